@@ -6,8 +6,8 @@ The format of ``queries/*.cypher``::
     // One plan with its counters.
     MATCH (p:PsgNode:Plan {project_id: $project_id, id: $id}) RETURN p {.*} AS plan
 
-A statement ends where the next header begins; every text is constant, so that the plan cache of the server holds
-one entry for it and no value can ever become part of it.
+A statement ends where the next header begins; every text is constant, so that the plan cache of
+the server holds one entry for it and no value can ever become part of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal, LiteralString, cast
 
@@ -27,7 +28,9 @@ Mode = Literal["read", "write"]
 Cardinality = Literal["one", "many", "none"]
 
 _HEADER = re.compile(r"^//\s*name:\s*(?P<rest>.*?)\s*$")
-_HEADER_REST = re.compile(r"^(?P<name>[a-z][a-z0-9_]*)\s+:(?P<mode>read|write)\s+:(?P<cardinality>one|many|none)$")
+_HEADER_REST = re.compile(
+    r"^(?P<name>[a-z][a-z0-9_]*)\s+:(?P<mode>read|write)\s+:(?P<cardinality>one|many|none)$"
+)
 _MIGRATION_FILE = re.compile(r"^V(?P<version>[0-9]+(?:_[0-9]+)*)__(?P<description>[\w-]+)\.cypher$")
 
 
@@ -46,8 +49,8 @@ class UnknownStatement(KeyError):
 class Statement:
     """One constant, parameterised Cypher statement.
 
-    ``text`` is what is sent; ``mode`` the access mode of its session; ``cardinality`` how many rows a caller may
-    expect ("one" means at most one). ``file`` is the file in ``queries/`` it came from.
+    ``text`` is what is sent; ``mode`` the access mode of its session; ``cardinality`` how many rows a caller
+    may expect ("one" means at most one). ``file`` is the file in ``queries/`` it came from.
     """
 
     name: str
@@ -62,8 +65,8 @@ class Statement:
 class Migration:
     """One schema migration, in the file format of neo4j-migrations (``V0001__what.cypher``).
 
-    ``version`` is the part between ``V`` and ``__`` (dots for single underscores), ``checksum`` the unsigned CRC-32
-    of the executable statements as decimal text: a changed comment is no change, a changed statement is.
+    ``version`` is the part between ``V`` and ``__`` (dots for single underscores), ``checksum`` the unsigned
+    CRC-32 of the executable statements as decimal text: a changed comment is no change, a changed statement is.
     """
 
     version: str
@@ -108,7 +111,8 @@ def _build(file: str, header: tuple[int, str], block: list[str]) -> Statement:
     match = _HEADER_REST.match(rest)
     if match is None:
         raise StatementSourceError(
-            f"{file}:{number}: bad header '// name: {rest}'; write '// name: snake_case :read|:write :one|:many|:none'"
+            f"{file}:{number}: bad header '// name: {rest}'; "
+            "write '// name: snake_case :read|:write :one|:many|:none'"
         )
     at = 0
     description: list[str] = []
@@ -120,7 +124,7 @@ def _build(file: str, header: tuple[int, str], block: list[str]) -> Statement:
         raise StatementSourceError(f"{file}:{number}: statement '{match['name']}' is empty")
     return Statement(
         name=match["name"],
-        # The one place where text becomes a LiteralString: it comes from this package's own files, never from input.
+        # The one place where text becomes a LiteralString: it is this package's own file, never input.
         text=cast("LiteralString", body),
         mode=cast("Mode", match["mode"]),
         cardinality=cast("Cardinality", match["cardinality"]),
@@ -132,8 +136,8 @@ def _build(file: str, header: tuple[int, str], block: list[str]) -> Statement:
 def parse_migration(file: str, text: str) -> Migration:
     """Read one migration file.
 
-    ``file`` is the bare file name. Statements end with ``;`` at the end of a line. Raises StatementSourceError when
-    the name is not ``V<number>__<what>.cypher`` or when the file holds no statement.
+    ``file`` is the bare file name. Statements end with ``;`` at the end of a line. Raises
+    StatementSourceError when the name is not ``V<number>__<what>.cypher`` or when the file holds no statement.
     """
     match = _MIGRATION_FILE.match(file)
     if match is None:
@@ -182,7 +186,9 @@ def statements() -> Mapping[str, Statement]:
     for entry in _files("queries"):
         for item in parse_statements(entry.read_text(encoding="utf-8"), entry.name):
             if (earlier := found.get(item.name)) is not None:
-                raise StatementSourceError(f"statement '{item.name}' is in both {earlier.file} and {item.file}")
+                raise StatementSourceError(
+                    f"statement '{item.name}' is in both {earlier.file} and {item.file}"
+                )
             found[item.name] = item
     return MappingProxyType(found)
 
@@ -210,7 +216,7 @@ def migrations() -> list[Migration]:
 def _migrations() -> tuple[Migration, ...]:
     found = [parse_migration(entry.name, entry.read_text(encoding="utf-8")) for entry in _files("migrations")]
     found.sort(key=lambda migration: migration.order)
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in pairwise(found):
         if earlier.order == later.order:
             raise StatementSourceError(f"{earlier.source} and {later.source} have the same version")
     return tuple(found)
@@ -229,4 +235,5 @@ def _files(folder: str) -> list[Traversable]:
     place = files("psg_cypher").joinpath(folder)
     if not place.is_dir():
         return []
-    return sorted((entry for entry in place.iterdir() if entry.name.endswith(".cypher")), key=lambda e: e.name)
+    found = (entry for entry in place.iterdir() if entry.name.endswith(".cypher"))
+    return sorted(found, key=lambda entry: entry.name)
