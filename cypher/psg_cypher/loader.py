@@ -66,7 +66,8 @@ class Migration:
     """One schema migration, in the file format of neo4j-migrations (``V0001__what.cypher``).
 
     ``version`` is the part between ``V`` and ``__`` (dots for single underscores), ``checksum`` the unsigned
-    CRC-32 of the executable statements as decimal text: a changed comment is no change, a changed statement is.
+    CRC-32 of the executable statements as decimal text: a changed comment line
+    is no change, a changed statement is.
     """
 
     version: str
@@ -137,7 +138,7 @@ def parse_migration(file: str, text: str) -> Migration:
     """Read one migration file.
 
     ``file`` is the bare file name. Statements end with ``;`` at the end of a line. Raises
-    StatementSourceError when the name is not ``V<number>__<what>.cypher`` or when the file holds no statement.
+    StatementSourceError when the name is not ``V<number>__<what>.cypher`` or the file holds no statement.
     """
     match = _MIGRATION_FILE.match(file)
     if match is None:
