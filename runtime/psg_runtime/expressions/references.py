@@ -1,0 +1,125 @@
+"""Checks that every reference of a plan names a parameter, or a step that is done before it is read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from psg.errors import ExpressionInvalid, PlanInvalid
+from psg.plan.spec import PlanSpec, StepSpec
+from psg_runtime.expressions.engine import Expression, ExpressionEngine, default_engine
+from psg_runtime.expressions.syntax import RESERVED_KEYS
+from psg_runtime.expressions.template import step_template
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceProblem:
+    """One thing wrong with the expressions of a plan; ``location`` is its path in the plan document."""
+
+    step: str
+    location: tuple[str | int, ...]
+    message: str
+    reference: str | None = None
+
+
+def check_references(spec: PlanSpec, *, param_names: frozenset[str] | None = None) -> None:
+    """Raise PlanInvalid when an expression of the plan does not compile or reads what it cannot have.
+
+    ``param_names`` are the declared plan parameters (default: those that have a value).
+    The error's details carry every problem.
+    """
+    problems = reference_problems(spec, param_names=param_names)
+    if problems:
+        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise PlanInvalid(
+            f"Invalid Plan: step `{problems[0].step}`: {problems[0].message}{more}",
+            problems=[
+                {"step": p.step, "location": list(p.location), "message": p.message, "reference": p.reference}
+                for p in problems
+            ],
+        )
+
+
+def reference_problems(
+    spec: PlanSpec, *, param_names: frozenset[str] | None = None, engine: ExpressionEngine | None = None
+) -> list[ReferenceProblem]:
+    """Everything wrong with the expressions of a plan, in document order."""
+    known_params = frozenset(spec.params) if param_names is None else param_names
+    checker = _Checker(spec, known_params, engine or default_engine())
+    return [problem for index, step in enumerate(spec.steps) for problem in checker.step(index, step)]
+
+
+class _Checker:
+    def __init__(self, spec: PlanSpec, param_names: frozenset[str], engine: ExpressionEngine) -> None:
+        self._dependencies = {step.key: step.dependencies for step in spec.steps}
+        self._param_names = param_names
+        self._engine = engine
+
+    def step(self, index: int, step: StepSpec) -> Iterator[ReferenceProblem]:
+        base: tuple[str | int, ...] = ("steps", index)
+        if step.key in RESERVED_KEYS:
+            yield ReferenceProblem(step.key, (*base, "key"), f"`{step.key}` is reserved; choose another id.")
+        if step.condition is not None:
+            try:
+                expression = self._engine.compile_condition(step.condition).expression
+            except ExpressionInvalid as error:
+                yield ReferenceProblem(step.key, (*base, "condition"), error.message)
+            else:
+                yield from self._expression(step, (*base, "condition"), expression, in_item=False)
+        try:
+            template = step_template(step.type, step.params, engine=self._engine)
+        except ExpressionInvalid as error:
+            inner = error.details.get("location", [])
+            yield ReferenceProblem(step.key, (*base, "params", *inner), error.message)
+            return
+        for location, expression in template.expressions:
+            in_item = step.type == "foreach" and location[:1] == ("do",)
+            yield from self._expression(step, (*base, "params", *location), expression, in_item=in_item)
+
+    def _expression(
+        self, step: StepSpec, at: tuple[str | int, ...], expression: Expression, *, in_item: bool
+    ) -> Iterator[ReferenceProblem]:
+        syntax = expression.syntax
+        for name in sorted(syntax.namespaces & {"item", "index"}):
+            if not in_item:
+                message = f"`{expression.text}`: `{name}` exists only inside `do` of a foreach step."
+                yield ReferenceProblem(step.key, at, message, name)
+        for name in sorted(syntax.param_names - self._param_names):
+            hint = _near(name, self._param_names)
+            message = f"unknown reference `params.{name}`: the plan declares no such parameter.{hint}"
+            yield ReferenceProblem(step.key, at, message, f"params.{name}")
+        for key in sorted(syntax.steps):
+            if message := self._step_reference(step, key):
+                yield ReferenceProblem(step.key, at, message, key)
+
+    def _step_reference(self, step: StepSpec, key: str) -> str | None:
+        if key == step.key:
+            return f"`{key}` refers to itself."
+        if key not in self._dependencies:
+            return f"unknown reference `{key}`: the plan has no such step.{_near(key, self._dependencies)}"
+        if not self._reaches(step, key):
+            return (
+                f"`{key}` may not be done when `{step.key}` runs: "
+                f"add `{key}` to the dependencies of `{step.key}`."
+            )
+        return None
+
+    def _reaches(self, step: StepSpec, key: str) -> bool:
+        if key in step.dependencies:
+            return True
+        seen, queue = set(step.dependencies), deque(step.dependencies)
+        while queue:
+            for before in self._dependencies.get(queue.popleft(), ()):
+                if before == key:
+                    return True
+                if before not in seen:
+                    seen.add(before)
+                    queue.append(before)
+        return False
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=3)
+    return f" Did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else ""
