@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from cel_expr_python import cel
+from cel_expr_python import cel  # type: ignore[import-untyped]
 
 from psg.errors import EvaluationFailed, ExpressionInvalid
 from psg_runtime.expressions.syntax import Syntax, read_expression, shortened

@@ -91,8 +91,8 @@ class _Checker:
             message = f"unknown reference `params.{name}`: the plan declares no such parameter.{hint}"
             yield ReferenceProblem(step.key, at, message, f"params.{name}")
         for key in sorted(syntax.steps):
-            if message := self._step_reference(step, key):
-                yield ReferenceProblem(step.key, at, message, key)
+            if refusal := self._step_reference(step, key):
+                yield ReferenceProblem(step.key, at, refusal, key)
 
     def _step_reference(self, step: StepSpec, key: str) -> str | None:
         if key == step.key:

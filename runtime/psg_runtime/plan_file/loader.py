@@ -1,0 +1,227 @@
+"""From a plan document to a PlanSpec; every error names file, line and column."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from psg.errors import PlanFileInvalid
+from psg.plan.spec import STEP_TYPES, PlanSpec, StepSpec
+from psg_runtime.expressions import reference_problems
+from psg_runtime.plan_file.document import MAX_FILE_BYTES, Document, Location, read_document
+from psg_runtime.plan_file.parameters import ParameterDeclaration, type_of
+
+# What a document may say, and the field it fills; several spellings of one field exclude each other.
+_PLAN_FIELDS = {
+    "title": "title",
+    "objective": "objective",
+    "description": "objective",
+    "goalId": "goal_id",
+    "goal_id": "goal_id",
+    "estimatedDuration": "estimated_duration_ms",
+    "estimated_duration_ms": "estimated_duration_ms",
+    "estimatedCost": "estimated_cost",
+    "estimated_cost": "estimated_cost",
+}
+_PLAN_KEYS = {*_PLAN_FIELDS, "id", "createdAt", "steps", "params"}
+_STEP_FIELDS = {
+    "id": "key",
+    "key": "key",
+    "type": "type",
+    "name": "name",
+    "description": "description",
+    "params": "params",
+    "dependencies": "dependencies",
+    "timeout": "timeout_ms",
+    "timeout_ms": "timeout_ms",
+    "retries": "retries",
+    "condition": "condition",
+    "agent_role": "agent_role",
+    "agentRole": "agent_role",
+    "urgency": "urgency",
+    "order_index": "order_index",
+    "orderIndex": "order_index",
+}
+_FOREACH_KEYS = {"items", "do", "concurrency"}
+_DO_KEYS = {"name", "type", "params"}
+_FILE_NAME = re.compile(r"[^\n]+\.(?:yaml|yml|json)")
+
+
+class LoadedPlan(PlanSpec):
+    """A plan as read from a file; it still knows the parameters the file declares."""
+
+    declarations: dict[str, ParameterDeclaration] = Field(default_factory=dict, exclude=True)
+
+
+def load_plan(path_or_text: Path | str, *, source: str | None = None) -> LoadedPlan:
+    """Read a plan file (YAML or JSON).
+
+    A ``Path``, or a one-line text that ends in .yaml, .yml or .json, is read from disk; other text is the
+    document itself. ``source`` names the document in errors (default: the path). Syntax, unknown keys, types,
+    expressions and references are checked; cycles and unknown dependencies are found when the plan is created.
+    Raises PlanFileInvalid with ``file``, ``line`` and ``column`` (ORCH-02, ORCH-03).
+    """
+    if isinstance(path_or_text, str) and _FILE_NAME.fullmatch(path_or_text):
+        path_or_text = Path(path_or_text)
+    if isinstance(path_or_text, Path):
+        source = source or str(path_or_text)
+        document = read_document(_read(path_or_text, source), source)
+    else:
+        document = read_document(path_or_text, source or "plan")
+    return _plan(document)
+
+
+def _read(path: Path, source: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        message = f"{source}: the plan file cannot be read: {error.strerror}."
+        raise PlanFileInvalid(message, file=source, reason=error.strerror) from error
+
+
+def _plan(document: Document) -> LoadedPlan:
+    data = _mapping(document, (), document.data)
+    _known_keys(document, (), data, _PLAN_KEYS)
+    for text_key in ("id", "createdAt"):
+        if not isinstance(data.get(text_key, ""), str):
+            raise document.invalid((text_key,), f"`{text_key}` must be text")
+    places: dict[Location, Location] = {}
+    fields = _renamed(document, (), data, _PLAN_FIELDS, places)
+    fields.setdefault("title", data.get("id") or Path(document.source).stem or "Plan")
+    fields.setdefault("objective", fields["title"])
+    declarations = _declarations(document, data.get("params"))
+    fields["declarations"] = declarations
+    fields["params"] = {n: d.default for n, d in declarations.items() if not d.required}
+    steps = data.get("steps")
+    if not isinstance(steps, list) or not steps:
+        raise document.invalid(("steps",) if "steps" in data else (), "`steps` must be a list with at least one step")
+    fields["steps"] = [_step(document, i, step, places) for i, step in enumerate(steps)]
+    try:
+        plan = LoadedPlan.model_validate(fields)
+    except ValidationError as error:
+        raise _first_problem(document, error, (), places) from error
+    for problem in reference_problems(plan, param_names=frozenset(declarations)):
+        raise document.invalid(places.get(problem.location, problem.location), problem.message.rstrip("."))
+    return plan
+
+
+def _step(document: Document, index: int, value: Any, places: dict[Location, Location]) -> StepSpec:
+    at: Location = ("steps", index)
+    data = _mapping(document, at, value)
+    _known_keys(document, at, data, set(_STEP_FIELDS))
+    if "id" not in data and "key" not in data:
+        raise document.invalid(at, "a step needs an `id`")
+    kind = data.get("type", "tool")
+    if kind not in STEP_TYPES:
+        raise document.invalid((*at, "type"), f"unknown step type `{kind}`: {_choices(str(kind), STEP_TYPES)}")
+    fields = _renamed(document, at, data, _STEP_FIELDS, places)
+    if kind == "conditional" and "condition" not in fields:
+        fields["condition"], fields["params"] = _condition_param(document, at, data)
+        places[(*at, "condition")] = (*at, "params", "condition")
+    if kind == "foreach":
+        _check_foreach(document, (*at, "params"), data.get("params"))
+    if kind in ("tool", "agent") and fields.get("name") is None and fields.get("agent_role") is None:
+        raise document.invalid(at, f"a step of type {kind} needs the `name` of a capability or an `agent_role`")
+    try:
+        return StepSpec.model_validate(fields)
+    except ValidationError as error:
+        raise _first_problem(document, error, at, places) from error
+
+
+def _condition_param(document: Document, at: Location, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The specification writes the condition of a conditional step as one of its params (ORCH-30)."""
+    params = _mapping(document, (*at, "params"), data.get("params", {}))
+    if not isinstance(params.get("condition"), str):
+        raise document.invalid(at, "a conditional step needs a `condition`")
+    return params["condition"], {key: value for key, value in params.items() if key != "condition"}
+
+
+def _check_foreach(document: Document, at: Location, value: Any) -> None:
+    params = _mapping(document, at, value)
+    _known_keys(document, at, params, _FOREACH_KEYS)
+    for key in ("items", "do"):
+        if key not in params:
+            raise document.invalid(at, f"a foreach step needs `params.{key}`")
+    do = _mapping(document, (*at, "do"), params["do"])
+    _known_keys(document, (*at, "do"), do, _DO_KEYS)
+    if not isinstance(do.get("name"), str):
+        raise document.invalid((*at, "do"), "`do` needs the `name` of a capability")
+    _mapping(document, (*at, "do", "params"), do.get("params", {}))
+
+
+def _declarations(document: Document, value: Any) -> dict[str, ParameterDeclaration]:
+    declarations = {}
+    for name, entry in _mapping(document, ("params",), value or {}).items():
+        at: Location = ("params", name)
+        if isinstance(entry, dict):
+            _known_keys(document, at, entry, set(ParameterDeclaration.model_fields))
+            if "type" not in entry and "default" in entry:
+                entry = {**entry, "type": type_of(entry["default"])}
+        else:
+            entry = {"default": entry, "type": type_of(entry)}
+        try:
+            declarations[name] = ParameterDeclaration.model_validate(entry)
+        except ValidationError as error:
+            raise _first_problem(document, error, at, {}) from error
+    return declarations
+
+
+def _renamed(
+    document: Document,
+    at: Location,
+    data: dict[str, Any],
+    names: dict[str, str],
+    places: dict[Location, Location],
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, value in data.items():
+        name = names.get(key)
+        if name is None or value is None:
+            continue
+        if name in fields:
+            if name == "objective":  # an objective is more precise than a description
+                fields[name] = data["objective"]
+                continue
+            raise document.invalid((*at, key), f"`{key}` says again what another key of this mapping says")
+        fields[name] = value
+        places[(*at, name)] = (*at, key)
+    return fields
+
+
+def _mapping(document: Document, at: Location, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        what = f"`{at[-1]}`" if at and isinstance(at[-1], str) else "this"
+        raise document.invalid(at, f"{what} must be a mapping of keys to values")
+    return value
+
+
+def _known_keys(document: Document, at: Location, data: dict[str, Any], known: set[str]) -> None:
+    for key in data:
+        if key not in known:
+            raise document.invalid((*at, key), f"unknown key `{key}`: {_choices(key, known)}", key=key)
+
+
+def _choices(word: str, known: Any) -> str:
+    near = get_close_matches(word, sorted(known), n=2, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(f'`{n}`' for n in near)}?"
+    return f"known are {', '.join(sorted(known))}"
+
+
+def _first_problem(
+    document: Document, error: ValidationError, at: Location, places: dict[Location, Location]
+) -> PlanFileInvalid:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    location = (*at, *problems[0]["loc"])
+    for length in range(len(location), 0, -1):
+        if written := places.get(location[:length]):
+            location = (*written, *location[length:])
+            break
+    field = ".".join(str(part) for part in location)
+    message = f"`{field}`: {problems[0]['msg'].removeprefix('Value error, ')}"
+    return document.invalid(location, message, problems=len(problems))
