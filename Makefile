@@ -1,0 +1,69 @@
+# PSG platform. `make help` lists the targets.
+
+SHELL := /bin/sh
+VENV  ?= .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.psg-env
+REPO  ?=
+N     ?= 2
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check lint types imports tidy pytest test-long bench lock
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+env: $(STAMP) ## Make the virtual environment from requirements.lock
+
+# Hashes are required: nothing is installed that was not pinned.
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "make env: Python 3.11 or newer is needed; install it or name it: make env PYTHON=/path/to/python3" >&2; exit 1; fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make env: $(PYTHON) is older than Python 3.11; name another: make env PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "make env: $(PYTHON) has no venv module; on Debian and Ubuntu install the package python3-venv" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || { echo "creating $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv $(VENV); }
+	@echo "installing requirements.lock (the first time this takes a minute or two)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: env ## Run examples/repo-health.yaml on a git repository (REPO=/any/repo, default: this one)
+	@$(BIN)/psg demo --yes $(if $(REPO),--repo "$(REPO)")
+
+test: env check pytest ## Everything the project checks about itself
+
+check: lint imports types tidy ## The checks that need no database
+
+lint: env
+	$(BIN)/ruff check .
+
+imports: env
+	$(BIN)/lint-imports
+
+types: env
+	$(BIN)/mypy
+
+tidy: ## Whitespace, conflict markers, and no module that would shadow graphql-core
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+		git diff --check "$$(git hash-object -t tree /dev/null)" HEAD -- '*.py' '*.cypher' '*.graphql' '*.md' '*.toml' '*.yaml' Makefile; fi
+	@! ls graphql/*.py >/dev/null 2>&1 || { echo "tidy: graphql/*.py would shadow graphql-core" >&2; exit 1; }
+
+pytest: env
+	$(BIN)/pytest -n $(N) --dist loadfile -m "not long" tests
+
+test-long: env ## Storms and soaks
+	$(BIN)/pytest -n $(N) --dist loadfile -m long --timeout 1800 tests
+
+bench: env ## Measure and print one JSON array (tests/bench)
+	@$(BIN)/psg bench
+
+lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra llm --group dev --universal --generate-hashes \
+		--no-emit-index-url --no-header -q -o requirements.lock
