@@ -104,9 +104,7 @@ class Database:
         DatabaseAuthFailed.
         """
         if urlsplit(uri).scheme not in _SCHEMES:
-            raise DatabaseFailed(
-                f"{place(uri)}: the address of Neo4j begins with one of {', '.join(_SCHEMES)}"
-            )
+            raise DatabaseFailed(f"{place(uri)}: the address of Neo4j begins with one of {', '.join(_SCHEMES)}")
         try:
             made = neo4j.AsyncGraphDatabase.driver(
                 uri,
@@ -163,7 +161,7 @@ class Database:
         """
         return await repeated(lambda: self._attempt(statement, params), self._policy, idempotent=idempotent)
 
-    async def _attempt(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
+    async def _attempt(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
         """One auto-commit run of ``statement``, without repeats."""
         writes = statement.mode == "write"
         try:
