@@ -1,0 +1,1 @@
+"""Adapters: one way of doing actions each; none of them sees the database."""

@@ -1,0 +1,214 @@
+"""Runs programs: no shell, only allowed names, in allowed folders, with all their children ended in the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from psg.errors import CapabilityDenied, ValidationFailed
+from psg_runtime.ael.failures import ActionRefused, ProcessFailed
+from psg_runtime.ael.masking import SecretMask
+from psg_runtime.ael.port import Action, ActionResult
+from psg_runtime.ael.settings import AelSettings
+
+_GRACE_SECONDS = 1.0
+_DRAIN_SECONDS = 1.0
+_STDERR_IN_MESSAGE = 500
+
+
+class ProcessParams(BaseModel):
+    """The params of ``process.run``; the two limits are bytes kept of each output, the rest is dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    argv: list[str] = Field(min_length=1, max_length=10_000)
+    cwd: str | None = None
+    env: dict[str, str] = Field(default_factory=dict)
+    stdin: str = ""
+    ok_exit_codes: list[int] = Field(default_factory=lambda: [0])
+    max_stdout_bytes: int = Field(default=512 * 1024, ge=0)
+    max_stderr_bytes: int = Field(default=64 * 1024, ge=0)
+
+
+class ProcessAdapter:
+    """``process.run``. Off until ``PSG_ALLOW_PROCESS`` names programs, or is ``*``.
+
+    Allowing a program allows what it can be told to do by its arguments. ``cwd`` must be inside
+    ``PSG_PROCESS_ROOTS`` (default: the folder this process was started in).
+    """
+
+    def __init__(self, settings: AelSettings, mask: SecretMask) -> None:
+        self._settings = settings
+        self._mask = mask
+        self._limiter = anyio.CapacityLimiter(settings.process_capacity)
+
+    @property
+    def limiter(self) -> anyio.CapacityLimiter:
+        return self._limiter
+
+    def check(self, name: str, params: Mapping[str, Any]) -> None:
+        argv = params.get("argv")
+        program = argv[0] if isinstance(argv, list) and argv else None
+        if isinstance(program, str) and "{{" not in program:
+            self._program(program)
+        elif not self._settings.allow_process:
+            self._program("process.run")
+
+    async def run(self, action: Action) -> ActionResult:
+        params = _parse(action.params)
+        program = self._program(params.argv[0])
+        if any("\0" in argument for argument in params.argv):
+            raise ValidationFailed("An argument of a program cannot hold a NUL character.")
+        cwd = self._folder(params.cwd)
+        started = time.monotonic()
+        try:
+            process = await self._start(program, params, cwd)
+        except OSError as error:
+            raise ActionRefused(f"`{params.argv[0]}` cannot be started: {error.strerror}.") from error
+        stdout, stderr = _Capture(params.max_stdout_bytes), _Capture(params.max_stderr_bytes)
+        try:
+            await _communicate(process, params.stdin.encode(), stdout, stderr)
+        finally:
+            await _end(process)
+        output = {
+            "exit_code": process.returncode,
+            "stdout": self._mask.known(stdout.text()),
+            "stderr": self._mask.known(stderr.text()),
+            "stdout_truncated": stdout.truncated,
+            "stderr_truncated": stderr.truncated,
+            "duration_ms": round((time.monotonic() - started) * 1000),
+        }
+        if process.returncode not in params.ok_exit_codes:
+            tail = str(output["stderr"]).strip()[-_STDERR_IN_MESSAGE:]
+            message = f"`{params.argv[0]}` ended with exit code {process.returncode}" + (f": {tail}" if tail else "")
+            raise ProcessFailed(message, **output)
+        return ActionResult(True, output)
+
+    def _program(self, name: str) -> str:
+        allowed = self._settings.allow_process
+        if name not in allowed and "*" not in allowed:
+            known = f"allowed are {', '.join(allowed)}" if allowed else "no program is allowed"
+            raise CapabilityDenied(f"The program `{name}` is not allowed here ({known}; set PSG_ALLOW_PROCESS).")
+        found = shutil.which(name)
+        if found is None:
+            raise ActionRefused(f"The program `{name}` is not installed.", program=name)
+        return os.path.abspath(found)
+
+    def _folder(self, cwd: str | None) -> Path:
+        roots = [root.resolve() for root in self._settings.process_roots] or [Path.cwd()]
+        folder = (roots[0] if cwd is None else roots[0] / cwd).resolve()
+        if not any(folder.is_relative_to(root) for root in roots):
+            raise CapabilityDenied(f"The folder `{cwd}` is outside the allowed ones (set PSG_PROCESS_ROOTS).")
+        if not folder.is_dir():
+            raise ActionRefused(f"The folder `{cwd}` does not exist.")
+        return folder
+
+    async def _start(self, program: str, params: ProcessParams, cwd: Path) -> anyio.abc.Process:
+        allowed = self._settings.process_env
+        refused = sorted(set(params.env) - set(allowed))
+        if refused:
+            raise CapabilityDenied(f"Environment {', '.join(refused)} is not allowed (set PSG_PROCESS_ENV).")
+        env = {name: os.environ[name] for name in allowed if name in os.environ} | params.env
+        process = await anyio.open_process(
+            [program, *params.argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+        self._limit(process.pid)
+        return process
+
+    def _limit(self, pid: int) -> None:
+        """Resource limits of the program (DD-30); on Linux only, where another process's can be set."""
+        if sys.platform != "linux":
+            return
+        import resource
+
+        megabytes, seconds = self._settings.process_memory_mb, self._settings.process_cpu_seconds
+        with suppress(ProcessLookupError):
+            if megabytes is not None:
+                resource.prlimit(pid, resource.RLIMIT_AS, (megabytes * 1024**2, megabytes * 1024**2))
+            if seconds is not None:
+                resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+
+
+class _Capture:
+    """Keeps the beginning of a stream and counts on, so that the program never blocks on a full pipe."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self.truncated = False
+
+    async def drain(self, stream: anyio.abc.ByteReceiveStream) -> None:
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+            async for chunk in stream:
+                room = self._limit - len(self._kept)
+                self._kept += chunk[:room]
+                self.truncated = self.truncated or len(chunk) > room
+
+    def text(self) -> str:
+        return self._kept.decode("utf-8", "replace")
+
+
+async def _communicate(process: anyio.abc.Process, stdin: bytes, stdout: _Capture, stderr: _Capture) -> None:
+    assert process.stdin and process.stdout and process.stderr
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stdout.drain, process.stdout)
+        tasks.start_soon(stderr.drain, process.stderr)
+        tasks.start_soon(_feed, process.stdin, stdin)
+        await process.wait()
+        # A child left behind may hold the pipes open; the program itself is done.
+        tasks.cancel_scope.deadline = anyio.current_time() + _DRAIN_SECONDS
+
+
+async def _feed(stream: anyio.abc.ByteSendStream, data: bytes) -> None:
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        if data:
+            await stream.send(data)
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+        await stream.aclose()
+
+
+async def _end(process: anyio.abc.Process) -> None:
+    """End the program and its children, first asked, then forced; also when we are being cancelled."""
+    with anyio.CancelScope(shield=True):
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            with anyio.move_on_after(_GRACE_SECONDS):
+                await process.wait()
+        _signal_group(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        await process.wait()
+        await process.aclose()
+
+
+def _signal_group(pid: int, number: int) -> None:
+    # The program leads its own session, so its process id names the group.
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+
+
+def _parse(params: Mapping[str, Any]) -> ProcessParams:
+    try:
+        return ProcessParams.model_validate(dict(params))
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise ValidationFailed(f"The params of `process.run` are not valid: {'; '.join(problems)}.") from None

@@ -1,0 +1,94 @@
+"""Calls registered Python functions: tools, services and agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+
+from psg.errors import ActionFailed, ValidationFailed
+from psg_runtime.ael.port import Action, ActionResult, Parked
+from psg_runtime.ael.registry import ActionContext, Capability, CapabilityRegistry, validated_output
+
+ProgressSink = Callable[[Action, dict[str, Any]], None]
+
+
+class CallableAdapter:
+    """Runs capabilities of the given kinds; a sync function gets a thread, which a timeout leaves behind."""
+
+    def __init__(
+        self,
+        registry: CapabilityRegistry,
+        kinds: tuple[str, ...],
+        capacity: int,
+        on_progress: ProgressSink | None = None,
+    ) -> None:
+        self._registry = registry
+        self._kinds = kinds
+        self._on_progress = on_progress
+        self._limiter = anyio.CapacityLimiter(capacity)
+
+    @property
+    def limiter(self) -> anyio.CapacityLimiter:
+        return self._limiter
+
+    def check(self, name: str, params: Mapping[str, Any]) -> None:
+        self._registry.get(name, self._kinds)
+
+    async def run(self, action: Action) -> ActionResult | Parked:
+        capability = self._registry.get(action.name or action.agent_role or "", self._kinds)
+        if capability.wants_context and "ctx" in action.params:
+            raise ValidationFailed(f"`ctx` is no parameter of `{capability.name}`: it is given by the layer.")
+        arguments = capability.arguments(action.params)
+        context = self._context(action, threaded=not capability.is_async)
+        if capability.wants_context:
+            arguments["ctx"] = context
+        try:
+            value = await self._call(capability, arguments)
+        finally:
+            context.cancel()
+        if isinstance(value, (ActionResult, Parked)):
+            return value
+        return ActionResult(True, validated_output(capability, value))
+
+    async def _call(self, capability: Capability, arguments: dict[str, Any]) -> Any:
+        if capability.is_async:
+            return await capability.call(**arguments)
+        call = partial(_without_exit, capability, arguments)
+        # The layer's own limiter has let us in; a second one would count abandoned threads twice.
+        limiter = anyio.CapacityLimiter(1)
+        return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
+
+    def _context(self, action: Action, *, threaded: bool) -> ActionContext:
+        def report(progress: dict[str, Any]) -> None:
+            if self._on_progress is None:
+                return
+            if threaded:
+                anyio.from_thread.run_sync(self._on_progress, action, progress)
+            else:
+                self._on_progress(action, progress)
+
+        return ActionContext(
+            idempotency_key=action.idempotency_key,
+            attempt=action.attempt,
+            step_key=action.step_key,
+            step_id=action.step_id,
+            plan_id=action.plan_id,
+            project_id=action.project_id,
+            fence=action.fence,
+            agent_role=action.agent_role,
+            timeout_ms=action.timeout_ms,
+            resumed=action.resumed,
+            report_to=report,
+        )
+
+
+def _without_exit(capability: Capability, arguments: dict[str, Any]) -> Any:
+    try:
+        return capability.call(**arguments)
+    except SystemExit as error:  # a tool may not end the orchestrator
+        raise ActionFailed(f"`{capability.name}` called sys.exit({error.code!r}).") from error

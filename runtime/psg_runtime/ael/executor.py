@@ -1,0 +1,163 @@
+"""The layer that routes actions to adapters and bounds them in time, number and size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+import orjson
+
+from psg.errors import ActionFailed, ActionTimeout, OutputTooLarge, PsgError, UnknownCapability, ValidationFailed
+from psg.plan.spec import PlanSpec
+from psg_runtime.ael.adapters.conditional import ConditionalAdapter
+from psg_runtime.ael.adapters.confirm import ConfirmAdapter
+from psg_runtime.ael.adapters.file import FileAdapter
+from psg_runtime.ael.adapters.foreach import ForeachAdapter
+from psg_runtime.ael.adapters.llm import LlmAdapter
+from psg_runtime.ael.adapters.port import Adapter
+from psg_runtime.ael.adapters.process import ProcessAdapter
+from psg_runtime.ael.adapters.tool import CallableAdapter
+from psg_runtime.ael.adapters.wait import WaitAdapter
+from psg_runtime.ael.failures import message_of
+from psg_runtime.ael.masking import SecretMask
+from psg_runtime.ael.port import FILE_OPERATIONS, Action, ActionResult, Parked, action_target
+from psg_runtime.ael.registry import CapabilityRegistry
+from psg_runtime.ael.settings import AelSettings
+
+ProgressSink = Callable[[Action, dict[str, Any]], None]
+
+
+class AdapterLayer:
+    """The Action Execution Layer of an orchestrator (L3-25, L3-26, DD-29).
+
+    ``on_progress`` is called in the event loop with what callables report.
+    """
+
+    def __init__(
+        self,
+        registry: CapabilityRegistry,
+        settings: AelSettings | None = None,
+        *,
+        on_progress: ProgressSink | None = None,
+    ) -> None:
+        self.registry = registry
+        self.settings = settings or AelSettings()
+        key = self.settings.llm_api_key
+        self._mask = SecretMask((key.get_secret_value(),) if key else ())
+        settings = self.settings
+        self._tools = CallableAdapter(registry, ("tool", "service"), settings.tool_capacity, on_progress)
+        self._agents = CallableAdapter(registry, ("agent",), settings.agent_capacity, on_progress)
+        self._process = ProcessAdapter(settings, self._mask)
+        self._files = FileAdapter(settings)
+        self._llm = LlmAdapter(settings)
+        self._control: dict[str, Adapter] = {
+            "wait": WaitAdapter(),
+            "confirm": ConfirmAdapter(),
+            "foreach": ForeachAdapter(self._dispatch),
+            "conditional": ConditionalAdapter(),
+        }
+
+    async def execute(self, action: Action | Mapping[str, Any], /) -> ActionResult | Parked:
+        """Do one action; what is returned is a success or a parked step.
+
+        Raises an error of the PsgError tree on every failure, without secrets in it (``failure_of`` writes it
+        down); control flow such as cancellation passes through.
+        """
+        try:
+            result = await self._dispatch(Action.parse(action))
+            if isinstance(result, ActionResult):
+                self._check_size(result.output)
+            return result
+        except PsgError as error:
+            raise self._masked(error) from None
+        except Exception as error:
+            message = self._mask.text(message_of(error))
+            raise ActionFailed(message, error_type=type(error).__name__) from None
+
+    def unavailable_reason(self, step_type: str, name: str | None = None) -> str | None:
+        """Why steps of this type cannot be done here for want of an optional part, None when they can.
+
+        The orchestrator skips such a step before it is claimed.
+        """
+        return self._llm.unavailable_reason() if step_type == "llm" else None
+
+    def check_plan(self, spec: PlanSpec) -> None:
+        """Raise UnknownCapability or CapabilityDenied when a step names what this process cannot do."""
+        for step in spec.steps:
+            kind, name = action_target(step.type, step.name, step.agent_role)
+            try:
+                self._check_target(kind, name, step.agent_role, step.params)
+            except PsgError as error:
+                error.message = f"Step `{step.key}`: {error.message}"
+                error.details["step"] = step.key
+                raise
+
+    def _check_target(self, kind: str, name: str | None, role: str | None, params: Mapping[str, Any]) -> None:
+        adapter = self._route(Action(kind, name, params=dict(params), agent_role=role))
+        adapter.check(name or role or "", params)
+        if isinstance(adapter, ForeachAdapter):
+            do = params.get("do", {})
+            self._check_target(*action_target(do.get("type", "tool"), do.get("name"), None), None, {})
+
+    async def _dispatch(self, action: Action) -> ActionResult | Parked:
+        adapter = self._route(action)
+        if adapter.limiter is None:
+            return await self._bounded(adapter, action)
+        async with adapter.limiter:
+            return await self._bounded(adapter, action)
+
+    async def _bounded(self, adapter: Adapter, action: Action) -> ActionResult | Parked:
+        seconds = self.settings.max_execution_time if action.timeout_ms is None else action.timeout_ms / 1000
+        with anyio.move_on_after(seconds) as scope:
+            return await adapter.run(action)
+        if scope.cancelled_caught:
+            message = f"The action `{_described(action)}` did not end within {round(seconds * 1000)} ms."
+            raise ActionTimeout(message, timeout_ms=round(seconds * 1000))
+        raise ActionFailed(f"The action `{_described(action)}` gave no result.")
+
+    def _route(self, action: Action) -> Adapter:
+        if action.type == "llm_call":
+            return self._llm
+        if action.type in ("step_execution", "agent_execution"):
+            return self._agents if action.name is None else self._named(action.name)
+        if action.type == "agent_handoff":
+            return self._agents
+        if action.type == "custom_action" and action.name in self._control:
+            return self._control[action.name]
+        if action.type == "file_operation" and action.name not in FILE_OPERATIONS:
+            raise UnknownCapability(f"Unknown file operation `{action.name}`: known are {', '.join(FILE_OPERATIONS)}.")
+        return self._named(action.name)
+
+    def _named(self, name: str | None) -> Adapter:
+        if name is None:
+            raise ValidationFailed("The action names no capability; give it a `name`.")
+        if name in FILE_OPERATIONS:
+            return self._files
+        if name == "process.run":
+            return self._process
+        return self._agents if name in self.registry.roles() else self._tools
+
+    def _check_size(self, output: Any) -> None:
+        try:
+            size = len(orjson.dumps(output))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValidationFailed(f"The output is not JSON: {error}.") from error
+        if size > self.settings.max_output_bytes:
+            raise OutputTooLarge(
+                f"The output has {size} bytes; the limit is {self.settings.max_output_bytes} "
+                "(PSG_MAX_OUTPUT_BYTES). Write it to a file and return its name.",
+                size=size,
+                limit=self.settings.max_output_bytes,
+            )
+
+    def _masked(self, error: PsgError) -> PsgError:
+        error.message = self._mask.text(error.message)
+        error.details = self._mask.value(error.details)
+        error.args = (error.message,)
+        error.__cause__ = error.__context__ = None  # the original may hold what was masked
+        return error
+
+
+def _described(action: Action) -> str:
+    return action.name or action.agent_role or action.type

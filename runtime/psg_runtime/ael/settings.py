@@ -1,0 +1,53 @@
+"""What the actions of this process may do; everything that reaches outside is off until it is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _comma_separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _seconds(value: Any) -> Any:
+    return value.strip().removesuffix("s") if isinstance(value, str) else value
+
+
+_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+_Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class AelSettings(BaseSettings):
+    """Settings of the Action Execution Layer, from ``PSG_…`` environment variables.
+
+    Sizes are bytes, ``max_execution_time`` is seconds (DD-31: 300 unless a step says otherwise), capacities are
+    actions at the same time in this process.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PSG_", extra="ignore", populate_by_name=True)
+
+    allow_process: _Names = ()
+    process_roots: _Paths = ()
+    process_env: _Names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+    process_memory_mb: int | None = Field(default=None, ge=16)
+    process_cpu_seconds: int | None = Field(default=None, ge=1)
+    file_root: Path | None = None
+    llm_base_url: str | None = None
+    llm_model: str = "gpt-4.1-mini"
+    llm_api_key: SecretStr | None = None
+    max_output_bytes: int = Field(default=1024 * 1024, ge=1)
+    max_execution_time: Annotated[float, BeforeValidator(_seconds)] = Field(
+        default=300.0,
+        gt=0,
+        le=7 * 24 * 3600,
+        validation_alias=AliasChoices("PSG_MAX_EXECUTION_TIME", "MAX_EXECUTION_TIME"),
+    )
+    tool_capacity: int = Field(default=16, ge=1, le=1000)
+    agent_capacity: int = Field(default=16, ge=1, le=1000)
+    process_capacity: int = Field(default=4, ge=1, le=1000)
+    file_capacity: int = Field(default=8, ge=1, le=1000)
+    llm_capacity: int = Field(default=4, ge=1, le=1000)
