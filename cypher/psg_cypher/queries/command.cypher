@@ -2,9 +2,10 @@
 // Takes the project's lock for the rest of the transaction and tells what an earlier command of this id answered.
 // The property stays: removing one that the store has never seen locks nothing (EVIDENCE A1).
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
-WITH h
+WITH h, datetime.realtime().epochMillis AS clock
 OPTIONAL MATCH (c:Event {project_id: $project_id, command_id: $command_id})
-RETURN h.seq AS head_seq, c.seq AS seq, c.command_hash AS command_hash, c.answer AS answer
+RETURN h.seq AS head_seq, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now,
+  c.seq AS seq, c.command_hash AS command_hash, c.answer AS answer
 
 // name: command_find :read :one
 // What an earlier command of this id answered, if there was one.

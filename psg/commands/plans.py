@@ -1,0 +1,128 @@
+"""Storing plans: with all their steps in one commit, or in chunks that cannot run before the last is in (DESIGN §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from psg.errors import PlanInvalid
+from psg.model.codec import dumps
+from psg.model.documents import take_apart
+from psg.model.ids import derived_id
+from psg.model.lifecycle import TERMINAL_STEP
+from psg.model.protocol import check_document
+from psg.plan.order import GAP, levels
+from psg.plan.spec import PlanSpec
+from psg.plan.steps import StepRecord, frontier_state, records_of_document, records_of_spec
+from psg.write.change import Change
+from psg.write.command import Command
+
+CHUNK_STEPS = 2_000
+
+
+def plan_id_of(command: Command) -> str:
+    """Return the id of a plan that the request did not name: always the same for the same command."""
+    return derived_id("plan", command.command_id)
+
+
+def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) -> Iterator[Change]:
+    """Yield the changes that store a plan file's plan as a draft.
+
+    Raises ``PlanInvalid`` or ``DependencyCycle`` before the first change, so that nothing of a bad plan is stored.
+    """
+    props = {
+        "title": spec.title, "objective": spec.objective, "status": "draft", "goal_id": spec.goal_id,
+        "params": dumps(spec.params) if spec.params else None, "estimated_cost": spec.estimated_cost,
+        "estimated_duration_ms": spec.estimated_duration_ms, "paused": False, "sched_urgency": 100,
+    }  # fmt: skip
+    return _store(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
+
+
+def store_plan_document(document: Mapping[str, Any], command: Command) -> Iterator[Change]:
+    """Yield the changes that store a protocol plan as it is; one that was running is stored paused.
+
+    Raises ``PlanInvalid`` (message begins ``Invalid Plan:``) or ``DependencyCycle`` before the first change.
+    """
+    taken = take_apart("Plan", check_document("plan", document))
+    props = taken.props | {"paused": taken.props["status"] == "in_progress", "sched_urgency": 100}
+    (context_id,) = taken.references["context_id"]
+    return _store(taken.node_id, context_id, props, records_of_document(taken.parts["steps"]), command)
+
+
+def _store(
+    plan_id: str, context_id: str, props: Mapping[str, Any], records: Sequence[StepRecord], command: Command
+) -> Iterator[Change]:
+    if not records:
+        raise PlanInvalid("Invalid Plan: steps: a plan has at least one step")
+    by_key = {r.step_id: r for r in records}
+    if len(by_key) < len(records):
+        raise PlanInvalid("Invalid Plan: two steps have the same id")
+    level = _levels(records)
+    ordered = sorted(records, key=lambda r: (level[r.step_id], r.position))
+    chunks = [ordered[i : i + CHUNK_STEPS] for i in range(0, len(ordered), CHUNK_STEPS)]
+    return _chunks(plan_id, context_id, props, chunks, level, {r.step_id: r.status for r in records}, command)
+
+
+def _levels(records: Sequence[StepRecord]) -> dict[str, int]:
+    """Levels by id; a cycle is told in the author's keys."""
+    key_of = {r.step_id: r.key for r in records}
+    by_key = levels({r.key: [key_of[d] for d in r.dependencies] for r in records})
+    return {r.step_id: by_key[r.key] for r in records}
+
+
+def _chunks(
+    plan_id: str,
+    context_id: str,
+    props: Mapping[str, Any],
+    chunks: Sequence[Sequence[StepRecord]],
+    level: Mapping[str, int],
+    status_of: Mapping[str, str],
+    command: Command,
+) -> Iterator[Change]:
+    for number, chunk in enumerate(chunks):
+        change = Change(command if number == 0 else replace(command, command_id=f"{command.command_id}:{number}"))
+        change.answer = {"plan": plan_id}
+        if number == 0:
+            _plan_node(change, plan_id, context_id, props, status_of, loading=len(chunks) > 1)
+        else:
+            change.require(plan_id, ["Plan"], "plan_id", holds={"loading": True})
+        for record in chunk:
+            add_step_node(change, plan_id, record, status_of, level[record.step_id] * GAP)
+        yield change
+    if len(chunks) > 1:
+        seal = Change(replace(command, command_id=f"{command.command_id}:seal"))
+        seal.require(plan_id, ["Plan"], "plan_id", holds={"loading": True})
+        seal.answer = {"plan": plan_id}
+        seal.set("Plan", plan_id, {}, {}, kind="plan_loaded", plan=plan_id, operational={"loading": None})
+        yield seal
+
+
+def _plan_node(
+    change: Change,
+    plan_id: str,
+    context_id: str,
+    props: Mapping[str, Any],
+    status_of: Mapping[str, str],
+    *,
+    loading: bool,
+) -> None:
+    change.require(context_id, ["Context"], "context_id")
+    statuses = list(status_of.values())
+    derived = {
+        "steps_total": len(statuses), "steps_open": sum(s not in TERMINAL_STEP for s in statuses),
+        "steps_failed": statuses.count("failed"), "served_at": 0, "loading": loading or None,
+        "steps_next": len(statuses),
+    }  # fmt: skip
+    change.create("Plan", plan_id, {**props, **derived}, [("IN_CONTEXT", context_id, {})], plan=plan_id)
+
+
+def add_step_node(
+    change: Change, plan_id: str, record: StepRecord, status_of: Mapping[str, str], rank: int
+) -> None:
+    """Add the creation of one step, with its place in the plan, its dependencies and its frontier state."""
+    derived, labels = frontier_state(record, status_of, rank)
+    links = [("IN_PLAN", plan_id, {})]
+    links += [("DEPENDS_ON", target, {"at": at}) for at, target in enumerate(record.dependencies)]
+    props = {**record.props, **derived, "plan": plan_id}
+    change.create("Step", record.step_id, props, links, plan=plan_id, extra_labels=labels)

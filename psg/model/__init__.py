@@ -1,0 +1,1 @@
+"""What the graph means: node types, references, lifecycles, and how a document becomes nodes and edges."""

@@ -1,0 +1,60 @@
+"""The reference table: field → relationship type → allowed targets; it drives writes, reads and audit (DESIGN §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference field of a node type.
+
+    ``field`` is the protocol's name (or ours where the protocol nests the part in its owner), ``relationship`` the
+    stored type, ``targets`` the node types it may point to, ``many`` whether the field is a list, ``owner`` whether the
+    node is part of the target and goes with it, ``required`` whether every such node has it, ``restrict`` whether the
+    target cannot be deleted while this reference to it is alive, ``exported`` whether the protocol has the field.
+    """
+
+    label: str
+    field: str
+    relationship: str
+    targets: tuple[str, ...]
+    many: bool = False
+    owner: bool = False
+    required: bool = True
+    restrict: bool = False
+    exported: bool = True
+
+
+CONFIRM_TARGETS: Mapping[str, tuple[str, ...]] = {
+    "context": ("Context",),
+    "plan": ("Plan",),
+    "trace": ("Trace",),
+    "extension": ("Extension",),
+    "other": ("Context", "Plan", "Step", "Trace", "Confirm", "Role"),
+}
+
+REFERENCES: tuple[Reference, ...] = (
+    Reference("Context", "project_id", "IN_PROJECT", ("Project",), exported=False),
+    Reference("Role", "project_id", "IN_PROJECT", ("Project",), exported=False),
+    Reference("Plan", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
+    Reference("Plan", "derived_from", "DERIVED_FROM", ("Plan",), required=False, exported=False),
+    Reference("Step", "plan_id", "IN_PLAN", ("Plan",), owner=True),
+    Reference("Step", "dependencies", "DEPENDS_ON", ("Step",), many=True, required=False, restrict=True),
+    Reference("Trace", "context_id", "IN_CONTEXT", ("Context",)),
+    Reference("Trace", "plan_id", "TRACES", ("Plan",), required=False),
+    Reference("TraceSegment", "trace_id", "IN_TRACE", ("Trace",), owner=True),
+    Reference("TraceSegment", "parent_segment_id", "CHILD_OF", ("TraceSegment",), required=False),
+    Reference("TraceSegment", "step_id", "RECORDS", ("Step",), required=False, exported=False),
+    Reference("Confirm", "target_id", "CONFIRMS", CONFIRM_TARGETS["other"]),
+    Reference("Confirm", "step_id", "GATES", ("Step",), required=False, exported=False),
+    Reference("Decision", "confirm_id", "DECIDES", ("Confirm",), owner=True),
+)
+
+BY_FIELD: Mapping[tuple[str, str], Reference] = {(r.label, r.field): r for r in REFERENCES}
+
+
+def references_of(label: str) -> tuple[Reference, ...]:
+    """Return the reference fields of a node type, owner first."""
+    return tuple(sorted((r for r in REFERENCES if r.label == label), key=lambda r: not r.owner))
