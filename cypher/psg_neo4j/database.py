@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 from urllib.parse import urlsplit
@@ -71,7 +71,9 @@ class Database:
         pool_size: int,
         policy: RetryPolicy,
         verify: bool,
+        user: str,
     ) -> None:
+        self.user = user
         self._driver = driver
         self._name = database
         self._policy = policy
@@ -120,7 +122,7 @@ class Database:
             )
         except (ValueError, *_DRIVER_ERRORS) as error:
             raise mapped(error, uri) from error
-        return cls(made, uri, database, pool_size, RetryPolicy(deadline=retry_deadline), verify)
+        return cls(made, uri, database, pool_size, RetryPolicy(deadline=retry_deadline), verify, user)
 
     async def __aenter__(self) -> Self:
         if self._verify:
@@ -161,14 +163,20 @@ class Database:
         """
         return await repeated(lambda: self._attempt(statement, params), self._policy, idempotent=idempotent)
 
-    async def _attempt(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
-        """One auto-commit run of ``statement``, without repeats."""
+    async def write_within(self, seconds: float, statement: Statement, /, **params: Any) -> list[Row]:
+        """As :meth:`write`, for the rare statement (a constraint on a full store) that may take ``seconds``."""
+        policy = replace(self._policy, deadline=seconds + self._policy.deadline)
+        return await repeated(lambda: self._attempt(statement, params, seconds), policy)
+
+    async def _attempt(self, statement: Statement, params: dict[str, Any], seconds: float | None = None) -> list[Row]:
+        """One auto-commit run of ``statement``, without repeats; ``seconds`` overrides the server's limit."""
+        query = statement.text if seconds is None else neo4j.Query(statement.text, timeout=seconds)
         writes = statement.mode == "write"
         try:
             async with self._slots, self._session(statement.mode) as session:
                 if writes:
                     faults.at("before_commit", statement.name)
-                rows = await _rows(await session.run(statement.text, params))
+                rows = await _rows(await session.run(query, params))
                 if writes:
                     faults.at("after_commit", statement.name)
                 return rows

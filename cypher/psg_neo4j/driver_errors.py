@@ -81,7 +81,8 @@ def mapped(error: Exception, uri: str, statement: str = "") -> DatabaseError:
             **facts,
         )
     if isinstance(error, driver.ConfigurationError):
-        return DatabaseFailed(f"the driver cannot use {where}: {error}", **facts)
+        # The driver quotes the address as it was given, with a password if there was one.
+        return DatabaseFailed(f"the driver cannot use {where}: {str(error).replace(uri, where)}", **facts)
     return DatabaseFailed(f"the driver failed at {where}: {type(error).__name__}", **facts)
 
 
