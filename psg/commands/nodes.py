@@ -95,7 +95,7 @@ async def delete_node(
     if label == "Step":
         plan_id = node["plan"]
         await _delete_step(change, locked, node)
-    needing = sorted({r.relationship for r in REFERENCES if label in r.targets and r.restrict})
+    needing = [{"type": r.relationship, "label": r.label} for r in REFERENCES if label in r.targets and r.restrict]
     change.require(node_id, [label], "id", unneeded=needing)
     change.tombstone(label, node_id, plan=plan_id)
     change.answer = {"node": node_id, "label": label}

@@ -46,13 +46,13 @@ class Change:
         revision: int | None = None,
         status: Sequence[str] | None = None,
         holds: Mapping[str, Any] | None = None,
-        unneeded: Sequence[str] | None = None,
+        unneeded: Sequence[Mapping[str, str]] | None = None,
         target: str | None = None,
     ) -> None:
         """Demand that ``node_id`` is alive and one of ``labels``, judged after the lock.
 
         ``revision`` demands exactly that revision, ``status`` one of these, ``holds`` these property values (absent
-        counts as ``False``), ``unneeded`` that no living node points to it by these relationship types. ``target`` is
+        counts as ``False``), ``unneeded`` that no living node of these types points to it by these relationships. ``target`` is
         the status it is to go to, for the message of a refused transition.
         """
         self.guards.append(

@@ -145,7 +145,7 @@ class ProjectWriter:
 
     def _answer(self, entry: _Entry) -> Answer:
         if isinstance(entry.result, PsgError):
-            raise type(entry.result)(str(entry.result), **entry.result.details) from entry.result
+            raise type(entry.result)(entry.result.args[0], **entry.result.details) from entry.result
         if isinstance(entry.result, BaseException):
             raise entry.result
         assert entry.result is not None

@@ -34,13 +34,16 @@ CALL (h, now, r) {
       WHEN g.status IS NOT NULL AND NOT n.status IN g.status THEN 'transition'
       WHEN g.holds IS NOT NULL AND any(k IN keys(g.holds) WHERE coalesce(n[k], false) <> g.holds[k]) THEN 'refused'
       WHEN g.unneeded IS NOT NULL AND EXISTS {
-        MATCH (n)<-[x]-(m:PsgNode) WHERE type(x) IN g.unneeded AND NOT m:Tombstone } THEN 'needed'
+        MATCH (n)<-[x]-(m:PsgNode)
+        WHERE NOT m:Tombstone AND any(u IN g.unneeded WHERE u.type = type(x) AND u.label IN labels(m)) } THEN 'needed'
     END AS verdict
     WHERE verdict IS NOT NULL
     RETURN collect({
       verdict: verdict, guard: i, id: g.id, labels: labels(n), status: n.status, revision: n.revision,
       needed_by: CASE WHEN verdict = 'needed' THEN
-        [(n)<-[x]-(m:PsgNode) WHERE type(x) IN g.unneeded AND NOT m:Tombstone | m.id][..3] END
+        [(n)<-[x]-(m:PsgNode)
+         WHERE NOT m:Tombstone AND any(u IN g.unneeded WHERE u.type = type(x) AND u.label IN labels(m)) | m.id][..3]
+        END
     })[0] AS fault
   }
   WITH h, now, r, c, fault, CASE
@@ -90,6 +93,6 @@ CALL (h, now, r) {
   RETURN verdict, fault,
     CASE WHEN verdict = 'ok' THEN base + 1 ELSE c.seq END AS seq,
     CASE WHEN verdict = 'ok' THEN base + logged END AS last_seq,
-    CASE WHEN verdict = 'ok' THEN r.answer ELSE c.answer END AS answer, now
+    CASE WHEN verdict = 'ok' THEN r.answer ELSE c.answer END AS answer
 }
-RETURN r.command_id AS command_id, verdict, fault, seq, last_seq, answer, now
+RETURN r.command_id AS command_id, verdict, fault, seq, last_seq, answer

@@ -1,0 +1,283 @@
+// name: frontier_advance :write :one
+// Records what finished, unlocks what waited for it, and claims what is next, in one commit for one project
+// (DESIGN §5, F3). $results: {id, fence, status, output, error, trace_id, segment_id, segment, changes, payload};
+// $skips: {id, reason, changes}; $runs: ids of steps decided to run. Judged after the lock; refused rows write nothing.
+MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
+WITH h, datetime.realtime().epochMillis AS clock
+WITH h, clock, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now
+OPTIONAL MATCH (me:Session {id: $session_id})
+WITH h, now, me IS NOT NULL AND me.ended_ms IS NULL AND me.lease_until > clock AS live,
+  toString(datetime({epochMillis: now})) AS at
+CALL () {
+  UNWIND $results AS r
+  OPTIONAL MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
+  RETURN collect({r: r, s: s, verdict: CASE
+    WHEN s IS NULL THEN 'missing'
+    WHEN s.fence = r.fence AND s.status = 'in_progress' AND s.owner = $session_id THEN 'ok'
+    WHEN s.fence = r.fence AND s.status IN ['completed', 'failed'] THEN 'recorded'
+    ELSE 'stale' END}) AS judged
+}
+CALL () {
+  UNWIND $skips AS r
+  MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
+  WHERE s:Undecided AND s.status = 'pending'
+  RETURN collect({r: r, s: s}) AS skipped
+}
+CALL () {
+  UNWIND $runs AS id
+  MATCH (s:PsgNode:Step {project_id: $project_id, id: id})
+  WHERE s:Undecided AND s.status = 'pending' AND s.waits = 0
+  RETURN collect(s) AS cleared
+}
+WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 'ok'] AS done
+FOREACH (j IN done | FOREACH (s IN [j.s] |
+  SET s.status = j.r.status, s.output = j.r.output, s.error = j.r.error, s.revision = s.revision + 1,
+    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.parked = null))
+FOREACH (j IN skipped | FOREACH (s IN [j.s] | REMOVE s:Undecided
+  SET s.status = 'skipped', s.skip_reason = j.r.reason, s.revision = s.revision + 1, s.finished_ms = now,
+    s.sys_updated_ms = now))
+FOREACH (s IN cleared | REMOVE s:Undecided SET s.gated = false)
+WITH h, now, at, live, judged, skipped, cleared, done, h.seq AS base
+CALL (done, now, at, base) {
+  UNWIND range(0, size(done) - 1) AS i
+  WITH done[i].r AS r, done[i].s AS s, base + 1 + 3 * i AS seq, now, at
+  MATCH (t:PsgNode:Trace {project_id: $project_id, id: r.trace_id})
+  CREATE (g:PsgNode:TraceSegment {id: r.segment_id, project_id: $project_id, revision: 1, trace: r.trace_id,
+    log_seq: seq, label: r.label, status: r.status, finished_at: at, attempt: r.attempt, fence: r.fence,
+    session_id: $session_id, payload: r.payload, sys_created_ms: now, sys_updated_ms: now})
+  CREATE (g)-[:IN_TRACE]->(t)
+  CREATE (g)-[:RECORDS]->(s)
+  CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(), family: 'graph_update',
+    type: 'tracesegment_created', op: 'create', entity_type: 'TraceSegment', entity: r.segment_id, plan: s.plan,
+    at: now, actor: $actor, revision: 1, changes: r.segment_head + at + r.segment_tail, update_kind: 'node_add',
+    node_delta: 1, edge_delta: 2})
+  CREATE (:Event {project_id: $project_id, seq: seq + 1, event_id: randomUUID(), family: 'graph_update',
+    type: 'step_updated', op: 'set', entity_type: 'Step', entity: r.id, plan: s.plan, at: now, actor: $actor,
+    revision: s.revision, changes: r.changes, update_kind: 'node_update', node_delta: 0, edge_delta: 0})
+  CREATE (:Event {project_id: $project_id, seq: seq + 2, event_id: randomUUID(), family: 'pipeline_stage',
+    type: 'step_' + r.status, op: 'set', entity_type: 'Step', entity: r.id, plan: s.plan, at: now, actor: $actor,
+    revision: s.revision,
+    changes: '{"op":"set","before":{"status":"in_progress"},"after":{"status":"' + r.status + '"}}'})
+  RETURN count(*) AS recorded
+}
+WITH h, now, at, live, judged, skipped, cleared, done, base + 3 * size(done) AS base
+CALL (skipped, now, base) {
+  UNWIND range(0, size(skipped) - 1) AS i
+  WITH skipped[i].r AS r, skipped[i].s AS s, base + 1 + i AS seq, now
+  CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(), family: 'pipeline_stage',
+    type: 'step_skipped', op: 'set', entity_type: 'Step', entity: r.id, plan: s.plan, at: now, actor: $actor,
+    revision: s.revision, changes: r.changes})
+  RETURN count(*) AS noted
+}
+WITH h, now, at, live, judged, cleared, done + skipped AS ended, base + size(skipped) AS base
+CALL (ended) {
+  UNWIND ended AS j
+  WITH j.s AS s WHERE COUNT { (s)<-[:DEPENDS_ON]-() } > $fanout_max
+  SET s:Unlocking, s.unlock_after = -1
+  RETURN count(*) AS postponed
+}
+CALL (ended) {
+  UNWIND ended AS j
+  WITH j.s AS s, j.r AS r WHERE NOT s:Unlocking
+  MATCH (s)<-[:DEPENDS_ON]-(t:Step) WHERE t.status = 'pending'
+  WITH t, count(*) AS k, sum(CASE WHEN s.status = 'skipped' THEN 1 ELSE 0 END) AS skips,
+    sum(CASE WHEN s.status = 'failed' OR s.skip_reason = 'dependency_failed' THEN 1 ELSE 0 END) AS failures
+  SET t.waits = t.waits - k, t.gated = t.gated OR skips > 0
+  WITH t, failures WHERE t.waits = 0 OR failures > 0
+  WITH t, failures > 0 OR t.gated AS undecided ORDER BY t.sched_urgency, t.sched_order, t.position
+  RETURN collect({t: t, undecided: undecided}) AS unlocked
+}
+FOREACH (u IN unlocked | FOREACH (t IN CASE WHEN u.undecided THEN [u.t] ELSE [] END | SET t:Undecided))
+WITH h, now, at, live, judged, ended, base, cleared + [u IN unlocked WHERE NOT u.undecided | u.t] AS newly,
+  [u IN unlocked WHERE u.undecided | u.t.plan] AS plans_undecided
+CALL (ended, now) {
+  UNWIND ended AS j
+  WITH j.s.plan AS plan, count(*) AS k, sum(CASE WHEN j.s.status = 'failed' THEN 1 ELSE 0 END) AS failures, now
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan})
+  SET p.steps_open = p.steps_open - k, p.steps_failed = p.steps_failed + failures
+  WITH p WHERE p.steps_open = 0 AND p.status = 'in_progress'
+  RETURN collect(p) AS finished
+}
+FOREACH (p IN finished | REMOVE p:Runnable
+  SET p.status = CASE WHEN p.steps_failed > 0 THEN 'failed' ELSE 'completed' END, p.revision = p.revision + 1,
+    p.finished_ms = now, p.sys_updated_ms = now)
+WITH h, now, at, live, judged, base, newly, plans_undecided, finished
+CALL (newly, live) {
+  UNWIND newly AS t
+  WITH t.plan AS plan, collect(t) AS steps, live
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan})
+  WITH p, steps, live AND p.status = 'in_progress' AND NOT p.paused AND NOT EXISTS {
+    MATCH (x:Ready) WHERE x.project_id = $project_id AND x.plan = plan AND x.sched_urgency IS NOT NULL
+      AND x.sched_order IS NOT NULL AND x.position IS NOT NULL } AS direct
+  RETURN reduce(all = [], x IN collect(CASE WHEN direct THEN steps ELSE [] END) | all + x) AS direct,
+    reduce(all = [], x IN collect(CASE WHEN direct THEN [] ELSE steps END) | all + x) AS queued
+}
+WITH h, now, at, live, judged, base, plans_undecided, finished, direct[..toInteger($want)] AS direct,
+  queued + direct[toInteger($want)..] AS queued
+FOREACH (t IN queued | SET t:Ready)
+WITH h, now, at, live, judged, base, finished, direct, plans_undecided + [t IN queued | t.plan] AS awake
+CALL (awake) {
+  UNWIND awake AS plan
+  WITH DISTINCT plan
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan})
+  WHERE p.status = 'in_progress' AND NOT p.paused AND NOT p:Runnable
+  SET p:Runnable
+  RETURN count(*) AS woken
+}
+CALL (now, live, direct) {
+  WITH now, live, direct WHERE live AND $want > size(direct)
+  MATCH (p:Runnable)
+  WHERE p.project_id = $project_id AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
+  WITH p, $want - size(direct) AS want, now ORDER BY p.project_id, p.sched_urgency, p.served_at LIMIT 64
+  CALL (p) {
+    MATCH (s:Ready)
+    WHERE s.project_id = $project_id AND s.plan = p.id AND s.sched_urgency IS NOT NULL AND s.sched_order IS NOT NULL
+      AND s.position IS NOT NULL
+    WITH s ORDER BY s.project_id, s.plan, s.sched_urgency, s.sched_order, s.position LIMIT toInteger($want)
+    RETURN collect(s) AS ready
+  }
+  WITH now, want, collect({p: p, ready: ready}) AS offers
+  WITH now, want, offers, [o IN offers WHERE size(o.ready) > 0] AS full
+  FOREACH (o IN offers | FOREACH (p IN CASE WHEN size(o.ready) = 0 AND NOT EXISTS {
+    MATCH (u:Undecided) WHERE u.project_id = $project_id AND u.plan = o.p.id AND u.position IS NOT NULL }
+    THEN [o.p] ELSE [] END | REMOVE p:Runnable))
+  FOREACH (o IN full | FOREACH (p IN [o.p] | SET p.served_at = now))
+  WITH want, full, CASE WHEN size(full) = 0 THEN 0 ELSE want / size(full) + 1 END AS share
+  RETURN reduce(all = [], o IN full | all + o.ready[..share])[..want] AS indexed
+}
+WITH h, now, at, judged, base, finished,
+  [s IN direct + coalesce(indexed, []) | {s: s, fresh: s.status = 'pending', parked: s.parked}] AS claims
+FOREACH (c IN claims | FOREACH (s IN [c.s] | REMOVE s:Ready
+  SET s.status = 'in_progress', s.owner = $session_id, s.fence = s.fence + 1, s.revision = s.revision + 1,
+    s.attempt = s.attempt + CASE WHEN c.parked IS NULL THEN 1 ELSE 0 END, s.parked = null,
+    s.started_ms = CASE WHEN c.fresh THEN now ELSE s.started_ms END, s.sys_updated_ms = now))
+WITH h, now, at, judged, base, finished, claims
+CALL (claims, now, base) {
+  UNWIND range(0, size(claims) - 1) AS i
+  WITH claims[i].s AS s, claims[i].fresh AS fresh, claims[i].parked AS parked, base + 1 + i AS seq, now
+  CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(),
+    family: CASE WHEN fresh THEN 'pipeline_stage' ELSE 'runtime_execution' END,
+    type: CASE WHEN fresh THEN 'step_in_progress' ELSE 'step_resumed' END, op: 'set', entity_type: 'Step',
+    entity: s.id, plan: s.plan, at: now, actor: $actor, revision: s.revision,
+    changes: '{"op":"set","before":{' + CASE WHEN fresh THEN '"status":"pending",' ELSE '' END +
+      '"fence":' + toString(s.fence - 1) + ',"attempt":' +
+      toString(s.attempt - CASE WHEN parked IS NULL THEN 1 ELSE 0 END) + '},"after":{' +
+      CASE WHEN fresh THEN '"status":"in_progress",' ELSE '' END + '"fence":' + toString(s.fence) +
+      ',"attempt":' + toString(s.attempt) + '},"session":"' + $session_id + '"}'})
+  RETURN collect({id: s.id, key: s.key, plan: s.plan, type: s.type, capability: s.capability,
+    description: s.description, agent_role: s.agent_role, params: s.params, condition: s.condition,
+    timeout_ms: s.timeout_ms, retries: s.retries, attempt: s.attempt, failures: s.failures, fence: s.fence,
+    fresh: fresh, parked: parked}) AS claimed
+}
+WITH h, now, at, judged, finished, claimed, base + size(claims) AS base
+CALL (finished, now, at, base) {
+  UNWIND range(0, size(finished) - 1) AS i
+  WITH finished[i] AS p, base + 1 + 2 * i AS seq, now, at
+  CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(), family: 'pipeline_stage',
+    type: 'plan_' + p.status, op: 'set', entity_type: 'Plan', entity: p.id, plan: p.id, at: now, actor: $actor,
+    revision: p.revision,
+    changes: '{"op":"set","before":{"status":"in_progress"},"after":{"status":"' + p.status + '"}}'})
+  WITH p, seq, now, at
+  MATCH (t:PsgNode:Trace {project_id: $project_id, id: p.trace_id})
+  SET t.status = p.status, t.finished_at = at, t.revision = t.revision + 1, t.sys_updated_ms = now
+  CREATE (:Event {project_id: $project_id, seq: seq + 1, event_id: randomUUID(), family: 'graph_update',
+    type: 'trace_' + p.status, op: 'set', entity_type: 'Trace', entity: t.id, plan: p.id, at: now, actor: $actor,
+    revision: t.revision, update_kind: 'node_update', node_delta: 0, edge_delta: 0,
+    changes: '{"op":"set","before":{"status":"running"},"after":{"status":"' + p.status + '","finished_at":"' + at +
+      '"}}'})
+  RETURN count(*) AS closed
+}
+SET h.seq = base + 2 * size(finished), h.clock = now
+RETURN h.seq AS seq, now, [j IN judged | {id: j.r.id, fence: j.r.fence, verdict: j.verdict}] AS verdicts, claimed,
+  [p IN finished | p.id] AS finished
+
+// name: frontier_undecided :read :many
+// Steps that wait for a decision: to run, or to be skipped and why; with what the decision looks at.
+MATCH (p:Runnable)
+WHERE p.project_id = $project_id AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
+WITH p ORDER BY p.project_id, p.sched_urgency, p.served_at LIMIT 64
+CALL (p) {
+  MATCH (s:Undecided) WHERE s.project_id = $project_id AND s.plan = p.id AND s.position IS NOT NULL
+  WITH s ORDER BY s.project_id, s.plan, s.position LIMIT toInteger($limit)
+  RETURN s
+}
+RETURN s.id AS id, s.key AS key, s.plan AS plan, s.type AS type, s.capability AS capability,
+  s.agent_role AS agent_role, s.condition AS condition, s.params AS params, s.waits AS waits,
+  COLLECT { MATCH (s)-[:DEPENDS_ON]->(d:Step) RETURN {status: d.status, reason: d.skip_reason} } AS dependencies
+
+// name: frontier_wakeups :read :many
+// Projects in which something can be advanced now: a runnable plan, a timer that is due, a fan-out to go on with.
+CALL () {
+  MATCH (p:Runnable) WHERE p.project_id IS NOT NULL AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
+  RETURN DISTINCT p.project_id AS project_id, 'runnable' AS why
+  UNION
+  MATCH (t:Timer) WHERE t.project_id IS NOT NULL AND t.due_at <= datetime.realtime().epochMillis
+  WITH DISTINCT t.project_id AS project_id, t.plan AS plan
+  MATCH (p:PsgNode:Plan {project_id: project_id, id: plan}) WHERE p.status = 'in_progress' AND NOT p.paused
+  RETURN DISTINCT project_id, 'timer' AS why
+  UNION
+  MATCH (u:Unlocking) WHERE u.project_id IS NOT NULL AND u.id IS NOT NULL
+  RETURN DISTINCT u.project_id AS project_id, 'unlocking' AS why
+}
+RETURN project_id, collect(why) AS why
+
+// name: timers_release :write :one
+// Makes due timers of running plans claimable, in a batch; the plan's label follows.
+MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
+WITH datetime.realtime().epochMillis AS now
+MATCH (t:Timer) WHERE t.project_id = $project_id AND t.due_at <= now
+WITH t ORDER BY t.project_id, t.due_at LIMIT toInteger($limit)
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: t.plan})
+WHERE p.status = 'in_progress' AND NOT p.paused
+SET t:Ready, t.due_at = null, p:Runnable
+REMOVE t:Timer
+RETURN count(t) AS released
+
+// name: unlock_chunk :write :one
+// Goes on telling the dependents of a finished step with a very large fan-out, from where the last chunk ended.
+MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
+WITH h
+MATCH (s:Unlocking) WHERE s.project_id = $project_id AND s.id IS NOT NULL
+WITH s ORDER BY s.project_id, s.id LIMIT 1
+CALL (s) {
+  MATCH (s)<-[:DEPENDS_ON]-(t:Step) WHERE t.position > s.unlock_after
+  WITH t ORDER BY t.position LIMIT toInteger($limit)
+  RETURN collect(t) AS dependents
+}
+WITH s, dependents, s.status = 'failed' OR s.skip_reason = 'dependency_failed' AS failed, s.status = 'skipped' AS skip
+CALL (s, dependents, failed, skip) {
+  UNWIND dependents AS t
+  WITH t, failed, skip WHERE t.status = 'pending'
+  SET t.waits = t.waits - 1, t.gated = t.gated OR skip
+  WITH t, failed WHERE t.waits = 0 OR failed
+  FOREACH (_ IN CASE WHEN failed OR t.gated THEN [1] ELSE [] END | SET t:Undecided)
+  FOREACH (_ IN CASE WHEN failed OR t.gated THEN [] ELSE [1] END | SET t:Ready)
+  RETURN count(*) AS unlocked
+}
+FOREACH (_ IN CASE WHEN size(dependents) < $limit THEN [1] ELSE [] END | REMOVE s:Unlocking SET s.unlock_after = null)
+FOREACH (_ IN CASE WHEN size(dependents) < $limit THEN [] ELSE [1] END |
+  SET s.unlock_after = dependents[size(dependents) - 1].position)
+WITH s, dependents
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
+FOREACH (_ IN CASE WHEN p.status = 'in_progress' AND NOT p.paused THEN [1] ELSE [] END | SET p:Runnable)
+RETURN s.id AS id, size(dependents) AS unlocked
+
+// name: step_inputs :read :many
+// Outputs of the steps that templates of a step name, by key.
+UNWIND $keys AS key
+MATCH (s:PsgNode:Step {project_id: $project_id, plan: $plan_id, key: key})
+RETURN s.key AS key, s.status AS status, s.output AS output, s.skip_reason AS skip_reason
+
+// name: plan_run :read :one
+// What every step of a run shares.
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id})
+RETURN p.trace_id AS trace_id, p.params AS params, p.title AS title, p.status AS status
+
+// name: confirm_decision :read :one
+// The last decision of the Confirm that gates a step.
+MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})<-[:GATES]-(c:Confirm)
+WHERE c.status <> 'pending'
+OPTIONAL MATCH (c)<-[:DECIDES]-(d:Decision)
+WITH c, d ORDER BY d.position DESC LIMIT 1
+RETURN c.id AS confirm_id, c.status AS status, d.decided_by_role AS decided_by_role, d.decided_at AS decided_at,
+  d.reason AS reason, d.actor AS actor
