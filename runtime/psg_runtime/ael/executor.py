@@ -97,8 +97,9 @@ class AdapterLayer:
         adapter = self._route(Action(kind, name, params=dict(params), agent_role=role))
         adapter.check(name or role or "", params)
         if isinstance(adapter, ForeachAdapter):
-            do = params.get("do", {})
-            self._check_target(*action_target(do.get("type", "tool"), do.get("name"), None), None, {})
+            do = params["do"]
+            kind, name = action_target(do.get("type", "tool"), do["name"], None)
+            self._check_target(kind, name, None, do.get("params", {}))
 
     async def _dispatch(self, action: Action) -> ActionResult | Parked:
         adapter = self._route(action)

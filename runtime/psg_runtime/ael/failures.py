@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from psg.errors import ActionFailed, PsgError
+from psg_neo4j.errors import Category
 
 _MAX_MESSAGE_CHARS = 4000
 
@@ -13,7 +14,7 @@ class ActionRefused(ActionFailed):
     """The action cannot succeed as it is; repeating it does not help."""
 
     code = "action_refused"
-    category = "validation_error"
+    category: ClassVar[Category] = "validation_error"
     retryable = False
 
 
@@ -27,7 +28,7 @@ class ConfirmRejected(ActionFailed):
     """The confirmation was not given."""
 
     code = "confirm_rejected"
-    category = "workflow_error"
+    category: ClassVar[Category] = "workflow_error"
     retryable = False
 
 
@@ -47,14 +48,14 @@ class LlmUnavailable(ActionFailed):
     """The language model did not answer."""
 
     code = "llm_unavailable"
-    category = "communication_error"
+    category: ClassVar[Category] = "communication_error"
 
 
 class LlmRefused(ActionRefused):
     """The language model's server refused the request."""
 
     code = "llm_refused"
-    category = "communication_error"
+    category: ClassVar[Category] = "communication_error"
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:

@@ -256,9 +256,9 @@ def _signature_adapter(name: str, call: Callable[..., Any], signature: inspect.S
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             open_ended = True
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+        elif parameter.kind is parameter.POSITIONAL_ONLY:
             raise ValidationFailed(f"Capability `{name}`: every parameter must be usable by name.", name=name)
-        elif parameter.name != "ctx":
+        elif parameter.kind is not parameter.VAR_POSITIONAL and parameter.name != "ctx":
             hint = hints.get(parameter.name, Any)
             fields[parameter.name] = Required[hint] if parameter.default is parameter.empty else NotRequired[hint]
     shape = TypedDict(f"{name} params", fields)  # type: ignore[misc]
