@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,8 +25,8 @@ from psg_neo4j.migrations import migrate
 
 T = TypeVar("T")
 
-# Tests start servers with an idle time of their own; half the memory is plenty.
-TEST_SETTINGS = ServerSettings(heap="384m", pagecache="64m", linger=0.5)
+# For servers that a test starts, kills and throws away: a quick boot matters, a fast optimising compiler does not.
+TEST_SETTINGS = ServerSettings(heap="384m", pagecache="64m", linger=0.5, java_options="-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> It
         if server is None:
             base = tmp_path_factory.getbasetemp()
             home = (base if worker_id == "master" else base.parent) / "neo4j"
-            settings = replace(TEST_SETTINGS, linger=5.0, heap="512m")
+            settings = ServerSettings(linger=5.0)
             held = in_other_loop(lambda: EmbeddedServer.attach(home, settings=settings))
             stack.callback(held.close)
             server = Neo4jServer(held.uri, held.user, held.password)

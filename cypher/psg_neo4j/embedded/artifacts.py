@@ -204,40 +204,50 @@ def _part(folder: Path, jar: Jar) -> Iterator[Path]:
 def _download(part: Path, jar: Jar, repositories: Sequence[str], progress: Progress, stop: threading.Event) -> bool:
     """Fetch ``jar`` into ``part`` and verify it; False when told to stop."""
     reason = "no repository is configured"
-    for repository in [address for address in repositories for _ in range(_TRIES)]:
-        received = 0
-        digest = hashlib.sha256()
-        try:
-            with http.get(f"{repository}/{jar.path}", stream=True, timeout=_TIMEOUT) as answer:
-                if answer.status_code != 200:
-                    reason = f"HTTP status {answer.status_code}"
-                    continue
-                with open(part, "wb") as file:
-                    for chunk in answer.iter_content(_CHUNK):
-                        if stop.is_set():
-                            return False
-                        file.write(chunk)
-                        digest.update(chunk)
-                        received += len(chunk)
-                        progress.advance(len(chunk))
-        except http.requests.RequestException as error:
-            reason = type(error).__name__
-            progress.advance(-received)
-            continue
-        if received < jar.size:
-            reason = f"the answer ended after {received} of {jar.size} bytes"
-            progress.advance(-received)
-            continue
-        if digest.hexdigest() != jar.sha256:
-            raise ChecksumMismatch(
-                f"{jar.coordinate} is not the file that was pinned (SHA-256 {digest.hexdigest()}, expected "
-                f"{jar.sha256}); it was removed. Check the Maven repository or proxy in between.",
-                jar=jar.coordinate,
-            )
-        return True
+    for repository in repositories:
+        for attempt in range(_TRIES):
+            failed = _fetch(part, jar, repository, progress, stop)
+            if stop.is_set():
+                return False
+            if failed is None:
+                return True
+            reason = failed
+            stop.wait(0.1 * attempt)
     raise DownloadFailed(
         f"cannot download {jar.coordinate}: {reason}; check the network and run the command again, it goes on "
         "where it stopped. Or set PSG_NEO4J_URI to a Neo4j that runs already.",
+        jar=jar.coordinate,
+    )
+
+
+def _fetch(part: Path, jar: Jar, repository: str, progress: Progress, stop: threading.Event) -> str | None:
+    """One request for ``jar``; None when ``part`` is the pinned file, else what went wrong in words."""
+    received = 0
+    digest = hashlib.sha256()
+    failed = None
+    try:
+        with http.get(f"{repository}/{jar.path}", stream=True, timeout=_TIMEOUT) as answer, open(part, "wb") as file:
+            if answer.status_code != 200:
+                return f"the repository answers with HTTP status {answer.status_code}"
+            for chunk in answer.iter_content(_CHUNK):
+                if stop.is_set():
+                    return "stopped"
+                file.write(chunk)
+                digest.update(chunk)
+                received += len(chunk)
+                progress.advance(len(chunk))
+    except http.requests.Timeout:
+        failed = f"the repository did not answer within {_TIMEOUT:.0f} s"
+    except http.requests.RequestException:
+        failed = "the connection broke" if received else "no connection to the repository"
+    if failed or received != jar.size:
+        progress.advance(-received)
+        return f"{failed or 'the answer ended'} after {received} of {jar.size} bytes"
+    if digest.hexdigest() == jar.sha256:
+        return None
+    raise ChecksumMismatch(
+        f"{jar.coordinate} is not the file that was pinned (SHA-256 {digest.hexdigest()}, expected {jar.sha256}); it "
+        "was removed. Check the Maven repository or the proxy in between.",
         jar=jar.coordinate,
     )
 

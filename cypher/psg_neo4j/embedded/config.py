@@ -30,7 +30,8 @@ class ServerSettings:
     ``heap`` and ``pagecache`` as Java sizes ("512m"); ``bolt_port`` and ``http_port`` 0 for any free one;
     ``transaction_timeout`` in seconds (what a client that stopped can block, at most); ``linger`` in seconds
     (how long it stays when the last client is gone); ``api_url`` the platform's own address, from which Neo4j
-    Browser loads guide and style when it connects (empty: none).
+    Browser loads guide and style when it connects (empty: none); ``java_options`` more options of the Java
+    runtime, separated by blanks.
     """
 
     heap: str = "512m"
@@ -40,6 +41,7 @@ class ServerSettings:
     transaction_timeout: float = 5.0
     linger: float = 2.0
     api_url: str = ""
+    java_options: str = ""
 
     def __post_init__(self) -> None:
         for name in ("heap", "pagecache"):
@@ -50,7 +52,7 @@ class ServerSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, *, api_url: str = "") -> Self:
-        """Settings from ``PSG_NEO4J_HEAP``, ``_PAGECACHE``, ``_BOLT_PORT``, ``_HTTP_PORT``.
+        """Settings from ``PSG_NEO4J_HEAP``, ``_PAGECACHE``, ``_BOLT_PORT``, ``_HTTP_PORT``, ``_JAVA_OPTIONS``.
 
         Raises EmbeddedServerFailed for a value that is no size or no port.
         """
@@ -62,6 +64,7 @@ class ServerSettings:
                 bolt_port=int(environment.get("PSG_NEO4J_BOLT_PORT") or 0),
                 http_port=int(environment.get("PSG_NEO4J_HTTP_PORT") or 0),
                 api_url=api_url,
+                java_options=environment.get("PSG_NEO4J_JAVA_OPTIONS", ""),
             )
         except ValueError as error:
             raise EmbeddedServerFailed(f"PSG_NEO4J_BOLT_PORT or PSG_NEO4J_HTTP_PORT is no number: {error}") from error
@@ -123,6 +126,7 @@ def java_command(jars: Path, home: Path, settings: ServerSettings) -> list[str]:
         "-XX:-UsePerfData",
         "-Djava.awt.headless=true",
         "-Dfile.encoding=UTF-8",
+        *settings.java_options.split(),
         "-cp",
         f"{jars}{os.sep}*",
         MAIN_CLASS,
