@@ -1,0 +1,77 @@
+"""What the generated operations stand on: calls, subscriptions that resume, and small readers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import anyio
+
+from psg_client.errors import ApiUnavailable, failure
+from psg_client.transport import Backoff, Transport
+
+T = TypeVar("T")
+
+
+def command_id_or_new(command_id: str | None) -> str:
+    """The caller's command id, or a new one; sent with every repeat, so that a mutation takes effect once."""
+    return command_id or str(uuid4())
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without those that were not given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def member(answer: Mapping[str, Any], readers: Mapping[str, Callable[[Mapping[str, Any]], T]]) -> T:
+    """Read the member of a union; a failure member is raised as its CommandFailed."""
+    read = readers.get(str(answer.get("__typename")))
+    if read is None:
+        raise failure(answer)
+    return read(answer)
+
+
+class Calls:
+    """A client's calls over one transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def _call(self, document: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+        return await self._transport.execute(document, name, variables)
+
+    async def _subscribe(
+        self,
+        document: str,
+        name: str,
+        variables: dict[str, Any],
+        read: Callable[[dict[str, Any]], T],
+    ) -> AsyncIterator[T]:
+        """The messages of a subscription, through any number of connections, as if there had been one.
+
+        A message that carries a ``cursor`` moves ``after``, so a new connection goes on behind it. Ends when the
+        server completes the subscription. Raises what the API refuses, and ApiUnavailable when nobody answered for
+        the transport's ``retry_for_s``.
+        """
+        backoff = Backoff()
+        lost_at: float | None = None
+        while True:
+            try:
+                async with self._transport.stream(document, name, variables) as messages, aclosing(messages):
+                    async for data in messages:
+                        lost_at = None
+                        backoff.reset()
+                        value = read(data)
+                        cursor = getattr(value, "cursor", None)
+                        if cursor is not None:
+                            variables = {**variables, "after": cursor}
+                        yield value
+                return
+            except ApiUnavailable:
+                now = anyio.current_time()
+                lost_at = lost_at if lost_at is not None else now
+                if now - lost_at >= self._transport.retry_for_s:
+                    raise
+            await anyio.sleep(backoff.next())
