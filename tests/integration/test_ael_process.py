@@ -136,11 +136,12 @@ async def test_a_path_does_not_pass_for_an_allowed_name(tmp_path: Path) -> None:
             await run(layer(tmp_path), name)
 
 
-async def test_the_folder_must_be_inside_the_roots(tmp_path: Path) -> None:
+async def test_the_folder_must_be_inside_the_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     (root / "inner").mkdir(parents=True)
     outside.mkdir()
     (root / "link").symlink_to(outside)
+    monkeypatch.chdir(root)
     ael = layer(root)
     assert (await run(ael, "sh", "-c", "pwd", cwd="inner"))["stdout"].strip() == str((root / "inner").resolve())
     for cwd in ("..", "../outside", str(outside), "link", "/", "../root-2"):

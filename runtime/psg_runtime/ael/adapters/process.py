@@ -46,7 +46,7 @@ class ProcessAdapter:
     """``process.run``. Off until ``PSG_ALLOW_PROCESS`` names programs, or is ``*``.
 
     Allowing a program allows what it can be told to do by its arguments. ``cwd`` must be inside
-    ``PSG_PROCESS_ROOTS`` (default: the folder this process was started in).
+    ``PSG_PROCESS_ROOTS`` (default: the folder this process was started in); the first of them is the default.
     """
 
     def __init__(self, settings: AelSettings, mask: SecretMask) -> None:
@@ -108,7 +108,7 @@ class ProcessAdapter:
 
     def _folder(self, cwd: str | None) -> Path:
         roots = [root.resolve() for root in self._settings.process_roots] or [Path.cwd()]
-        folder = (roots[0] if cwd is None else roots[0] / cwd).resolve()
+        folder = roots[0] if cwd is None else Path(cwd).resolve()
         if not any(folder.is_relative_to(root) for root in roots):
             raise CapabilityDenied(f"The folder `{cwd}` is outside the allowed ones (set PSG_PROCESS_ROOTS).")
         if not folder.is_dir():
