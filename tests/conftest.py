@@ -91,7 +91,7 @@ def _from_docker(stack: ExitStack) -> Neo4jServer | None:
     answer = subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=10)
     if answer.returncode != 0:
         return None
-    from testcontainers.neo4j import Neo4jContainer
+    from testcontainers.community.neo4j import Neo4jContainer
 
     container = stack.enter_context(Neo4jContainer("neo4j:5.26-community"))
     return Neo4jServer(container.get_connection_url(), container.username, container.password)

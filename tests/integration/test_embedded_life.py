@@ -168,7 +168,11 @@ def _password_is_private(home: Path, server: EmbeddedServer) -> None:
 
 async def test_a_damaged_store_is_told_and_not_served(home: Path) -> None:
     """Neo4j itself comes up, answers Bolt, and keeps the database offline without a word."""
-    (home / "data" / "databases" / "neo4j" / "neostore").unlink()
+    neostore = home / "data" / "databases" / "neo4j" / "neostore"
+    if not await anyio.Path(neostore).exists():
+        async with await attach(home):
+            await stop(home)
+    neostore.unlink()
     with pytest.raises(StoreDamaged, match="offline"):
         await attach(home)
     assert status(home).state == "stopped"
