@@ -137,6 +137,14 @@ async def test_control_flow_passes_through() -> None:
         await run(layer(loses=loses), "loses")
 
 
+async def test_control_flow_passes_through_a_loop() -> None:
+    async def loses() -> None:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        await foreach(layer(loses=loses), [1, 2, 3], {"name": "loses"})
+
+
 async def test_a_tool_cannot_end_the_process() -> None:
     def leave() -> None:
         raise SystemExit(3)

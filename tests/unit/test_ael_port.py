@@ -7,7 +7,14 @@ from typing import Any
 import anyio
 import pytest
 
-from psg.errors import ActionFailed, DependencyCycle, EvaluationFailed, ReferenceMissing, ValidationFailed
+from psg.errors import (
+    ActionFailed,
+    DependencyCycle,
+    EvaluationFailed,
+    LeaseLost,
+    ReferenceMissing,
+    ValidationFailed,
+)
 from psg_runtime.ael import (
     ACTION_TYPES,
     Action,
@@ -69,6 +76,24 @@ def test_the_action_of_a_step(step: tuple[str, str | None, str | None], target: 
     assert action_target(*step) == target
 
 
+@pytest.mark.req("L3-27")
+@pytest.mark.parametrize(
+    ("kind", "name", "executor"),
+    [
+        ("tool_call", "fmt", "tool"),
+        ("tool_call", "process.run", "external"),
+        ("file_operation", "file.read", "tool"),
+        ("custom_action", "mine", "tool"),
+        ("custom_action", "wait", "worker"),
+        ("llm_call", None, "llm"),
+        ("step_execution", None, "agent"),
+        ("agent_handoff", "writer", "agent"),
+    ],
+)
+def test_who_executes_an_action(kind: str, name: str | None, executor: str) -> None:
+    assert Action(kind, name).executor_kind == executor
+
+
 class Recorder:
     """Runs actions after letting every other one start, and notes when each begins and ends."""
 
@@ -113,6 +138,16 @@ async def test_every_action_yields_one_result_also_when_one_fails() -> None:
     assert (b.success, b.error["code"]) == (False, "dependency_failed")
     assert c.success
     assert ("start", "b") not in ael.log
+
+
+@pytest.mark.anyio
+async def test_control_flow_passes_through_parallel_execution() -> None:
+    class Losing:
+        async def execute(self, action: Any) -> None:
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        await parallel_ael_execution([{"id": "a"}, {"id": "b"}], Losing())
 
 
 @pytest.mark.anyio

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from psg.errors import DependencyCycle, ReferenceMissing
+from psg.errors import ControlSignal, DependencyCycle, ReferenceMissing
 from psg_runtime.ael.failures import failure_of
 from psg_runtime.ael.port import ActionExecutionLayer, ActionResult
 
@@ -21,6 +21,7 @@ async def parallel_ael_execution(actions: Sequence[Mapping[str, Any]], ael: Acti
     """
     ids = [str(action.get("id") or action.get("step_id") or index) for index, action in enumerate(actions)]
     results: dict[str, Any] = {}
+    signals: list[ControlSignal] = []
 
     async def run(name: str, action: Mapping[str, Any]) -> None:
         failed = [d for d in action.get("dependencies", ()) if not _succeeded(results[d])]
@@ -32,11 +33,16 @@ async def parallel_ael_execution(actions: Sequence[Mapping[str, Any]], ael: Acti
             results[name] = await ael.execute(action)
         except Exception as error:
             results[name] = ActionResult(False, error=failure_of(error))
+        except ControlSignal as signal:
+            signals.append(signal)
+            tasks.cancel_scope.cancel()
 
     for group in _groups(dict(zip(ids, actions, strict=True))):
         async with anyio.create_task_group() as tasks:
             for name, action in group:
                 tasks.start_soon(run, name, action)
+        if signals:
+            raise signals[0]
     return [results[name] for name in ids]
 
 

@@ -62,6 +62,17 @@ class Action:
             raise ValidationFailed(f"Unknown action type `{kind}`: {hint}", type=kind)
         return cls(**{key: value for key, value in action.items() if key in known})
 
+    @property
+    def executor_kind(self) -> str:
+        """Who does it, in the words of ``runtime_execution`` events: agent, tool, llm, worker, external (L3-27)."""
+        if self.type in ("agent_handoff", "agent_execution", "step_execution"):
+            return "agent"
+        if self.type == "llm_call":
+            return "llm"
+        if self.name == "process.run":
+            return "external"
+        return "worker" if self.type == "custom_action" and self.name in CONTROL_STEPS else "tool"
+
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:

@@ -139,7 +139,7 @@ class ExpressionEngine:
         syntax = read_expression(text)
         try:
             program = self._env.compile(syntax.cel)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # ValueError: text that is not Unicode
             reason = _reason(str(error))
             hint = _compile_hint(reason)
             message = f"Expression `{shortened(text)}`: {reason}.{hint}"
@@ -178,9 +178,7 @@ def _missing(path: tuple[str | int, ...], depth: int, value: Any) -> str:
 
 
 def _written(path: tuple[str | int, ...]) -> str:
-    return "".join(
-        f"[{p}]" if isinstance(p, int) else ("." if i else "") + str(p) for i, p in enumerate(path)
-    )
+    return "".join(f"[{p}]" if isinstance(p, int) else ("." if i else "") + str(p) for i, p in enumerate(path))
 
 
 def _within_64_bits(value: Any) -> Any:
@@ -241,9 +239,7 @@ def _reason(message: str) -> str:
 
 def _compile_hint(reason: str) -> str:
     if reason.startswith("undeclared reference"):
-        return (
-            " Known are `KEY.output…`, `KEY.status`, `params.NAME` and, inside foreach, `item` and `index`."
-        )
+        return " Known are `KEY.output…`, `KEY.status`, `params.NAME` and, inside foreach, `item` and `index`."
     return ""
 
 

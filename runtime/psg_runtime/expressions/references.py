@@ -100,10 +100,7 @@ class _Checker:
         if key not in self._dependencies:
             return f"unknown reference `{key}`: the plan has no such step.{_near(key, self._dependencies)}"
         if not self._reaches(step, key):
-            return (
-                f"`{key}` may not be done when `{step.key}` runs: "
-                f"add `{key}` to the dependencies of `{step.key}`."
-            )
+            return f"`{key}` may not be done when `{step.key}` runs: add `{key}` to the dependencies of `{step.key}`."
         return None
 
     def _reaches(self, step: StepSpec, key: str) -> bool:

@@ -207,8 +207,7 @@ class _Reader:
             self._steps_member()
         elif word == "secrets" and after in {".", "["}:
             raise self._invalid(
-                "`secrets` is reserved and comes with a later release: "
-                "give secrets to the orchestrator's environment"
+                "`secrets` is reserved and comes with a later release: give secrets to the orchestrator's environment"
             )
         elif word in NAMESPACES and after != "-":
             self._namespace(word)

@@ -102,9 +102,7 @@ class Template:
             yield text[position:]
 
 
-def step_template(
-    step_type: str, params: dict[str, Any], *, engine: ExpressionEngine | None = None
-) -> Template:
+def step_template(step_type: str, params: dict[str, Any], *, engine: ExpressionEngine | None = None) -> Template:
     """The template of a step's params; what is not for the dispatcher to resolve stays as written.
 
     ``do`` of a foreach step is resolved per item by the foreach adapter, ``condition`` is decided before the

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from psg.errors import ActionFailed, PsgError, ValidationFailed
+from psg.errors import ActionFailed, ControlSignal, PsgError, ValidationFailed
 from psg_runtime.ael.failures import ItemFailed, ItemRefused, failure_of
 from psg_runtime.ael.port import Action, ActionResult, Parked, action_target
 from psg_runtime.expressions import Template
@@ -57,6 +57,8 @@ class ForeachAdapter:
         async with anyio.create_task_group() as tasks:
             for _ in range(width):
                 tasks.start_soon(loop.work, tasks.cancel_scope)
+        if loop.signal is not None:
+            raise loop.signal
         if loop.failure is not None:
             raise _failed(*loop.failure)
         return ActionResult(True, loop.outputs)
@@ -74,6 +76,7 @@ class _Loop:
         self._dispatch = dispatch
         self.outputs: list[Any] = [None] * len(items)
         self.failure: tuple[int, Exception] | None = None
+        self.signal: ControlSignal | None = None
 
     async def work(self, scope: anyio.CancelScope) -> None:
         for index, item in self._items:
@@ -82,6 +85,10 @@ class _Loop:
             except Exception as error:
                 if self.failure is None or index < self.failure[0]:
                     self.failure = (index, error)
+                scope.cancel()
+                return
+            except ControlSignal as signal:  # as itself, not in the group a task group would make of it
+                self.signal = signal
                 scope.cancel()
                 return
 
