@@ -173,7 +173,7 @@ async def test_defects_are_told_by_statement(db: Database, probe: str) -> None:
         await db.write(S["probe_create"], id=probe)
 
 
-async def test_explain_shows_operators_and_notifications_and_writes_nothing(db: Database, probe: str) -> None:
+async def test_explaining_and_warming_write_nothing(db: Database, probe: str) -> None:
     await db.write(S["probe_constraint"])
     plan = await db.explain(S["probe_nothing"])
     assert plan.operators[0]["operator"] == "ProduceResults"
@@ -181,7 +181,7 @@ async def test_explain_shows_operators_and_notifications_and_writes_nothing(db: 
     assert {note["gql_status"] for note in plan.notifications} >= {"01N50", "01N52"}
     seek = await db.explain(S["probe_get"], {"id": probe})
     assert "NodeUniqueIndexSeek" in seek.names
-    await db.warm([S["probe_put"]])
+    await db.warm([S["probe_put"], (S["probe_put"], {"id": probe})])
     assert await db.read_one(S["probe_get"], id=probe) is None
 
 
