@@ -15,6 +15,7 @@ RETURN c.seq AS seq, c.command_hash AS command_hash, c.answer AS answer
 // name: command_apply :write :many
 // Applies a batch of commands to one project: lock, judge each row after the lock, write and log only the rows found
 // good (DESIGN §5). A row is {command_id, command_hash, answer, guards, creates, sets, links, unlinks, events}.
+CYPHER replan=skip
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
 WITH h, datetime.realtime().epochMillis AS clock
 WITH h, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now

@@ -1,7 +1,9 @@
 // name: frontier_advance :write :one
 // Records what finished, unlocks what waited for it, and claims what is next, in one commit for one project
-// (DESIGN §5, F3). $results: {id, fence, status, output, error, trace_id, segment_id, segment, changes, payload};
-// $skips: {id, reason, changes}; $runs: ids of steps decided to run. Judged after the lock; refused rows write nothing.
+// (DESIGN §5, F3). $batch holds results (rows of orchestrator.records), skips {id, reason, changes} and runs (ids of
+// steps decided to run); one map, so that one plan serves whatever is in it. Judged after the lock; refused rows write
+// nothing. replan=skip: its plan is index seeks at any size, and planning it takes longer than a hundred runs.
+CYPHER replan=skip
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
 WITH h, datetime.realtime().epochMillis AS clock
 WITH h, clock, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now
@@ -9,7 +11,7 @@ OPTIONAL MATCH (me:Session {id: $session_id})
 WITH h, now, me IS NOT NULL AND me.ended_ms IS NULL AND me.lease_until > clock AS live,
   toString(datetime({epochMillis: now})) AS at
 CALL () {
-  UNWIND $results AS r
+  UNWIND $batch.results AS r
   OPTIONAL MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
   RETURN collect({r: r, s: s, verdict: CASE
     WHEN s IS NULL THEN 'missing'
@@ -18,13 +20,13 @@ CALL () {
     ELSE 'stale' END}) AS judged
 }
 CALL () {
-  UNWIND $skips AS r
+  UNWIND $batch.skips AS r
   MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
   WHERE s:Undecided AND s.status = 'pending'
   RETURN collect({r: r, s: s}) AS skipped
 }
 CALL () {
-  UNWIND $runs AS id
+  UNWIND $batch.runs AS id
   MATCH (s:PsgNode:Step {project_id: $project_id, id: id})
   WHERE s:Undecided AND s.status = 'pending' AND s.waits = 0
   RETURN collect(s) AS cleared
@@ -32,7 +34,7 @@ CALL () {
 WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 'ok'] AS done
 FOREACH (j IN done | FOREACH (s IN [j.s] |
   SET s.status = j.r.status, s.output = j.r.output, s.error = j.r.error, s.revision = s.revision + 1,
-    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.parked = null))
+    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null))
 FOREACH (j IN skipped | FOREACH (s IN [j.s] | REMOVE s:Undecided
   SET s.status = 'skipped', s.skip_reason = j.r.reason, s.revision = s.revision + 1, s.finished_ms = now,
     s.sys_updated_ms = now))
@@ -115,7 +117,8 @@ CALL (newly, live) {
 WITH h, now, at, live, judged, base, plans_undecided, finished, direct[..toInteger($want)] AS direct,
   queued + direct[toInteger($want)..] AS queued
 FOREACH (t IN queued | SET t:Ready)
-WITH h, now, at, live, judged, base, finished, direct, plans_undecided + [t IN queued | t.plan] AS awake
+WITH h, now, at, live, judged, base, finished, direct, size(plans_undecided) AS undecided,
+  plans_undecided + [t IN queued | t.plan] AS awake
 CALL (awake) {
   UNWIND awake AS plan
   WITH DISTINCT plan
@@ -128,7 +131,7 @@ CALL (now, live, direct) {
   WITH now, live, direct WHERE live AND $want > size(direct)
   MATCH (p:Runnable)
   WHERE p.project_id = $project_id AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
-  WITH p, $want - size(direct) AS want, now ORDER BY p.project_id, p.sched_urgency, p.served_at LIMIT 64
+  WITH p ORDER BY p.project_id, p.sched_urgency, p.served_at LIMIT 64
   CALL (p) {
     MATCH (s:Ready)
     WHERE s.project_id = $project_id AND s.plan = p.id AND s.sched_urgency IS NOT NULL AND s.sched_order IS NOT NULL
@@ -136,22 +139,24 @@ CALL (now, live, direct) {
     WITH s ORDER BY s.project_id, s.plan, s.sched_urgency, s.sched_order, s.position LIMIT toInteger($want)
     RETURN collect(s) AS ready
   }
-  WITH now, want, collect({p: p, ready: ready}) AS offers
-  WITH now, want, offers, [o IN offers WHERE size(o.ready) > 0] AS full
+  WITH collect({p: p, ready: ready}) AS offers
+  WITH offers, [o IN offers WHERE size(o.ready) > 0] AS full, toInteger($want) - size(direct) AS want
   FOREACH (o IN offers | FOREACH (p IN CASE WHEN size(o.ready) = 0 AND NOT EXISTS {
     MATCH (u:Undecided) WHERE u.project_id = $project_id AND u.plan = o.p.id AND u.position IS NOT NULL }
     THEN [o.p] ELSE [] END | REMOVE p:Runnable))
   FOREACH (o IN full | FOREACH (p IN [o.p] | SET p.served_at = now))
   WITH want, full, CASE WHEN size(full) = 0 THEN 0 ELSE want / size(full) + 1 END AS share
-  RETURN reduce(all = [], o IN full | all + o.ready[..share])[..want] AS indexed
+  RETURN reduce(all = [], o IN full | all + o.ready[..share])[..want] AS indexed,
+    any(o IN full WHERE size(o.ready) > share) AS more
 }
-WITH h, now, at, judged, base, finished,
+WITH h, now, at, judged, base, finished, coalesce(more, false) AS more, undecided,
   [s IN direct + coalesce(indexed, []) | {s: s, fresh: s.status = 'pending', parked: s.parked}] AS claims
 FOREACH (c IN claims | FOREACH (s IN [c.s] | REMOVE s:Ready
   SET s.status = 'in_progress', s.owner = $session_id, s.fence = s.fence + 1, s.revision = s.revision + 1,
     s.attempt = s.attempt + CASE WHEN c.parked IS NULL THEN 1 ELSE 0 END, s.parked = null,
+    s.resumed = CASE WHEN c.parked IS NULL THEN s.resumed ELSE c.parked END,
     s.started_ms = CASE WHEN c.fresh THEN now ELSE s.started_ms END, s.sys_updated_ms = now))
-WITH h, now, at, judged, base, finished, claims
+WITH h, now, at, judged, base, finished, claims, more, undecided
 CALL (claims, now, base) {
   UNWIND range(0, size(claims) - 1) AS i
   WITH claims[i].s AS s, claims[i].fresh AS fresh, claims[i].parked AS parked, base + 1 + i AS seq, now
@@ -167,9 +172,9 @@ CALL (claims, now, base) {
   RETURN collect({id: s.id, key: s.key, plan: s.plan, type: s.type, capability: s.capability,
     description: s.description, agent_role: s.agent_role, params: s.params, condition: s.condition,
     timeout_ms: s.timeout_ms, retries: s.retries, attempt: s.attempt, failures: s.failures, fence: s.fence,
-    fresh: fresh, parked: parked}) AS claimed
+    resumed: s.resumed}) AS claimed
 }
-WITH h, now, at, judged, finished, claimed, base + size(claims) AS base
+WITH h, now, at, judged, finished, claimed, more, undecided, base + size(claims) AS base
 CALL (finished, now, at, base) {
   UNWIND range(0, size(finished) - 1) AS i
   WITH finished[i] AS p, base + 1 + 2 * i AS seq, now, at
@@ -189,7 +194,7 @@ CALL (finished, now, at, base) {
 }
 SET h.seq = base + 2 * size(finished), h.clock = now
 RETURN h.seq AS seq, now, [j IN judged | {id: j.r.id, fence: j.r.fence, verdict: j.verdict}] AS verdicts, claimed,
-  [p IN finished | p.id] AS finished
+  [p IN finished | p.id] AS finished, more, undecided
 
 // name: frontier_undecided :read :many
 // Steps that wait for a decision: to run, or to be skipped and why; with what the decision looks at.
@@ -281,3 +286,8 @@ OPTIONAL MATCH (c)<-[:DECIDES]-(d:Decision)
 WITH c, d ORDER BY d.position DESC LIMIT 1
 RETURN c.id AS confirm_id, c.status AS status, d.decided_by_role AS decided_by_role, d.decided_at AS decided_at,
   d.reason AS reason, d.actor AS actor
+
+// name: step_run_state :read :one
+// How a step stands that this session believes to run; read inside the lock.
+MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})
+RETURN s.status AS status, s.owner AS owner, s.fence AS fence, s.failures AS failures, s.plan AS plan_id

@@ -81,3 +81,9 @@ OPTIONAL MATCH (s)-[:IN_PLAN]->(p:Plan)
 RETURN c.id AS id, c.status AS status, c.revision AS revision, c:Tombstone AS deleted,
   COUNT { (c)<-[:DECIDES]-() } AS decisions, s.id AS step_id, s.status AS step_status, s.parked AS parked,
   p.id AS plan_id, p.status AS plan_status, coalesce(p.paused, false) AS paused
+
+// name: plan_capabilities :read :many
+// What the unfinished steps of a plan need somebody to be able to do, with one step as an example of each.
+MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position IS NOT NULL
+  AND s.status IN ['pending', 'blocked', 'in_progress']
+RETURN s.type AS type, s.capability AS capability, s.agent_role AS agent_role, min(s.key) AS key

@@ -7,10 +7,11 @@ SET s += $facts, s.lease_until = now + $lease_ms, s.started_ms = now, s.lease_ms
 RETURN s.lease_until AS lease_until, now
 
 // name: session_renew :write :one
-// Extends a lease that has not run out; no row when it has, or when the session was ended.
+// Extends the lease of a session that nobody ended; no row when somebody did. Only an ended session loses its steps,
+// and ending is judged under the same lock, so a lease that ran out unnoticed (the database was away) may go on.
 MATCH (s:Session {id: $session_id}) SET s._lock = true
 WITH s, datetime.realtime().epochMillis AS now
-WHERE s.ended_ms IS NULL AND s.lease_until > now
+WHERE s.ended_ms IS NULL
 SET s.lease_until = now + $lease_ms
 RETURN s.lease_until AS lease_until, now
 
@@ -44,7 +45,7 @@ MATCH (s:Step) WHERE s.owner = $session_id RETURN DISTINCT s.project_id AS proje
 MATCH (s:Step) WHERE s.owner = $session_id AND s.project_id = $project_id AND s.status = 'in_progress'
 RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, s.type AS type, s.capability AS capability,
   s.description AS description, s.agent_role AS agent_role, s.params AS params, s.condition AS condition,
-  s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures
+  s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures, s.resumed AS resumed
 
 // name: session_takeover :write :one
 // Frees the steps of an ended session in a project: whoever claims next runs them, with a higher fence.

@@ -1,0 +1,26 @@
+"""How an orchestrator process behaves; each setting by flag, environment (``PSG_*``) or ``.env``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class OrchestratorSettings(BaseSettings):
+    """Settings of one orchestrator.
+
+    ``lease_ms``: after this many milliseconds without a sign of life its steps run elsewhere. ``capacity``: steps it
+    runs at the same time. ``poll_ms``: how often it looks for work that another process made ready.
+    ``steal_after_ms``: how long it leaves the work of a project to the process that the project prefers.
+    ``drain_ms``: how long it lets running steps finish after it was asked to stop.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PSG_", env_file=".env", extra="ignore", frozen=True)
+
+    lease_ms: int = Field(default=10_000, ge=500, le=3_600_000)
+    capacity: int = Field(default=100, ge=1, le=10_000)
+    poll_ms: int = Field(default=50, ge=5, le=60_000)
+    steal_after_ms: int = Field(default=400, ge=0, le=600_000)
+    drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
+    retry_base_ms: int = Field(default=100, ge=1, le=600_000)
+    retry_max_ms: int = Field(default=60_000, ge=1, le=86_400_000)
