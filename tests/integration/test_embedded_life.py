@@ -22,7 +22,7 @@ from conftest import TEST_SETTINGS, FreshNeo4j, in_other_loop
 from psg_cypher import parse_statements
 from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, embedded, keep, release, status, stop
-from psg_neo4j.errors import DatabaseAuthFailed, HomeInUse, PortTaken, StoreDamaged
+from psg_neo4j.errors import DatabaseAuthFailed, EmbeddedServerFailed, HomeInUse, PortTaken, StoreDamaged
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.xdist_group("embedded")]
 
@@ -170,8 +170,8 @@ async def test_a_damaged_store_is_told_and_not_served(home: Path) -> None:
     """Neo4j itself comes up, answers Bolt, and keeps the database offline without a word."""
     neostore = home / "data" / "databases" / "neo4j" / "neostore"
     if not await anyio.Path(neostore).exists():
-        async with await attach(home):
-            await stop(home)
+        (await attach(home)).close()
+    await stop(home)
     neostore.unlink()
     with pytest.raises(StoreDamaged, match="offline"):
         await attach(home)
@@ -200,6 +200,13 @@ async def test_a_taken_port_is_named(tmp_path: Path, port: str) -> None:
         with anyio.fail_after(30), pytest.raises(PortTaken, match=str(number)):
             await EmbeddedServer.attach(tmp_path / "neo4j", settings=settings)
     assert status(tmp_path / "neo4j").state == "stopped"
+
+
+async def test_a_server_that_dies_at_boot_is_quoted(tmp_path: Path) -> None:
+    settings = replace(TEST_SETTINGS, java_options="-XX:+NoSuchOptionAtAll")
+    with anyio.fail_after(30), pytest.raises(EmbeddedServerFailed, match="NoSuchOptionAtAll") as caught:
+        await EmbeddedServer.attach(tmp_path / "neo4j", settings=settings)
+    assert caught.value.details["home"] == str(tmp_path / "neo4j")
 
 
 FOREIGN = """

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from psg_neo4j.embedded.config import ServerSettings, ensure_password, java_command, neo4j_conf, password_hash
+from psg_neo4j.embedded.config import (
+    ServerSettings,
+    ensure_password,
+    java_command,
+    neo4j_conf,
+    password_hash,
+    write_private,
+)
 from psg_neo4j.embedded.diagnosis import explain_exit
 from psg_neo4j.embedded.home import Home
 from psg_neo4j.errors import EmbeddedServerFailed, HomeInUse, PortTaken
@@ -114,3 +122,14 @@ def test_the_reason_of_a_failed_boot_is_read_from_the_logs(
     assert "some.java.Frame" not in error.message
     home.fail(error)
     assert type(home.failure_since(0)) is kind
+
+
+def test_many_writers_of_one_private_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Clients that start at the same moment all write the settings for the supervisor."""
+    file = tmp_path / "settings.json"
+    texts = [str(number) * 5000 for number in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda text: [write_private(file, text) for _ in range(20)], texts))
+    assert file.read_text() in texts
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["settings.json"]

@@ -234,6 +234,8 @@ async def _start_supervisor(place: Home, settings: ServerSettings) -> None:
             stdout=log,
             stderr=log,
             cwd=place.folder,
+            # A fault armed for the client is none of the supervisor's.
+            env={name: value for name, value in os.environ.items() if name != "PSG_FAULT"},
             start_new_session=True,
         )
     finally:

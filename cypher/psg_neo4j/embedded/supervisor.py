@@ -223,7 +223,7 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
-    lock = home.lock("supervisor", fcntl.LOCK_EX)
+    lock = _take_lock(home)
     if lock is None:
         return
     home.sign_supervisor(lock)
@@ -235,6 +235,15 @@ def main() -> None:
     except Exception as error:
         home.fail(_reason(error, home))
         raise
+
+
+def _take_lock(home: Home) -> int | None:
+    """The supervisor lock, or None when somebody else supervises; a client's glance at it must not look like one."""
+    for _ in range(5):
+        if (descriptor := home.lock("supervisor", fcntl.LOCK_EX)) is not None:
+            return descriptor
+        time.sleep(0.02)
+    return None
 
 
 def _reason(error: Exception, home: Home) -> EmbeddedError:
