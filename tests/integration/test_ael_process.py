@@ -72,7 +72,7 @@ async def test_a_large_stdin_that_nobody_reads_is_no_failure(tmp_path: Path) -> 
 def gone(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
     return state in ("Z", "X")
 
@@ -114,6 +114,20 @@ async def test_cancelling_ends_the_program(tmp_path: Path) -> None:
                 await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
     await wait_until_gone(int(pids.read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+async def test_a_cancel_at_any_moment_of_the_start_leaves_nothing(tmp_path: Path) -> None:
+    ael = layer(tmp_path)
+    for checkpoints in range(12):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run, ael, "sh", "-c", f"echo $$ > {checkpoints}; while :; do sleep 30; done")
+            for _ in range(checkpoints):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    for path in tmp_path.iterdir():
+        if written := path.read_text():
+            await wait_until_gone(int(written))
 
 
 @pytest.mark.parametrize("allowed", [(), ("cat",), ("python3",)])

@@ -121,15 +121,17 @@ class ProcessAdapter:
         if refused:
             raise CapabilityDenied(f"Environment {', '.join(refused)} is not allowed (set PSG_PROCESS_ENV).")
         env = {name: os.environ[name] for name in allowed if name in os.environ} | params.env
-        process = await anyio.open_process(
-            [program, *params.argv[1:]],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
+        # Shielded: a cancel that comes while the program starts would leave it running, with nobody to end it.
+        with anyio.CancelScope(shield=True):
+            process = await anyio.open_process(
+                [program, *params.argv[1:]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+            )
         self._limit(process.pid)
         return process
 
