@@ -11,9 +11,7 @@ from psg.plan.spec import PlanSpec
 from psg_runtime.expressions import Template, check_references, step_template
 
 SCOPE: dict[str, Any] = {
-    "steps": {
-        "step_1": {"output": {"id": 41, "tags": ["x", "y"], "none": None, "f": 1.5}, "status": "completed"}
-    },
+    "steps": {"step_1": {"output": {"id": 41, "tags": ["x", "y"], "none": None, "f": 1.5}, "status": "completed"}},
     "params": {"who": "you", "flag": True},
 }
 
@@ -152,9 +150,7 @@ def test_check_references_refuses(steps: list[dict[str, Any]], message: str) -> 
 
 
 def test_every_problem_is_listed_with_its_place() -> None:
-    spec = plan(
-        {"key": "a", "params": {"x": ["{{b.output}}"]}}, {"key": "c", "condition": "d.status == 'completed'"}
-    )
+    spec = plan({"key": "a", "params": {"x": ["{{b.output}}"]}}, {"key": "c", "condition": "d.status == 'completed'"})
     with pytest.raises(PlanInvalid) as caught:
         check_references(spec)
     places = [p["location"] for p in caught.value.details["problems"]]
