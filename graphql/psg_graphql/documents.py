@@ -1,0 +1,93 @@
+"""Protocol documents in and out, as the graph stores them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import JSON
+
+from psg.model.entities import MODULES
+from psg.model.ids import derived_id
+from psg.read.nodes import FIRST_ID
+from psg_graphql.connections import Connection, Edge, PageInfo, cursor_of, key_of, page_size
+from psg_graphql.global_id import global_id, parse_global_id
+from psg_graphql.request_context import Info
+from psg_graphql.scalars import Module
+
+# What is referred to before what refers to it.
+_ORDER = ("role", "context", "plan", "trace", "confirm")
+
+
+@strawberry.type(description="A protocol 1.0.0 document.")
+class ExportedDocument:
+    id: strawberry.ID
+    module: Module
+    document: JSON
+
+
+async def export_one(info: Info, text: str) -> dict[str, Any]:
+    """Return the protocol document of a global id; raises ``InvalidId`` or ``NotFound``."""
+    target = parse_global_id(text, "id", *MODULES.values())
+    return await info.context.graph.export_document(target.project_id, target.label.lower(), target.node_id)
+
+
+async def export_page(info: Info, project_id: str, first: int, after: str | None) -> Connection[ExportedDocument]:
+    """Return one page of the documents of a project; the cursor is module and id."""
+    limit = page_size(first)
+    start, _, last = str(key_of(after, f"{_ORDER[0]}:{FIRST_ID}")).partition(":")
+    found: list[tuple[str, str]] = []
+    for module in _ORDER[_ORDER.index(start) if start in _ORDER else 0 :]:
+        ids = await _ids(info, module, project_id, last if module == start else FIRST_ID, limit + 1 - len(found))
+        found += [(module, node_id) for node_id in ids]
+        if len(found) > limit:
+            break
+    edges = [
+        Edge(cursor=cursor_of(f"{module}:{node_id}"), node=await _exported(info, project_id, module, node_id))
+        for module, node_id in found[:limit]
+    ]
+    page = PageInfo(
+        has_next_page=len(found) > limit, has_previous_page=after is not None,
+        start_cursor=edges[0].cursor if edges else None, end_cursor=edges[-1].cursor if edges else None,
+    )  # fmt: skip
+
+    async def count() -> int:
+        return await info.context.reader.count("document_count", project_id=project_id)
+
+    return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=page, count=count)
+
+
+async def _ids(info: Info, module: str, project_id: str, after: str, limit: int) -> list[str]:
+    reader = info.context.reader
+    pages = {
+        "role": reader.roles, "context": reader.contexts, "plan": reader.plans, "trace": reader.traces,
+        "confirm": reader.confirms,
+    }  # fmt: skip
+    return [row["id"] for row in await pages[module](project_id, after, limit)]
+
+
+async def _exported(info: Info, project_id: str, module: str, node_id: str) -> ExportedDocument:
+    document = await info.context.graph.export_document(project_id, module, node_id)
+    return ExportedDocument(
+        id=strawberry.ID(global_id(MODULES[module], project_id, node_id)), module=Module(module), document=document
+    )
+
+
+async def import_all(
+    info: Info, project_id: str, documents: list[tuple[str, Any]], command_id: UUID | None
+) -> list[tuple[str, str, bool]]:
+    """Store documents in the order of their references; each has a command id derived from ``command_id``.
+
+    Returns global id, module and whether it was a repeat, in the order stored. The first refusal ends the import;
+    what was stored before it stays, and the same call again goes on behind it.
+    """
+    stored = []
+    ordered = sorted(enumerate(documents), key=lambda entry: _ORDER.index(entry[1][0]))
+    for at, (module, document) in ordered:
+        own = None if command_id is None else derived_id(str(command_id), str(at))
+        answer = await info.context.graph.create_document(
+            project_id, module, document, actor=info.context.actor.name, command_id=own
+        )
+        stored.append((global_id(MODULES[module], project_id, answer.ids[module]), module, answer.replayed))
+    return stored

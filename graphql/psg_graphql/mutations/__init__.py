@@ -1,0 +1,14 @@
+"""The root of all writing: verb first, one ``input``, a union as result."""
+
+from __future__ import annotations
+
+import strawberry
+
+from psg_graphql.mutations.documents import DocumentMutations
+from psg_graphql.mutations.nodes import NodeMutations
+from psg_graphql.mutations.plans import PlanMutations
+
+
+@strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
+class Mutation(NodeMutations, PlanMutations, DocumentMutations):
+    pass

@@ -1,0 +1,123 @@
+"""One page of a list, from its arguments to its connection: read one row more than asked for, by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from psg.read.nodes import FIRST_ID, FIRST_POSITION, FIRST_SEGMENT, Row
+from psg_graphql.connections import Connection, connection, key_of, page_size
+from psg_graphql.request_context import Info
+
+
+def _value(status: Any) -> str | None:
+    return None if status is None else status.value
+
+
+def _makers() -> Any:
+    from psg_graphql.types import MAKERS
+
+    return MAKERS
+
+
+def _id_page(info: Info, rows: Sequence[Row], label: str, first: int, after: str | None, count: str, **by: Any) -> Any:
+    reader = info.context.reader
+    return connection(rows, first, after, "id", _makers()[label], lambda: reader.count(count, **by))
+
+
+async def project_page(info: Info, first: int, after: str | None, name: str | None) -> Connection[Any]:
+    """Return projects by name."""
+    rows = await info.context.reader.projects(str(key_of(after, FIRST_ID)), page_size(first) + 1, name)
+    count: Callable[[], Any] = lambda: info.context.reader.count("project_count", name=name)  # noqa: E731
+    return connection(rows, first, after, "name", _makers()["Project"], count)
+
+
+async def context_page(
+    info: Info, project_id: str, first: int, after: str | None, status: Any
+) -> Connection[Any]:
+    """Return contexts of a project."""
+    key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
+    rows = await info.context.reader.contexts(project_id, key, limit, _value(status))
+    return _id_page(
+        info, rows, "Context", first, after, "context_count", project_id=project_id, status=_value(status)
+    )
+
+
+async def plan_page(
+    info: Info, project_id: str, first: int, after: str | None, status: Any, context_id: str | None
+) -> Connection[Any]:
+    """Return plans of a project, or of one of its contexts."""
+    key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
+    rows = await info.context.reader.plans(project_id, key, limit, _value(status), context_id)
+    by: dict[str, Any] = {"project_id": project_id, "status": _value(status)}
+    if context_id is not None:
+        return _id_page(info, rows, "Plan", first, after, "plan_count_of_context", **by, context_id=context_id)
+    return _id_page(info, rows, "Plan", first, after, "plan_count", **by)
+
+
+async def step_page(
+    info: Info, project_id: str, plan_id: str, first: int, after: str | None, status: Any
+) -> Connection[Any]:
+    """Return steps of a plan by position; the request remembers them for their neighbours."""
+    key, limit = int(key_of(after, FIRST_POSITION)), page_size(first) + 1
+    reader = info.context.reader
+    rows = await reader.steps(project_id, plan_id, key, limit, _value(status))
+
+    async def count() -> int:
+        return await reader.count("step_count", project_id=project_id, plan_id=plan_id, status=_value(status))
+
+    page = connection(rows, first, after, "position", _makers()["Step"], count)
+    info.context.nodes.keep_steps(page.nodes, rows)
+    return page
+
+
+async def frontier_steps(info: Info, project_id: str, plan_id: str, first: int) -> list[Any]:
+    """Return the steps that can be claimed now, in scheduling order."""
+    rows = await info.context.reader.frontier(project_id, plan_id, page_size(first))
+    steps = [_makers()["Step"](row) for row in rows]
+    info.context.nodes.keep_steps(steps, rows)
+    return steps
+
+
+async def trace_page(
+    info: Info, project_id: str, first: int, after: str | None, status: Any, plan_id: str | None
+) -> Connection[Any]:
+    """Return traces of a project, or of one plan."""
+    key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
+    rows = await info.context.reader.traces(project_id, key, limit, _value(status), plan_id)
+    by: dict[str, Any] = {"project_id": project_id, "status": _value(status)}
+    if plan_id is not None:
+        return _id_page(info, rows, "Trace", first, after, "trace_count_of_plan", **by, plan_id=plan_id)
+    return _id_page(info, rows, "Trace", first, after, "trace_count", **by)
+
+
+async def segment_page(
+    info: Info, project_id: str, trace_id: str, first: int, after: str | None
+) -> Connection[Any]:
+    """Return segments of a trace in the order they were recorded."""
+    key, limit = int(key_of(after, FIRST_SEGMENT)), page_size(first) + 1
+    reader = info.context.reader
+    rows = await reader.segments(project_id, trace_id, key, limit)
+
+    async def count() -> int:
+        return await reader.count("segment_count", project_id=project_id, trace_id=trace_id)
+
+    return connection(rows, first, after, "log_seq", _makers()["TraceSegment"], count)
+
+
+async def confirm_page(
+    info: Info, project_id: str, first: int, after: str | None, status: Any
+) -> Connection[Any]:
+    """Return confirms of a project with their decisions."""
+    key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
+    rows = await info.context.reader.confirms(project_id, key, limit, _value(status))
+    return _id_page(
+        info, rows, "Confirm", first, after, "confirm_count", project_id=project_id, status=_value(status)
+    )
+
+
+async def role_page(info: Info, project_id: str, first: int, after: str | None) -> Connection[Any]:
+    """Return roles of a project."""
+    key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
+    rows = await info.context.reader.roles(project_id, key, limit)
+    return _id_page(info, rows, "Role", first, after, "role_count", project_id=project_id)

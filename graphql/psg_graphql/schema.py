@@ -1,0 +1,54 @@
+"""The schema with its guards: limits, masked errors, caches."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from psg_graphql.limits import QuerySize, operation_limits
+from psg_graphql.masking import PublicErrors
+from psg_graphql.mutations import Mutation
+from psg_graphql.queries import Query
+from psg_graphql.scalars import SCALARS
+from psg_graphql.settings import ApiSettings
+from psg_graphql.subscriptions import Subscription
+from psg_graphql.types.confirm import Confirm, Decision
+from psg_graphql.types.context import Context
+from psg_graphql.types.plan import Plan
+from psg_graphql.types.project import Project
+from psg_graphql.types.role import Role
+from psg_graphql.types.step import Step
+from psg_graphql.types.trace import Trace, TraceSegment
+
+NODE_TYPES = [Project, Context, Plan, Step, Trace, TraceSegment, Confirm, Decision, Role]
+
+
+class PsgSchema(strawberry.Schema):
+    """The schema; errors are logged where they are masked, not a second time with their text."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Leave the errors to ``PublicErrors``."""
+
+
+def make_schema(settings: ApiSettings) -> PsgSchema:
+    """Return the executable schema with the limits and switches of ``settings``."""
+    extensions: list[Any] = [
+        PublicErrors,
+        partial(MaxTokensLimiter, max_token_count=settings.max_tokens),
+        operation_limits(settings),
+        partial(QuerySize, settings.max_query_body_bytes),
+        ParserCache,
+        ValidationCache,
+    ]
+    if not settings.introspection:
+        extensions.append(DisableIntrospection)
+    return PsgSchema(
+        query=Query, mutation=Mutation, subscription=Subscription, types=NODE_TYPES, extensions=extensions,
+        config=StrawberryConfig(sort_schema=True, disable_field_suggestions=True, scalar_map=SCALARS),
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""Settings of the API; every one can be given as ``PSG_API_…`` in the environment."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from psg.errors import ValidationFailed
+
+LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
+MEBIBYTE = 1 << 20
+
+
+class ApiSettings(BaseSettings):
+    """What the API listens to and how much it lets one request cost.
+
+    ``token`` is the bearer token, needed as soon as ``host`` is not loopback. ``allowed_hosts`` are Host names besides
+    the loopback ones, ``allowed_origins`` web origins (scheme, host, port) besides the API's own. Sizes are bytes,
+    times seconds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PSG_API_", extra="ignore", hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    token: SecretStr | None = None
+    allowed_hosts: list[str] = []
+    allowed_origins: list[str] = []
+    browser_origins: list[str] = []
+    default_actor: str = "anonymous"
+    ide: bool = True
+    introspection: bool = True
+    max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1024, le=64 * MEBIBYTE)
+    max_query_body_bytes: int = Field(default=MEBIBYTE, ge=1024)
+    max_query_text: int = Field(default=64 * 1024, ge=100)
+    max_tokens: int = Field(default=2_000, ge=10)
+    max_depth: int = Field(default=12, ge=1)
+    max_fields: int = Field(default=500, ge=1)
+    max_aliases: int = Field(default=30, ge=0)
+    max_cost: int = Field(default=20_000, ge=1)
+    query_deadline_s: float = Field(default=15.0, gt=0)
+    mutation_deadline_s: float = Field(default=60.0, gt=0)
+    max_requests_per_actor: int = Field(default=64, ge=1)
+    max_subscriptions_per_connection: int = Field(default=100, ge=1)
+    connection_init_timeout_s: float = Field(default=10.0, gt=0)
+    heartbeat_s: float = Field(default=15.0, gt=0)
+    poll_s: float = Field(default=0.02, gt=0)
+    progress_interval_s: float = Field(default=0.1, ge=0)
+    shutdown_grace_s: float = Field(default=10.0, ge=0)
+
+    @model_validator(mode="after")
+    def _guard_the_network(self) -> Self:
+        if self.token is not None and len(self.token.get_secret_value()) < 16:
+            raise ValueError("PSG_API_TOKEN: at least 16 characters are needed")
+        if not self.loopback and self.token is None:
+            raise ValueError(
+                f"host {self.host} can be reached from other machines: set PSG_API_TOKEN, or bind to 127.0.0.1"
+            )
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach ``host``."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+def api_settings(**given: object) -> ApiSettings:
+    """Return the settings from arguments and environment; raises ``ValidationFailed`` without showing any value."""
+    try:
+        return ApiSettings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        found = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise ValidationFailed(f"API settings: {'; '.join(found)}") from None

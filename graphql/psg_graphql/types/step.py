@@ -1,0 +1,102 @@
+"""Step in the API: one action of a plan, with what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Annotated, cast
+
+import strawberry
+from strawberry.scalars import JSON
+
+from psg.model.codec import loads
+from psg_graphql.global_id import global_id
+from psg_graphql.request_context import Info
+from psg_graphql.scalars import StepStatus, StepType, Timestamp
+from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
+
+if TYPE_CHECKING:
+    from psg_graphql.types.plan import Plan
+
+_Plan = Annotated["Plan", strawberry.lazy("psg_graphql.types.plan")]
+
+
+@strawberry.type(description="A step: one action of a plan.")
+class Step(Node):
+    key: str = strawberry.field(description="Name of the step in its plan's document; used in templates.")
+    type: StepType
+    capability: str | None = strawberry.field(description="Tool, agent or model that carries the step out.")
+    description: str
+    status: StepStatus
+    ready: bool = strawberry.field(description="Whether nothing but its turn keeps it from being claimed.")
+    agent_role: str | None
+    order_index: int | None
+    position: int
+    condition: str | None
+    timeout_ms: int | None
+    retries: int
+    urgency: int
+    attempt: int
+    waits_for: int = strawberry.field(description="Dependencies that are not finished.")
+    parked: str | None = strawberry.field(description="Why a running step rests: timer or confirm.")
+    due_at: Timestamp | None
+    skip_reason: str | None
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    plan_id: strawberry.ID
+    stored: strawberry.Private[Row]
+
+    @strawberry.field
+    def params(self) -> JSON | None:
+        return loads(self.stored.get("params"))
+
+    @strawberry.field
+    def output(self) -> JSON | None:
+        return loads(self.stored.get("output"))
+
+    @strawberry.field
+    def error(self) -> JSON | None:
+        return loads(self.stored.get("error"))
+
+    @strawberry.field(description="Global ids of the steps this one waits for, in the order given.")
+    def dependency_ids(self) -> list[strawberry.ID]:
+        project_id = self.stored["project_id"]
+        return [strawberry.ID(global_id("Step", project_id, d)) for d in self.stored["dependencies"]]
+
+    # Steps of the same page are there already: only others cost a read, and then one for all.
+    @strawberry.field(description="The steps this one waits for, in the order given.")
+    def dependencies(self, info: Info) -> list[Step]:
+        found = info.context.nodes.steps(self.stored["project_id"], self.stored["dependencies"])
+        return cast("list[Step]", found) if isinstance(found, list) else cast("Awaitable", found)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def plan(self, info: Info) -> _Plan | None:
+        return await info.context.nodes.load(self.plan_id)
+
+
+def step_from(row: Row) -> Step:
+    """Return the step of a stored row."""
+    return Step(
+        **node_fields("Step", row),
+        key=row["key"],
+        type=member(StepType, row["type"]),
+        capability=row.get("capability"),
+        description=row["description"],
+        status=member(StepStatus, row["status"]),
+        ready=row["ready"],
+        agent_role=row.get("agent_role"),
+        order_index=row.get("order_index"),
+        position=row["position"],
+        condition=row.get("condition"),
+        timeout_ms=row.get("timeout_ms"),
+        retries=row.get("retries") or 0,
+        urgency=row.get("sched_urgency") or 0,
+        attempt=row.get("attempt") or 0,
+        waits_for=row.get("waits") or 0,
+        parked=row.get("parked"),
+        due_at=moment(row.get("due_at")),
+        skip_reason=row.get("skip_reason"),
+        started_at=moment(row.get("started_ms")),
+        finished_at=moment(row.get("finished_ms")),
+        plan_id=reference("Plan", row, "plan"),
+        stored=row,
+    )

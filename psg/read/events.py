@@ -1,0 +1,218 @@
+"""The event log: exact pages without holes or torn commits, and its events as the protocol shows them (EVIDENCE A6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psg_cypher
+from psg.errors import CursorExpired, EventLogGap, NotFound, ValidationFailed
+from psg.model.codec import loads, timestamp
+from psg.model.lifecycle import STAGE_STATUS
+from psg_neo4j.database import Database
+
+Row = dict[str, Any]
+
+WINDOW = 1_000
+_SOURCE_MODULE: Mapping[str, str] = {"Step": "plan", "TraceSegment": "trace", "Decision": "confirm"}
+_EXECUTORS = frozenset(("agent", "tool", "llm", "worker", "external"))
+_EXECUTION_STATUS: Mapping[str, str] = {
+    "pending": "pending", "started": "running", "running": "running", "in_progress": "running",
+    "completed": "completed", "failed": "failed", "cancelled": "cancelled", "skipped": "cancelled",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a project's log ends (``seq`` of its last event) and begins (``earliest`` event kept)."""
+
+    seq: int
+    earliest: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Events behind a cursor; ``cursor`` is where to go on, also past events that a filter left out."""
+
+    events: list[Row]
+    cursor: int
+    head: int
+
+    @property
+    def more(self) -> bool:
+        """Whether the log went on behind this page when it was read."""
+        return self.cursor < self.head
+
+
+class EventLog:
+    """Reads the logs of projects: always up to exactly the head that stood at a commit's end."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def head(self, project_id: str) -> Head:
+        """Return the ends of a project's log; raises ``NotFound``."""
+        row = await self.db.read_one(psg_cypher.statement("log_head"), project_id=project_id)
+        if row is None:
+            raise NotFound(f"project {project_id} does not exist", project_id=project_id)
+        return Head(row["seq"], row["earliest"])
+
+    async def heads(self, project_ids: Sequence[str]) -> dict[str, int]:
+        """Return the head of several logs at once."""
+        rows = await self.db.read(psg_cypher.statement("log_heads"), project_ids=list(project_ids))
+        return {row["id"]: row["seq"] for row in rows}
+
+    async def page(
+        self,
+        project_id: str,
+        after: int,
+        limit: int = 100,
+        *,
+        families: Sequence[str] | None = None,
+        plan_id: str | None = None,
+    ) -> LogPage:
+        """Return up to ``limit`` events behind ``after`` (exclusive; 0 is the beginning), in order.
+
+        ``families`` and ``plan_id`` leave others out; the cursor still moves over them. Raises ``NotFound`` for the
+        project, ``CursorExpired`` when events behind the cursor were removed, ``ValidationFailed`` for a cursor ahead
+        of the log, ``EventLogGap`` when the log has a hole.
+        """
+        if families is None and plan_id is None:
+            return await self._window(project_id, after, limit, limit, None, None)
+        first = await self._window(project_id, after, WINDOW, limit, families, plan_id)
+        if plan_id is not None and not first.events and first.head - first.cursor > WINDOW:
+            return await self._of_plan(project_id, first.cursor, limit, families, plan_id)
+        return first
+
+    async def _window(
+        self, project_id: str, after: int, span: int, limit: int, families: Sequence[str] | None, plan_id: str | None
+    ) -> LogPage:
+        """The events with the numbers behind ``after`` up to ``span`` further; a hole is judged behind the lock."""
+        statement = psg_cypher.statement("log_window")
+        wanted = None if families is None else list(families)
+        for last in (False, True):
+            row = await self.db.read_one(
+                statement, project_id=project_id, after=after, span=span, families=wanted, plan_id=plan_id
+            )
+            if row is None:
+                raise NotFound(f"project {project_id} does not exist", project_id=project_id)
+            _check_cursor(after, row["head"], row["earliest"])
+            if row["seen"] == row["upto"] - after:
+                return _cut(row["events"], limit, row["upto"], row["head"])
+            if last:
+                raise EventLogGap(
+                    f"the log of project {project_id} has only {row['seen']} of the events {after + 1} to "
+                    f"{row['upto']}; run `psg verify` and decide how to go on",
+                    project_id=project_id, after=after, upto=row["upto"], found=row["seen"],
+                )  # fmt: skip
+            await self._pass_lock(project_id)
+        raise AssertionError("unreachable")
+
+    async def _of_plan(
+        self, project_id: str, after: int, limit: int, families: Sequence[str] | None, plan_id: str
+    ) -> LogPage:
+        """Far behind: by the index on (plan, seq), up to a head that was read under the lock."""
+        settled = await self._pass_lock(project_id)
+        rows = await self.db.read(
+            psg_cypher.statement("log_of_plan"), project_id=project_id, plan_id=plan_id, after=after, upto=settled,
+            families=None if families is None else list(families), limit=limit + 1,
+        )  # fmt: skip
+        return _cut([row["event"] for row in rows], limit, settled, settled)
+
+    async def _pass_lock(self, project_id: str) -> int:
+        """Take the head's lock once and let it go: everything before it is in every index then. Returns the head."""
+        row = await self.db.write_one(psg_cypher.statement("log_settle"), project_id=project_id)
+        assert row is not None
+        return row["seq"]
+
+
+def _check_cursor(after: int, head: int, earliest: int) -> None:
+    if after > head:
+        raise ValidationFailed(
+            f"after: cursor {after} is ahead of the log, which ends at {head}", after=after, head=head
+        )
+    if after < earliest - 1:
+        raise CursorExpired(
+            f"the events after {after} were removed by retention; go on from cursor {earliest - 1}",
+            after=after, earliest=str(earliest - 1),
+        )  # fmt: skip
+
+
+def _cut(events: list[Row], limit: int, upto: int, head: int) -> LogPage:
+    if len(events) > limit:
+        return LogPage(events[:limit], events[limit - 1]["seq"], head)
+    return LogPage(events, upto, head)
+
+
+def statuses(event: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the status before and after an event, ``None`` where it does not say."""
+    changes = loads(event["changes"]) or {}
+    before, after = changes.get("before") or {}, changes.get("after") or {}
+    return before.get("status"), after.get("status")
+
+
+def event_view(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored event as the protocol's event schemas describe it."""
+    before, after = statuses(event)
+    payload = {
+        "resource_type": event["entity_type"], "resource_id": event["entity"], "op": event["op"],
+        "from_status": before, "to_status": after, "actor": event["actor"], "revision": event.get("revision"),
+        "command_id": event.get("command_id"), "correlation_id": event.get("correlation_id"),
+    }  # fmt: skip
+    view = {
+        "event_id": event["event_id"],
+        "event_type": event["type"],
+        "event_family": event["family"],
+        "timestamp": timestamp(event["at"]),
+        "project_id": event["project_id"],
+        "seq": event["seq"],
+        "lamport_timestamp": event["seq"],
+        "payload": {k: v for k, v in payload.items() if v is not None},
+    }
+    family = _FAMILIES.get(event["family"])
+    return view if family is None else view | family(event)
+
+
+def _graph_update(event: Mapping[str, Any]) -> dict[str, Any]:
+    entity_type = event["entity_type"]
+    return {
+        "graph_id": event["project_id"],
+        "update_kind": event.get("update_kind") or "node_update",
+        "node_delta": event.get("node_delta") or 0,
+        "edge_delta": event.get("edge_delta") or 0,
+        "source_module": _SOURCE_MODULE.get(entity_type, entity_type.lower()),
+    }
+
+
+def _pipeline_stage(event: Mapping[str, Any]) -> dict[str, Any]:
+    stage = {
+        "pipeline_id": event.get("plan") or event["entity"],
+        "stage_id": event["entity"],
+        "stage_status": STAGE_STATUS[statuses(event)[1] or "pending"],
+    }
+    if event.get("stage_name") is not None:
+        stage["stage_name"] = event["stage_name"]
+    if event.get("stage_order") is not None:
+        stage["stage_order"] = event["stage_order"]
+    return stage
+
+
+def _runtime_execution(event: Mapping[str, Any]) -> dict[str, Any]:
+    changes = loads(event["changes"]) or {}
+    kind = changes.get("executor_kind") or changes.get("type") or event.get("stage_type")
+    status = changes.get("status") or event["type"].rpartition("_")[2]
+    view = {
+        "execution_id": event["event_id"],
+        "executor_kind": kind if kind in _EXECUTORS else "worker",
+        "status": _EXECUTION_STATUS.get(status, "running"),
+    }
+    role = changes.get("executor_role")
+    return view | {"executor_role": role} if isinstance(role, str) else view
+
+
+_FAMILIES = {
+    "graph_update": _graph_update,
+    "pipeline_stage": _pipeline_stage,
+    "runtime_execution": _runtime_execution,
+}
