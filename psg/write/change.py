@@ -52,8 +52,8 @@ class Change:
         """Demand that ``node_id`` is alive and one of ``labels``, judged after the lock.
 
         ``revision`` demands exactly that revision, ``status`` one of these, ``holds`` these property values (absent
-        counts as ``False``), ``unneeded`` that no living node of these types points to it by these relationships. ``target`` is
-        the status it is to go to, for the message of a refused transition.
+        counts as ``False``), ``unneeded`` that no living node of these types points to it by these relationships.
+        ``target`` is the status it is to go to, for the message of a refused transition.
         """
         self.guards.append(
             {

@@ -179,7 +179,7 @@ class Orchestrator:
             lane.draining = True
             lane.wake()
         with anyio.move_on_after(self._settings.drain_ms / 1000):
-            while any(not lane.settled for lane in lanes):
-                await anyio.sleep(0.02)  # noqa: ASYNC110 - several lanes, one deadline
+            while any(not lane.settled for lane in lanes):  # noqa: ASYNC110 - several lanes, one deadline
+                await anyio.sleep(0.02)
         for lane in lanes:
             lane.cancel_all()
