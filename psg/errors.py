@@ -19,7 +19,9 @@
 
 from __future__ import annotations
 
-from psg_neo4j.errors import PsgError
+from typing import ClassVar
+
+from psg_neo4j.errors import Category, PsgError
 
 __all__ = [
     "ActionFailed",
@@ -63,7 +65,7 @@ class Invalid(PsgError):
     """The request cannot succeed as it is; correct it."""
 
     code = "invalid"
-    category = "validation_error"
+    category: ClassVar[Category] = "validation_error"
     retryable = False
 
 
@@ -137,7 +139,7 @@ class Refused(PsgError):
     """The present state of the graph does not allow this."""
 
     code = "refused"
-    category = "workflow_error"
+    category: ClassVar[Category] = "workflow_error"
     retryable = False
 
 
@@ -187,7 +189,7 @@ class Denied(PsgError):
     """The caller may not do this."""
 
     code = "denied"
-    category = "validation_error"
+    category: ClassVar[Category] = "validation_error"
     retryable = False
 
 
@@ -213,7 +215,7 @@ class ActionFailed(PsgError):
     """The action of a step did not succeed."""
 
     code = "action_failed"
-    category = "module_error"
+    category: ClassVar[Category] = "module_error"
     retryable = True
 
 
@@ -227,7 +229,7 @@ class OutputTooLarge(ActionFailed):
     """The output of a step is larger than the limit; return a reference to it instead."""
 
     code = "output_too_large"
-    category = "resource_error"
+    category: ClassVar[Category] = "resource_error"
     retryable = False
 
 
@@ -235,7 +237,7 @@ class EvaluationFailed(ActionFailed):
     """An expression compiled but could not be evaluated on the values at hand."""
 
     code = "evaluation_failed"
-    category = "validation_error"
+    category: ClassVar[Category] = "validation_error"
     retryable = False
 
 
@@ -243,7 +245,7 @@ class LogUnreadable(PsgError):
     """The event log cannot be read from where it was asked for."""
 
     code = "log_unreadable"
-    category = "system_error"
+    category: ClassVar[Category] = "system_error"
     retryable = False
 
 

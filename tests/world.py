@@ -102,7 +102,8 @@ class World:
     async def steps(self, plan_id: str) -> dict[str, dict[str, Any]]:
         """The steps of a plan by key, with output and error decoded."""
         rows = await self.query(
-            "MATCH (s:Step {project_id: $project_id, plan: $plan}) RETURN s {.*} AS s, labels(s) AS labels", plan=plan_id
+            "MATCH (s:Step {project_id: $project_id, plan: $plan}) RETURN s {.*} AS s, labels(s) AS labels",
+            plan=plan_id,
         )
         decoded = ("output", "error")
         return {

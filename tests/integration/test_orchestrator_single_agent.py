@@ -17,6 +17,13 @@ from psg_runtime.ael import ActionResult, InMemoryAEL
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 KIT = Path(os.environ.get("MPLP_KIT", Path(__file__).parents[3] / "shared" / "mplp"))
+FLOWS = [
+    "sa-flow-01-basic",
+    "flow-01-single-agent-plan",
+    "flow-02-single-agent-large-plan",
+    "flow-03-single-agent-with-tools",
+    "flow-05-single-agent-confirm-required",
+]
 
 
 class RecordingLayer:
@@ -73,7 +80,7 @@ async def test_a_plan_without_steps_is_refused_and_nothing_of_it_is_stored(world
         "context_id": world.context_id, "title": "t", "objective": "o", "status": "draft", "steps": [],
     }  # fmt: skip
     before = await world.head_seq()
-    with pytest.raises(PlanInvalid, match="^Invalid Plan: steps"):
+    with pytest.raises(PlanInvalid, match=r"^Invalid Plan: steps"):
         await world.graph.create_document(world.project_id, "plan", document)
     assert await world.head_seq() == before
 
@@ -181,8 +188,7 @@ async def test_the_same_plan_runs_in_the_same_order_whatever_the_storage_order(w
 
 @pytest.mark.req("L3-46")
 @pytest.mark.skipif(not KIT.is_dir(), reason="the conformance kit is not here (MPLP_KIT)")
-@pytest.mark.parametrize("flow", ["sa-flow-01-basic", "flow-01-single-agent-plan", "flow-02-single-agent-large-plan",
-                                  "flow-03-single-agent-with-tools", "flow-05-single-agent-confirm-required"])  # fmt: skip
+@pytest.mark.parametrize("flow", FLOWS)
 async def test_the_single_agent_golden_flows_execute(world: World, flow: str) -> None:
     folder = KIT / "golden" / flow / "input"
     context, plan = (json.loads((folder / f"{name}.json").read_text()) for name in ("context", "plan"))
