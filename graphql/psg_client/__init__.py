@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psg_client.client import Client
 from psg_client.errors import (
     ApiTimeout,
     ApiUnavailable,
@@ -16,18 +17,41 @@ from psg_client.errors import (
     Unauthenticated,
     ValidationError,
 )
+from psg_client.generated import (
+    ConfirmSummary,
+    ContextSummary,
+    DocumentInput,
+    Event,
+    PlanProgress,
+    PlanSummary,
+    Project,
+    StepCounts,
+    StepInput,
+    StepSummary,
+)
 
 __all__ = [
     "ApiTimeout",
     "ApiUnavailable",
+    "Client",
     "ClientError",
     "CommandFailed",
+    "ConfirmSummary",
     "Conflict",
+    "ContextSummary",
     "CursorExpired",
+    "DocumentInput",
+    "Event",
     "Forbidden",
     "NotFound",
+    "PlanProgress",
+    "PlanSummary",
+    "Project",
     "Refused",
     "RequestRejected",
+    "StepCounts",
+    "StepInput",
+    "StepSummary",
     "Unauthenticated",
     "ValidationError",
 ]

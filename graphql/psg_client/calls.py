@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -48,7 +48,7 @@ class Calls:
         name: str,
         variables: dict[str, Any],
         read: Callable[[dict[str, Any]], T],
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T]:
         """The messages of a subscription, through any number of connections, as if there had been one.
 
         A message that carries a ``cursor`` moves ``after``, so a new connection goes on behind it. Ends when the

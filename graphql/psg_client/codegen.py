@@ -27,7 +27,7 @@ _HEADER = '''"""Typed operations of the API; written by ``python -m psg_client.c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ def generate(schema_text: str, documents: dict[str, str]) -> str:
         methods.append(_method(schema, types, operation))
     body = ["", "class Operations(Calls):", '    """One method for each operation of graphql/operations."""', ""]
     classes = "\n\n".join(types.text())
-    return _HEADER + "\n".join(["\n", classes, "", *texts, *body, "\n".join(methods).rstrip(), ""])
+    return _HEADER + "\n".join(["", classes, "", *texts, *body, "\n".join(methods).rstrip(), ""])
 
 
 def _name(operation: OperationDefinitionNode) -> str:
@@ -96,7 +96,7 @@ def _method(schema: GraphQLSchema, types: TypeWriter, operation: OperationDefini
     parameters, variables = types.parameters(operation.variable_definitions or ())
     key = field.alias.value if field.alias else field.name.value
     read = types.reader(definition.type, field.selection_set, name, f'data["{key}"]')
-    returned = f"AsyncIterator[{result}]" if operation.operation.value == "subscription" else result
+    returned = f"AsyncGenerator[{result}]" if operation.operation.value == "subscription" else result
     lines = [f"    {'def' if returned != result else 'async def'} {snake(name)}("]
     lines += [f"        {parameter}," for parameter in ["self", *(["*"] if parameters else []), *parameters]]
     lines.append(f"    ) -> {returned}:")
@@ -105,7 +105,9 @@ def _method(schema: GraphQLSchema, types: TypeWriter, operation: OperationDefini
     lines.append(f"        variables = {variables}")
     text = f"_{snake(name).upper()}"
     if returned != result:
-        lines.append(f'        return self._subscribe({text}, "{name}", variables, lambda data: {read})')
+        lines.append("        return self._subscribe(")
+        lines.append(f'            {text}, "{name}", variables, lambda data: {read}')
+        lines.append("        )")
     else:
         lines.append(f'        data = await self._call({text}, "{name}", variables)')
         lines.append(f"        return {read}")

@@ -80,10 +80,15 @@ class TypeWriter:
         self._fragments = fragments
         self._inputs: dict[str, str] = {}
         self._classes: dict[str, str] = {}
+        self._enums: dict[str, str] = {}
+        self._tables: dict[str, str] = {}
 
     def text(self) -> list[str]:
-        """All classes collected so far: inputs first, then results in the order of their use."""
-        return [*(self._inputs[name] for name in sorted(self._inputs)), *self._classes.values()]
+        """All classes collected so far: enums, inputs, results in the order of their use, unions."""
+        enums, inputs = ([found[name] for name in sorted(found)] for found in (self._enums, self._inputs))
+        head = ["\n".join([*enums, ""])] if enums else ["\n"]
+        tail = ["\n".join(self._tables.values())] if self._tables else []
+        return [*head, *inputs, *self._classes.values(), *tail]
 
     # Results
 
@@ -115,8 +120,10 @@ class TypeWriter:
         assert selection is not None
         members = self._members(bare, selection, name)
         if is_abstract_type(bare):
-            table = ", ".join(f'"{typename}": {made}.read' for typename, made in members.items())
-            return f"member({value}, {{{table}}})"
+            table = f"_{snake(name).upper()}_MEMBERS"
+            rows = "".join(f'    "{typename}": {made}.read,\n' for typename, made in members.items())
+            self._tables[table] = f"{table} = {{\n{rows}}}"
+            return f"member({value}, {table})"
         return f"{next(iter(members.values()))}.read({value})"
 
     def _members(self, kind: GraphQLOutputType, selection: SelectionSetNode, name: str) -> dict[str, str]:
@@ -249,7 +256,10 @@ class TypeWriter:
 
     def _leaf(self, kind: object) -> str:
         if isinstance(kind, GraphQLEnumType):
-            return f"Literal[{', '.join(repr(value).replace(chr(39), chr(34)) for value in kind.values)}]"
+            line = f"{kind.name} = Literal[{', '.join(_quoted(value) for value in kind.values)}]"
+            rows = "".join(f"    {_quoted(value)},\n" for value in kind.values)
+            self._enums[kind.name] = line if len(line) <= 120 else f"{kind.name} = Literal[\n{rows}]"
+            return kind.name
         return _SCALARS.get(kind.name, "str")  # type: ignore[attr-defined]
 
 
@@ -265,6 +275,10 @@ def _given(entries: list[str], indent: int) -> str:
     margin = " " * indent
     inner = "".join(f"{margin}        {entry},\n" for entry in entries)
     return f"given(\n{margin}    {{\n{inner}{margin}    }}\n{margin})"
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"'
 
 
 def _optional(annotation: str) -> str:

@@ -9,7 +9,7 @@
     ├── RequestRejected           the API does not accept the request as GraphQL, or failed unexpectedly
     └── CommandFailed             the API answered with an error of its own
         ├── NotFound, Conflict, ValidationError, Forbidden, Refused
-        └── CursorExpired         events after this cursor were removed; ``earliest`` is where to go on
+        └── CursorExpired         events after this cursor were removed; ``details["cursor"]`` is where to go on
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Refused(CommandFailed):
 
 
 class CursorExpired(CommandFailed):
-    """The events after the cursor were removed by retention; ``details["earliest"]`` is where to start instead."""
+    """The events after the cursor were removed by retention; ``details["cursor"]`` is where to start instead."""
 
 
 FAILURES: dict[str, type[CommandFailed]] = {
@@ -116,13 +116,17 @@ FAILURES: dict[str, type[CommandFailed]] = {
 }
 
 
+_FIELDS = {"__typename", "code", "message", "category", "retryable", "details"}
+
+
 def failure(answer: Mapping[str, Any]) -> CommandFailed:
     """The exception for an error member of a result union, chosen by its ``__typename``."""
     kind = FAILURES.get(str(answer.get("__typename")), CommandFailed)
+    more = {name: value for name, value in answer.items() if name not in _FIELDS}
     return kind(
         str(answer.get("message", "the API refused the request")),
         code=str(answer.get("code", "unknown")),
         category=str(answer.get("category", "system_error")),
         retryable=bool(answer.get("retryable", False)),
-        details=answer.get("details"),
+        details={**more, **(answer.get("details") or {})},
     )

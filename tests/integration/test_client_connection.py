@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,7 @@ def frame(cursor: int) -> bytes:
     return b"event: next\r\ndata: " + data + b"\r\n\r\n"
 
 
-def counts(transport: Transport, after: int = 0) -> AsyncIterator[Count]:
+def counts(transport: Transport, after: int = 0) -> AsyncGenerator[Count]:
     calls = Calls(transport)
     return calls._subscribe("subscription", "Count", {"after": after}, lambda data: Count(**data["count"]))
 

@@ -1,0 +1,2547 @@
+"""Typed operations of the API; written by ``python -m psg_client.codegen``, not by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psg_client.calls import Calls, command_id_or_new, given, member
+
+ConfirmStatus = Literal["approved", "cancelled", "pending", "rejected"]
+ConfirmTargetType = Literal["context", "extension", "other", "plan", "trace"]
+ContextStatus = Literal["active", "archived", "closed", "draft", "suspended"]
+DecisionStatus = Literal["approved", "cancelled", "rejected"]
+EventFamily = Literal[
+    "compensation_plan",
+    "cost_budget",
+    "delta_intent",
+    "external_integration",
+    "graph_update",
+    "impact_analysis",
+    "import_process",
+    "intent",
+    "methodology",
+    "pipeline_stage",
+    "reasoning_graph",
+    "runtime_execution",
+]
+EventOp = Literal["create", "link", "note", "set", "tombstone", "unlink"]
+Module = Literal["confirm", "context", "plan", "role", "trace"]
+PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "in_progress", "proposed"]
+StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
+StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "tool", "wait"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentInput:
+    """DocumentInput as the API tells it."""
+
+    document: Any
+    module: Module
+
+    def data(self) -> dict[str, Any]:
+        return given({"document": self.document, "module": self.module})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepInput:
+    """StepInput as the API tells it."""
+
+    key: str
+    agent_role: str | None = None
+    condition: str | None = None
+    dependencies: list[str] | None = None
+    description: str | None = None
+    name: str | None = None
+    order_index: int | None = None
+    params: Any = None
+    retries: int | None = None
+    timeout_ms: int | None = None
+    type: StepType | None = None
+    urgency: int | None = None
+
+    def data(self) -> dict[str, Any]:
+        return given(
+            {
+                "agentRole": self.agent_role,
+                "condition": self.condition,
+                "dependencies": self.dependencies,
+                "description": self.description,
+                "key": self.key,
+                "name": self.name,
+                "orderIndex": self.order_index,
+                "params": self.params,
+                "retries": self.retries,
+                "timeoutMs": self.timeout_ms,
+                "type": self.type,
+                "urgency": self.urgency,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """A step: one action of a plan."""
+
+    id: str
+    uuid: str
+    key: str
+    type: StepType
+    capability: str | None
+    description: str
+    status: StepStatus
+    ready: bool
+    parked: str | None
+    due_at: str | None
+    position: int
+    attempt: int
+    waits_for: int
+    skip_reason: str | None
+    error: Any | None
+    started_at: str | None
+    finished_at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            key=data["key"],
+            type=data["type"],
+            capability=data["capability"],
+            description=data["description"],
+            status=data["status"],
+            ready=data["ready"],
+            parked=data["parked"],
+            due_at=data["dueAt"],
+            position=data["position"],
+            attempt=data["attempt"],
+            waits_for=data["waitsFor"],
+            skip_reason=data["skipReason"],
+            error=data["error"],
+            started_at=data["startedAt"],
+            finished_at=data["finishedAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepPayload:
+    """StepPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    step: StepSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            step=StepSummary.read(data["step"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """A plan: one run of steps towards an objective."""
+
+    id: str
+    uuid: str
+    project_id: str
+    context_id: str
+    trace_id: str | None
+    title: str
+    objective: str
+    status: PlanStatus
+    paused: bool
+    loading: bool
+    revision: int
+    steps_total: int
+    steps_open: int
+    steps_failed: int
+    started_at: str | None
+    finished_at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            project_id=data["projectId"],
+            context_id=data["contextId"],
+            trace_id=data["traceId"],
+            title=data["title"],
+            objective=data["objective"],
+            status=data["status"],
+            paused=data["paused"],
+            loading=data["loading"],
+            revision=data["revision"],
+            steps_total=data["stepsTotal"],
+            steps_open=data["stepsOpen"],
+            steps_failed=data["stepsFailed"],
+            started_at=data["startedAt"],
+            finished_at=data["finishedAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPayload:
+    """PlanPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    plan: PlanSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            plan=PlanSummary.read(data["plan"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSummaryStep:
+    """A step: one action of a plan."""
+
+    key: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfirmSummaryStep:
+        return cls(
+            key=data["key"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSummaryDecisions:
+    """One decision about a confirm; decisions are a log, the last one counts."""
+
+    status: DecisionStatus
+    decided_by_role: str
+    decided_at: str
+    reason: str | None
+    actor: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfirmSummaryDecisions:
+        return cls(
+            status=data["status"],
+            decided_by_role=data["decidedByRole"],
+            decided_at=data["decidedAt"],
+            reason=data["reason"],
+            actor=data["actor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSummary:
+    """A request for confirmation: something waits for a decision."""
+
+    id: str
+    uuid: str
+    target_type: ConfirmTargetType
+    status: ConfirmStatus
+    requested_by_role: str
+    requested_at: str
+    reason: str | None
+    plan_id: str | None
+    step_id: str | None
+    step: ConfirmSummaryStep | None
+    decisions: list[ConfirmSummaryDecisions]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfirmSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            target_type=data["targetType"],
+            status=data["status"],
+            requested_by_role=data["requestedByRole"],
+            requested_at=data["requestedAt"],
+            reason=data["reason"],
+            plan_id=data["planId"],
+            step_id=data["stepId"],
+            step=None if data["step"] is None else ConfirmSummaryStep.read(data["step"]),
+            decisions=[ConfirmSummaryDecisions.read(item) for item in data["decisions"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Where a page begins and ends."""
+
+    has_next_page: bool
+    end_cursor: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PageInfo:
+        return cls(
+            has_next_page=data["hasNextPage"],
+            end_cursor=data["endCursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Confirms:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[ConfirmSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Confirms:
+        return cls(
+            nodes=[ConfirmSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSummary:
+    """A context: the frame in which plans are made."""
+
+    id: str
+    uuid: str
+    title: str
+    status: ContextStatus
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ContextSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            title=data["title"],
+            status=data["status"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[ContextSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Contexts:
+        return cls(
+            nodes=[ContextSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPayload:
+    """ContextPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    context: ContextSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ContextPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            context=ContextSummary.read(data["context"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePlanPayload:
+    """CreatePlanPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    step_ids: Any
+    plan: PlanSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CreatePlanPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            step_ids=data["stepIds"],
+            plan=PlanSummary.read(data["plan"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project: everything that belongs together, with one event log."""
+
+    id: str
+    uuid: str
+    name: str
+    description: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Project:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            name=data["name"],
+            description=data["description"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPayload:
+    """ProjectPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    project: Project
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ProjectPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            project=Project.read(data["project"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPayload:
+    """ConfirmPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    confirm: ConfirmSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfirmPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            confirm=ConfirmSummary.read(data["confirm"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePayload:
+    """DeletePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    id: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> DeletePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            id=data["id"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDocumentsNodes:
+    """A protocol 1.0.0 document."""
+
+    module: Module
+    document: Any
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ExportDocumentsNodes:
+        return cls(
+            module=data["module"],
+            document=data["document"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDocuments:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[ExportDocumentsNodes]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ExportDocuments:
+        return cls(
+            nodes=[ExportDocumentsNodes.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPayloadDocuments:
+    """One document that was stored."""
+
+    id: str
+    module: Module
+    replayed: bool
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ImportPayloadDocuments:
+        return cls(
+            id=data["id"],
+            module=data["module"],
+            replayed=data["replayed"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPayload:
+    """ImportPayload as the API tells it."""
+
+    documents: list[ImportPayloadDocuments]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ImportPayload:
+        return cls(
+            documents=[ImportPayloadDocuments.read(item) for item in data["documents"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[PlanSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Plans:
+        return cls(
+            nodes=[PlanSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Projects:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[Project]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Projects:
+        return cls(
+            nodes=[Project.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a project's log: about one entity."""
+
+    cursor: str
+    seq: int
+    event_id: str
+    family: EventFamily
+    type: str
+    op: EventOp
+    timestamp: str
+    actor: str
+    entity_type: str
+    entity_id: str
+    plan_id: str | None
+    revision: int | None
+    from_status: str | None
+    to_status: str | None
+    changes: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Event:
+        return cls(
+            cursor=data["cursor"],
+            seq=data["seq"],
+            event_id=data["eventId"],
+            family=data["family"],
+            type=data["type"],
+            op=data["op"],
+            timestamp=data["timestamp"],
+            actor=data["actor"],
+            entity_type=data["entityType"],
+            entity_id=data["entityId"],
+            plan_id=data["planId"],
+            revision=data["revision"],
+            from_status=data["fromStatus"],
+            to_status=data["toStatus"],
+            changes=data["changes"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One page of a project's log."""
+
+    events: list[Event]
+    cursor: str
+    head: str
+    has_next_page: bool
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> EventPage:
+        return cls(
+            events=[Event.read(item) for item in data["events"]],
+            cursor=data["cursor"],
+            head=data["head"],
+            has_next_page=data["hasNextPage"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """A step: one action of a plan."""
+
+    key: str
+    status: StepStatus
+    output: Any | None
+    error: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepOutput:
+        return cls(
+            key=data["key"],
+            status=data["status"],
+            output=data["output"],
+            error=data["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[StepSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Steps:
+        return cls(
+            nodes=[StepSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """New events, in order, without gaps or repeats."""
+
+    events: list[Event]
+    cursor: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> EventBatch:
+        return cls(
+            events=[Event.read(item) for item in data["events"]],
+            cursor=data["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing new; the connection and the cursor are alive."""
+
+    cursor: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Heartbeat:
+        return cls(
+            cursor=data["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The server ends this subscription; connect again and resume with the cursor."""
+
+    cursor: str
+    reason: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Closing:
+        return cls(
+            cursor=data["cursor"],
+            reason=data["reason"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepCounts:
+    """How many steps of a plan are in which status."""
+
+    total: int
+    pending: int
+    in_progress: int
+    completed: int
+    blocked: int
+    skipped: int
+    failed: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepCounts:
+        return cls(
+            total=data["total"],
+            pending=data["pending"],
+            in_progress=data["inProgress"],
+            completed=data["completed"],
+            blocked=data["blocked"],
+            skipped=data["skipped"],
+            failed=data["failed"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProgress:
+    """Where a plan stands, and the steps that changed since the cursor before."""
+
+    status: PlanStatus
+    paused: bool
+    counts: StepCounts
+    changed_steps: list[StepSummary]
+    truncated: bool
+    finished: bool
+    cursor: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanProgress:
+        return cls(
+            status=data["status"],
+            paused=data["paused"],
+            counts=StepCounts.read(data["counts"]),
+            changed_steps=[StepSummary.read(item) for item in data["changedSteps"]],
+            truncated=data["truncated"],
+            finished=data["finished"],
+            cursor=data["cursor"],
+        )
+
+
+_ADD_DEPENDENCY_MEMBERS = {
+    "StepPayload": StepPayload.read,
+}
+_ADD_STEP_MEMBERS = {
+    "StepPayload": StepPayload.read,
+}
+_APPROVE_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_CANCEL_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_CREATE_CONTEXT_MEMBERS = {
+    "ContextPayload": ContextPayload.read,
+}
+_CREATE_PLAN_MEMBERS = {
+    "CreatePlanPayload": CreatePlanPayload.read,
+}
+_CREATE_PROJECT_MEMBERS = {
+    "ProjectPayload": ProjectPayload.read,
+}
+_DECIDE_CONFIRM_MEMBERS = {
+    "ConfirmPayload": ConfirmPayload.read,
+}
+_DELETE_NODE_MEMBERS = {
+    "DeletePayload": DeletePayload.read,
+}
+_IMPORT_DOCUMENTS_MEMBERS = {
+    "ImportPayload": ImportPayload.read,
+}
+_PAUSE_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_PROPOSE_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_READ_EVENTS_MEMBERS = {
+    "EventPage": EventPage.read,
+}
+_REMOVE_DEPENDENCY_MEMBERS = {
+    "StepPayload": StepPayload.read,
+}
+_RESUME_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_REVISE_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_START_PLAN_MEMBERS = {
+    "PlanPayload": PlanPayload.read,
+}
+_TRANSITION_CONTEXT_MEMBERS = {
+    "ContextPayload": ContextPayload.read,
+}
+_WATCH_EVENTS_MEMBERS = {
+    "EventBatch": EventBatch.read,
+    "Heartbeat": Heartbeat.read,
+    "Closing": Closing.read,
+}
+_WATCH_PLAN_MEMBERS = {
+    "PlanProgress": PlanProgress.read,
+    "Heartbeat": Heartbeat.read,
+    "Closing": Closing.read,
+}
+
+_ADD_DEPENDENCY = """\
+mutation AddDependency($input: DependencyInput!) {
+  addDependency(input: $input) {
+    __typename
+    ...StepPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment StepPayload on StepPayload {
+  commandId
+  seq
+  replayed
+  step {
+    ...StepSummary
+  }
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
+_ADD_STEP = """\
+mutation AddStep($input: AddStepInput!) {
+  addStep(input: $input) {
+    __typename
+    ...StepPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment StepPayload on StepPayload {
+  commandId
+  seq
+  replayed
+  step {
+    ...StepSummary
+  }
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
+_APPROVE_PLAN = """\
+mutation ApprovePlan($input: ApprovePlanInput!) {
+  approvePlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_CANCEL_PLAN = """\
+mutation CancelPlan($input: PlanCommandInput!) {
+  cancelPlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_CONFIRM = """\
+query Confirm($id: ID!) {
+  confirm(id: $id) {
+    ...ConfirmSummary
+  }
+}
+
+fragment ConfirmSummary on Confirm {
+  id
+  uuid
+  targetType
+  status
+  requestedByRole
+  requestedAt
+  reason
+  planId
+  stepId
+  step {
+    key
+  }
+  decisions {
+    status
+    decidedByRole
+    decidedAt
+    reason
+    actor
+  }
+}
+"""
+
+_CONFIRMS = """\
+query Confirms($projectId: ID!, $status: ConfirmStatus, $first: Int! = 100, $after: String) {
+  confirms(projectId: $projectId, status: $status, first: $first, after: $after) {
+    nodes {
+      ...ConfirmSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment ConfirmSummary on Confirm {
+  id
+  uuid
+  targetType
+  status
+  requestedByRole
+  requestedAt
+  reason
+  planId
+  stepId
+  step {
+    key
+  }
+  decisions {
+    status
+    decidedByRole
+    decidedAt
+    reason
+    actor
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_CONTEXTS = """\
+query Contexts($projectId: ID!, $status: ContextStatus, $first: Int! = 50, $after: String) {
+  contexts(projectId: $projectId, status: $status, first: $first, after: $after) {
+    nodes {
+      ...ContextSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment ContextSummary on Context {
+  id
+  uuid
+  title
+  status
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_CREATE_CONTEXT = """\
+mutation CreateContext($input: CreateContextInput!) {
+  createContext(input: $input) {
+    __typename
+    ...ContextPayload
+    ...Failure
+  }
+}
+
+fragment ContextPayload on ContextPayload {
+  commandId
+  seq
+  replayed
+  context {
+    ...ContextSummary
+  }
+}
+
+fragment ContextSummary on Context {
+  id
+  uuid
+  title
+  status
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_CREATE_PLAN = """\
+mutation CreatePlan($input: CreatePlanInput!) {
+  createPlan(input: $input) {
+    __typename
+    ...CreatePlanPayload
+    ...Failure
+  }
+}
+
+fragment CreatePlanPayload on CreatePlanPayload {
+  commandId
+  seq
+  replayed
+  stepIds
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_CREATE_PROJECT = """\
+mutation CreateProject($input: CreateProjectInput!) {
+  createProject(input: $input) {
+    __typename
+    ...ProjectPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment Project on Project {
+  id
+  uuid
+  name
+  description
+}
+
+fragment ProjectPayload on ProjectPayload {
+  commandId
+  seq
+  replayed
+  project {
+    ...Project
+  }
+}
+"""
+
+_DECIDE_CONFIRM = """\
+mutation DecideConfirm($input: DecideConfirmInput!) {
+  decideConfirm(input: $input) {
+    __typename
+    ...ConfirmPayload
+    ...Failure
+  }
+}
+
+fragment ConfirmPayload on ConfirmPayload {
+  commandId
+  seq
+  replayed
+  confirm {
+    ...ConfirmSummary
+  }
+}
+
+fragment ConfirmSummary on Confirm {
+  id
+  uuid
+  targetType
+  status
+  requestedByRole
+  requestedAt
+  reason
+  planId
+  stepId
+  step {
+    key
+  }
+  decisions {
+    status
+    decidedByRole
+    decidedAt
+    reason
+    actor
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_DELETE_NODE = """\
+mutation DeleteNode($input: DeleteNodeInput!) {
+  deleteNode(input: $input) {
+    __typename
+    ...DeletePayload
+    ...Failure
+  }
+}
+
+fragment DeletePayload on DeletePayload {
+  commandId
+  seq
+  replayed
+  id
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_EXPORT_DOCUMENTS = """\
+query ExportDocuments($projectId: ID!, $first: Int! = 100, $after: String) {
+  exportDocuments(projectId: $projectId, first: $first, after: $after) {
+    nodes {
+      module
+      document
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_IMPORT_DOCUMENTS = """\
+mutation ImportDocuments($input: ImportDocumentsInput!) {
+  importDocuments(input: $input) {
+    __typename
+    ...ImportPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ImportPayload on ImportPayload {
+  documents {
+    id
+    module
+    replayed
+  }
+}
+"""
+
+_PAUSE_PLAN = """\
+mutation PausePlan($input: PlanCommandInput!) {
+  pausePlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_PLAN = """\
+query Plan($id: ID!) {
+  plan(id: $id) {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_PLANS = """\
+query Plans($projectId: ID!, $status: PlanStatus, $first: Int! = 50, $after: String) {
+  plans(projectId: $projectId, status: $status, first: $first, after: $after) {
+    nodes {
+      ...PlanSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_PROJECT = """\
+query Project($id: ID!) {
+  project(id: $id) {
+    ...Project
+  }
+}
+
+fragment Project on Project {
+  id
+  uuid
+  name
+  description
+}
+"""
+
+_PROJECTS = """\
+query Projects($name: String, $first: Int! = 50, $after: String) {
+  projects(name: $name, first: $first, after: $after) {
+    nodes {
+      ...Project
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+
+fragment Project on Project {
+  id
+  uuid
+  name
+  description
+}
+"""
+
+_PROPOSE_PLAN = """\
+mutation ProposePlan($input: PlanCommandInput!) {
+  proposePlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_READ_EVENTS = """\
+query ReadEvents($projectId: ID!, $after: String, $first: Int! = 100, $families: [EventFamily!], $planId: ID) {
+  events(
+    projectId: $projectId
+    after: $after
+    first: $first
+    families: $families
+    planId: $planId
+  ) {
+    __typename
+    ...EventPage
+    ...CursorExpired
+  }
+}
+
+fragment CursorExpired on CursorExpired {
+  code
+  message
+  cursor
+}
+
+fragment Event on Event {
+  cursor
+  seq
+  eventId
+  family
+  type
+  op
+  timestamp
+  actor
+  entityType
+  entityId
+  planId
+  revision
+  fromStatus
+  toStatus
+  changes
+}
+
+fragment EventPage on EventPage {
+  events {
+    ...Event
+  }
+  cursor
+  head
+  hasNextPage
+}
+"""
+
+_REMOVE_DEPENDENCY = """\
+mutation RemoveDependency($input: DependencyInput!) {
+  removeDependency(input: $input) {
+    __typename
+    ...StepPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment StepPayload on StepPayload {
+  commandId
+  seq
+  replayed
+  step {
+    ...StepSummary
+  }
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
+_RESUME_PLAN = """\
+mutation ResumePlan($input: PlanCommandInput!) {
+  resumePlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_REVISE_PLAN = """\
+mutation RevisePlan($input: PlanCommandInput!) {
+  revisePlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_START_PLAN = """\
+mutation StartPlan($input: PlanCommandInput!) {
+  startPlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_STEP_OUTPUT = """\
+query StepOutput($id: ID!) {
+  step(id: $id) {
+    key
+    status
+    output
+    error
+  }
+}
+"""
+
+_STEPS = """\
+query Steps($planId: ID!, $status: StepStatus, $first: Int! = 100, $after: String) {
+  steps(planId: $planId, status: $status, first: $first, after: $after) {
+    nodes {
+      ...StepSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
+_TRANSITION_CONTEXT = """\
+mutation TransitionContext($input: TransitionContextInput!) {
+  transitionContext(input: $input) {
+    __typename
+    ...ContextPayload
+    ...Failure
+  }
+}
+
+fragment ContextPayload on ContextPayload {
+  commandId
+  seq
+  replayed
+  context {
+    ...ContextSummary
+  }
+}
+
+fragment ContextSummary on Context {
+  id
+  uuid
+  title
+  status
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_WATCH_EVENTS = """\
+subscription WatchEvents($projectId: ID!, $after: String, $families: [EventFamily!], $planId: ID) {
+  events(
+    projectId: $projectId
+    after: $after
+    families: $families
+    planId: $planId
+  ) {
+    __typename
+    ...EventBatch
+    ...Heartbeat
+    ...Closing
+    ...CursorExpired
+  }
+}
+
+fragment Closing on Closing {
+  cursor
+  reason
+}
+
+fragment CursorExpired on CursorExpired {
+  code
+  message
+  cursor
+}
+
+fragment Event on Event {
+  cursor
+  seq
+  eventId
+  family
+  type
+  op
+  timestamp
+  actor
+  entityType
+  entityId
+  planId
+  revision
+  fromStatus
+  toStatus
+  changes
+}
+
+fragment EventBatch on EventBatch {
+  events {
+    ...Event
+  }
+  cursor
+}
+
+fragment Heartbeat on Heartbeat {
+  cursor
+}
+"""
+
+_WATCH_PLAN = """\
+subscription WatchPlan($planId: ID!, $after: String) {
+  planProgress(planId: $planId, after: $after) {
+    __typename
+    ...PlanProgress
+    ...Heartbeat
+    ...Closing
+    ...CursorExpired
+  }
+}
+
+fragment Closing on Closing {
+  cursor
+  reason
+}
+
+fragment CursorExpired on CursorExpired {
+  code
+  message
+  cursor
+}
+
+fragment Heartbeat on Heartbeat {
+  cursor
+}
+
+fragment PlanProgress on PlanProgress {
+  status
+  paused
+  counts {
+    ...StepCounts
+  }
+  changedSteps {
+    ...StepSummary
+  }
+  truncated
+  finished
+  cursor
+}
+
+fragment StepCounts on StepCounts {
+  total
+  pending
+  inProgress
+  completed
+  blocked
+  skipped
+  failed
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
+
+class Operations(Calls):
+    """One method for each operation of graphql/operations."""
+
+    async def add_dependency(
+        self,
+        *,
+        depends_on: str,
+        step_id: str,
+        command_id: str | None = None,
+    ) -> StepPayload:
+        """Make a pending step wait for another one of its plan; a cycle is refused with its path."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "dependsOn": depends_on,
+                        "stepId": step_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_ADD_DEPENDENCY, "AddDependency", variables)
+        return member(data["addDependency"], _ADD_DEPENDENCY_MEMBERS)
+
+    async def add_step(
+        self,
+        *,
+        plan_id: str,
+        step: StepInput,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> StepPayload:
+        """Add a step to a plan that is not finished."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "planId": plan_id,
+                        "step": step.data(),
+                    }
+                ),
+            }
+        )
+        data = await self._call(_ADD_STEP, "AddStep", variables)
+        return member(data["addStep"], _ADD_STEP_MEMBERS)
+
+    async def approve_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+        reason: str | None = None,
+        role: str | None = None,
+    ) -> PlanPayload:
+        """proposed → approved, recorded as a confirm with a decision."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "reason": reason,
+                        "role": role,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_APPROVE_PLAN, "ApprovePlan", variables)
+        return member(data["approvePlan"], _APPROVE_PLAN_MEMBERS)
+
+    async def cancel_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> PlanPayload:
+        """in_progress → cancelled; its open steps are closed."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CANCEL_PLAN, "CancelPlan", variables)
+        return member(data["cancelPlan"], _CANCEL_PLAN_MEMBERS)
+
+    async def confirm(
+        self,
+        *,
+        id: str,
+    ) -> ConfirmSummary | None:
+        """One confirm with its decisions."""
+        variables = given({"id": id})
+        data = await self._call(_CONFIRM, "Confirm", variables)
+        return None if data["confirm"] is None else ConfirmSummary.read(data["confirm"])
+
+    async def confirms(
+        self,
+        *,
+        project_id: str,
+        status: ConfirmStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Confirms:
+        """Confirms of a project with their decisions; `status: pending` are those that wait for somebody."""
+        variables = given({"projectId": project_id, "status": status, "first": first, "after": after})
+        data = await self._call(_CONFIRMS, "Confirms", variables)
+        return Confirms.read(data["confirms"])
+
+    async def contexts(
+        self,
+        *,
+        project_id: str,
+        status: ContextStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Contexts:
+        """Contexts of a project."""
+        variables = given({"projectId": project_id, "status": status, "first": first, "after": after})
+        data = await self._call(_CONTEXTS, "Contexts", variables)
+        return Contexts.read(data["contexts"])
+
+    async def create_context(
+        self,
+        *,
+        project_id: str,
+        title: str,
+        command_id: str | None = None,
+        constraints: Any = None,
+        domain: str | None = None,
+        environment: str | None = None,
+        language: str | None = None,
+        owner_role: str | None = None,
+        status: ContextStatus | None = None,
+        summary: str | None = None,
+        tags: list[str] | None = None,
+        uuid: str | None = None,
+    ) -> ContextPayload:
+        """Create a context."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "constraints": constraints,
+                        "domain": domain,
+                        "environment": environment,
+                        "language": language,
+                        "ownerRole": owner_role,
+                        "projectId": project_id,
+                        "status": status,
+                        "summary": summary,
+                        "tags": tags,
+                        "title": title,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_CONTEXT, "CreateContext", variables)
+        return member(data["createContext"], _CREATE_CONTEXT_MEMBERS)
+
+    async def create_plan(
+        self,
+        *,
+        context_id: str,
+        objective: str,
+        steps: list[StepInput],
+        title: str,
+        command_id: str | None = None,
+        estimated_cost: float | None = None,
+        estimated_duration_ms: int | None = None,
+        goal_id: str | None = None,
+        params: Any = None,
+        uuid: str | None = None,
+    ) -> CreatePlanPayload:
+        """Create a plan with all its steps, as a draft."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "contextId": context_id,
+                        "estimatedCost": estimated_cost,
+                        "estimatedDurationMs": estimated_duration_ms,
+                        "goalId": goal_id,
+                        "objective": objective,
+                        "params": params,
+                        "steps": [item.data() for item in steps],
+                        "title": title,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_PLAN, "CreatePlan", variables)
+        return member(data["createPlan"], _CREATE_PLAN_MEMBERS)
+
+    async def create_project(
+        self,
+        *,
+        name: str,
+        command_id: str | None = None,
+        description: str | None = None,
+        uuid: str | None = None,
+    ) -> ProjectPayload:
+        """Create a project."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "description": description,
+                        "name": name,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_PROJECT, "CreateProject", variables)
+        return member(data["createProject"], _CREATE_PROJECT_MEMBERS)
+
+    async def decide_confirm(
+        self,
+        *,
+        id: str,
+        status: DecisionStatus,
+        command_id: str | None = None,
+        reason: str | None = None,
+        role: str | None = None,
+    ) -> ConfirmPayload:
+        """Decide a confirm; a step that waits for it goes on."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "id": id,
+                        "reason": reason,
+                        "role": role,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_DECIDE_CONFIRM, "DecideConfirm", variables)
+        return member(data["decideConfirm"], _DECIDE_CONFIRM_MEMBERS)
+
+    async def delete_node(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> DeletePayload:
+        """Delete a node: it becomes a tombstone that references still resolve to."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_DELETE_NODE, "DeleteNode", variables)
+        return member(data["deleteNode"], _DELETE_NODE_MEMBERS)
+
+    async def export_documents(
+        self,
+        *,
+        project_id: str,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> ExportDocuments:
+        """All protocol documents of a project, a page at a time, what is referred to before what refers."""
+        variables = given({"projectId": project_id, "first": first, "after": after})
+        data = await self._call(_EXPORT_DOCUMENTS, "ExportDocuments", variables)
+        return ExportDocuments.read(data["exportDocuments"])
+
+    async def import_documents(
+        self,
+        *,
+        documents: list[DocumentInput],
+        project_id: str,
+        command_id: str | None = None,
+    ) -> ImportPayload:
+        """Store protocol documents; each is one command, in the order of their references."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "documents": [item.data() for item in documents],
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_IMPORT_DOCUMENTS, "ImportDocuments", variables)
+        return member(data["importDocuments"], _IMPORT_DOCUMENTS_MEMBERS)
+
+    async def pause_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> PlanPayload:
+        """Claim no further step of a running plan."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_PAUSE_PLAN, "PausePlan", variables)
+        return member(data["pausePlan"], _PAUSE_PLAN_MEMBERS)
+
+    async def plan(
+        self,
+        *,
+        id: str,
+    ) -> PlanSummary | None:
+        """One plan."""
+        variables = given({"id": id})
+        data = await self._call(_PLAN, "Plan", variables)
+        return None if data["plan"] is None else PlanSummary.read(data["plan"])
+
+    async def plans(
+        self,
+        *,
+        project_id: str,
+        status: PlanStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Plans:
+        """Plans of a project, or of one of its contexts."""
+        variables = given({"projectId": project_id, "status": status, "first": first, "after": after})
+        data = await self._call(_PLANS, "Plans", variables)
+        return Plans.read(data["plans"])
+
+    async def project(
+        self,
+        *,
+        id: str,
+    ) -> Project | None:
+        """One project by global id or UUID."""
+        variables = given({"id": id})
+        data = await self._call(_PROJECT, "Project", variables)
+        return None if data["project"] is None else Project.read(data["project"])
+
+    async def projects(
+        self,
+        *,
+        name: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Projects:
+        """Projects by name; with `name` the one of exactly that name."""
+        variables = given({"name": name, "first": first, "after": after})
+        data = await self._call(_PROJECTS, "Projects", variables)
+        return Projects.read(data["projects"])
+
+    async def propose_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> PlanPayload:
+        """draft → proposed."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_PROPOSE_PLAN, "ProposePlan", variables)
+        return member(data["proposePlan"], _PROPOSE_PLAN_MEMBERS)
+
+    async def read_events(
+        self,
+        *,
+        project_id: str,
+        after: str | None = None,
+        first: int | None = None,
+        families: list[EventFamily] | None = None,
+        plan_id: str | None = None,
+    ) -> EventPage:
+        """One page of a project's log behind `after`; filters leave events out, the cursor moves over …"""
+        variables = given(
+            {
+                "projectId": project_id,
+                "after": after,
+                "first": first,
+                "families": families,
+                "planId": plan_id,
+            }
+        )
+        data = await self._call(_READ_EVENTS, "ReadEvents", variables)
+        return member(data["events"], _READ_EVENTS_MEMBERS)
+
+    async def remove_dependency(
+        self,
+        *,
+        depends_on: str,
+        step_id: str,
+        command_id: str | None = None,
+    ) -> StepPayload:
+        """Take a dependency of a pending step away."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "dependsOn": depends_on,
+                        "stepId": step_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_REMOVE_DEPENDENCY, "RemoveDependency", variables)
+        return member(data["removeDependency"], _REMOVE_DEPENDENCY_MEMBERS)
+
+    async def resume_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> PlanPayload:
+        """Go on with a paused plan."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_RESUME_PLAN, "ResumePlan", variables)
+        return member(data["resumePlan"], _RESUME_PLAN_MEMBERS)
+
+    async def revise_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> PlanPayload:
+        """proposed → draft."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_REVISE_PLAN, "RevisePlan", variables)
+        return member(data["revisePlan"], _REVISE_PLAN_MEMBERS)
+
+    async def start_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> PlanPayload:
+        """approved → in_progress, when every capability of the plan is registered."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_START_PLAN, "StartPlan", variables)
+        return member(data["startPlan"], _START_PLAN_MEMBERS)
+
+    async def step_output(
+        self,
+        *,
+        id: str,
+    ) -> StepOutput | None:
+        """One step."""
+        variables = given({"id": id})
+        data = await self._call(_STEP_OUTPUT, "StepOutput", variables)
+        return None if data["step"] is None else StepOutput.read(data["step"])
+
+    async def steps(
+        self,
+        *,
+        plan_id: str,
+        status: StepStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Steps:
+        """Steps of a plan, in the order of the plan."""
+        variables = given({"planId": plan_id, "status": status, "first": first, "after": after})
+        data = await self._call(_STEPS, "Steps", variables)
+        return Steps.read(data["steps"])
+
+    async def transition_context(
+        self,
+        *,
+        id: str,
+        status: ContextStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> ContextPayload:
+        """Change the status of a context by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_CONTEXT, "TransitionContext", variables)
+        return member(data["transitionContext"], _TRANSITION_CONTEXT_MEMBERS)
+
+    def watch_events(
+        self,
+        *,
+        project_id: str,
+        after: str | None = None,
+        families: list[EventFamily] | None = None,
+        plan_id: str | None = None,
+    ) -> AsyncGenerator[EventBatch | Heartbeat | Closing]:
+        """Events behind `after` (absent: from the beginning), then new ones as they come."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "after": after,
+                "families": families,
+                "planId": plan_id,
+            }
+        )
+        return self._subscribe(
+            _WATCH_EVENTS, "WatchEvents", variables, lambda data: member(data["events"], _WATCH_EVENTS_MEMBERS)
+        )
+
+    def watch_plan(
+        self,
+        *,
+        plan_id: str,
+        after: str | None = None,
+    ) -> AsyncGenerator[PlanProgress | Heartbeat | Closing]:
+        """Where a plan stands, now and whenever it changes, until it is finished."""
+        variables = given({"planId": plan_id, "after": after})
+        return self._subscribe(
+            _WATCH_PLAN, "WatchPlan", variables, lambda data: member(data["planProgress"], _WATCH_PLAN_MEMBERS)
+        )
