@@ -122,8 +122,7 @@ class EventLog:
 
     async def _pass_lock(self, project_id: str) -> int:
         """Take the head's lock once and let it go: everything before it is in every index then. Returns the head."""
-        row = await self.db.write_one(psg_cypher.statement("log_settle"), project_id=project_id)
-        assert row is not None
+        (row,) = await self.db.write(psg_cypher.statement("log_settle"), project_id=project_id)
         return row["seq"]
 
 
@@ -191,16 +190,14 @@ def _pipeline_stage(event: Mapping[str, Any]) -> dict[str, Any]:
         "stage_id": event["entity"],
         "stage_status": STAGE_STATUS[statuses(event)[1] or "pending"],
     }
-    if event.get("stage_name") is not None:
-        stage["stage_name"] = event["stage_name"]
-    if event.get("stage_order") is not None:
-        stage["stage_order"] = event["stage_order"]
-    return stage
+    entity = event.get("stage") or {}
+    named = {"stage_name": entity.get("name"), "stage_order": entity.get("order")}
+    return stage | {k: v for k, v in named.items() if v is not None}
 
 
 def _runtime_execution(event: Mapping[str, Any]) -> dict[str, Any]:
     changes = loads(event["changes"]) or {}
-    kind = changes.get("executor_kind") or changes.get("type") or event.get("stage_type")
+    kind = changes.get("executor_kind") or (event.get("stage") or {}).get("type")
     status = changes.get("status") or event["type"].rpartition("_")[2]
     view = {
         "execution_id": event["event_id"],

@@ -53,7 +53,8 @@ def step_spec(step: StepInput) -> StepSpec:
         given(
             key=step.key, type=None if step.type is None else step.type.value, name=step.name,
             description=step.description, params=step.params, dependencies=step.dependencies,
-            timeout_ms=step.timeout_ms, retries=step.retries, agent_role=step.agent_role, order_index=step.order_index, urgency=step.urgency, condition=step.condition,
+            timeout_ms=step.timeout_ms, retries=step.retries, agent_role=step.agent_role,
+            order_index=step.order_index, urgency=step.urgency, condition=step.condition,
         ),
         f"step {step.key[:200]!r}",
     )  # fmt: skip
