@@ -135,7 +135,7 @@ class ProjectWriter:
 
     async def _run(self, rows: list[Row]) -> list[Row]:
         faults.at("before_apply", self.project_id)
-        answers = await self._db.write(self._apply, project_id=self.project_id, rows=rows)
+        answers = await self._db.write(self._apply, project_id=self.project_id, batch={"rows": rows})
         if not answers:
             raise NotFound(f"project {self.project_id} does not exist", project_id=self.project_id)
         last = max((a["last_seq"] or 0 for a in answers), default=0)
@@ -208,7 +208,8 @@ async def commit_locked(db: Database, signals: Signals, project_id: str, command
             return _repeated(project_id, command, found[0])
         change = await decide(Locked(transaction, project_id, found[0]["head_seq"], found[0]["now"]))
         rows = await transaction.run(
-            psg_cypher.statement("command_apply"), project_id=project_id, rows=[change.row(project_id)]
+            psg_cypher.statement("command_apply"), project_id=project_id,
+            batch={"rows": [change.row(project_id)]},
         )
         answer = answer_of(project_id, change, rows[0])
         last[0] = rows[0]["last_seq"] or 0

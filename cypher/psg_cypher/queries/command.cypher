@@ -14,12 +14,12 @@ RETURN c.seq AS seq, c.command_hash AS command_hash, c.answer AS answer
 
 // name: command_apply :write :many
 // Applies a batch of commands to one project: lock, judge each row after the lock, write and log only the rows found
-// good (DESIGN §5). A row is {command_id, command_hash, answer, guards, creates, sets, links, unlinks, events}.
+// good (DESIGN §5). A row of $batch.rows is what psg.write.change makes; a map, so that one plan serves every size.
 CYPHER replan=skip
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
 WITH h, datetime.realtime().epochMillis AS clock
 WITH h, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now
-UNWIND $rows AS r
+UNWIND $batch.rows AS r
 CALL (h, now, r) {
   OPTIONAL MATCH (c:Event {project_id: $project_id, command_id: r.command_id})
   CALL (r) {
