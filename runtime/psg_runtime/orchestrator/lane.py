@@ -74,6 +74,7 @@ class Lane:
         self._look = True
         self._undecided = True
         self._ambiguous = False
+        self._committing = False
         self.draining = False
         self.idle = False
 
@@ -119,7 +120,7 @@ class Lane:
     @property
     def settled(self) -> bool:
         """Whether nothing runs here and nothing waits to be stored."""
-        return not (self._running or self._results or self._runs or self._skips)
+        return not (self._running or self._results or self._runs or self._skips or self._committing)
 
     def _work_to_do(self) -> bool:
         claiming = self._look and self._capacity.free > 0 and not self.draining
@@ -163,13 +164,13 @@ class Lane:
         runs, self._runs = self._runs, []
         skips, self._skips = self._skips, []
         want = 0 if self.draining else self._capacity.take_share()
-        self._look = False
+        self._look, self._committing = False, True
         try:
             rows = await self._commit(results, skips, runs, want)
         except BaseException:
             self._capacity.free += want
             self._results, self._runs, self._skips = results + self._results, runs + self._runs, skips + self._skips
-            self._look = True
+            self._look, self._committing = True, False
             raise
         answer = rows[0]
         self._capacity.free += want - len(answer["claimed"])
@@ -179,6 +180,7 @@ class Lane:
         self._look = self._look or answer["more"] or self._undecided
         for claim in answer["claimed"]:
             self._start(tasks, claim)
+        self._committing = False
         for plan_id in answer["finished"]:
             self._executor.forget(plan_id)
 
