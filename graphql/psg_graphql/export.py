@@ -13,7 +13,7 @@ TARGET = Path(__file__).parents[1] / "schema.graphql"
 
 def schema_text() -> str:
     """Return the schema in SDL, sorted."""
-    return make_schema(ApiSettings.model_construct()).as_str().rstrip() + "\n"
+    return make_schema(ApiSettings.model_construct(), in_order=True).as_str().rstrip() + "\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -101,7 +101,7 @@ class Weigher:
 
     def _times(self, node: FieldNode) -> int:
         """How many objects the field may return: its page size, that of the schema, or the largest for a variable."""
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if argument.name.value == "first":
                 if isinstance(argument.value, IntValueNode):
                     return max(1, min(int(argument.value.value), MAX_FIRST))

@@ -9,12 +9,20 @@ from collections.abc import Iterator
 import anyio
 import structlog
 
-from psg.errors import PsgError
+from psg.errors import PsgError, Refused
 from psg.read.events import EventLog
 from psg.write.signals import Signals
 
 _FAILED_POLL_S = 1.0
 _CLOSE_CHECK_S = 0.25
+
+
+class TooManySubscriptions(Refused):
+    """This server has as many subscribers as it takes; try again later or ask another one."""
+
+    code = "too_many_subscriptions"
+    category = "resource_error"
+    retryable = True
 
 
 class LiveLog:
@@ -23,10 +31,11 @@ class LiveLog:
     ``run()`` polls while there are subscribers and ends with its task; ``close()`` ends all subscriptions.
     """
 
-    def __init__(self, log: EventLog, signals: Signals, poll_s: float) -> None:
+    def __init__(self, log: EventLog, signals: Signals, poll_s: float, most: int) -> None:
         self._log = log
         self._signals = signals
         self._poll_s = poll_s
+        self._most = most
         self._subscribed: Counter[str] = Counter()
         self._someone = anyio.Event()
         self._closed = anyio.Event()
@@ -42,7 +51,9 @@ class LiveLog:
 
     @contextlib.contextmanager
     def subscribed(self, project_id: str) -> Iterator[None]:
-        """Have the project polled as long as the block runs."""
+        """Have the project polled as long as the block runs; raises ``TooManySubscriptions``."""
+        if self._subscribed.total() >= self._most:
+            raise TooManySubscriptions()
         self._subscribed[project_id] += 1
         self._someone.set()
         try:

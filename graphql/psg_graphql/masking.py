@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +27,9 @@ def public_error(error: GraphQLError) -> GraphQLError:
     if isinstance(cause, PsgError):
         return _named(error, _expected(cause))
     error_id = str(uuid.uuid4())
-    structlog.get_logger().error("unexpected_error", error_id=error_id, path=error.path, exc_info=cause)
+    # As text: a renderer of exceptions may show local variables, and with them what callers sent.
+    trace = "".join(traceback.format_exception(cause))
+    structlog.get_logger().error("unexpected_error", error_id=error_id, path=error.path, trace=trace)
     extensions = {
         "code": "unexpected_error", "category": "system_error", "retryable": False, "error_id": error_id
     }  # fmt: skip

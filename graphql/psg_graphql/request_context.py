@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from psg.errors import PsgError
 from psg.graph import Graph
 from psg.read.events import EventLog
 from psg.read.nodes import Reader, Row
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from psg_graphql.settings import ApiSettings
 
 BATCH = 500
-MAX_REGISTRY_WAIT_S = 5.0
 
 
 class Nodes:
@@ -84,7 +82,6 @@ class RequestContext:
     connection_params: dict[str, object] | None = None
     last_event_id: str | None = None
     body_bytes: int = 0
-    unexpected: list[PsgError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.nodes = Nodes(self.reader)

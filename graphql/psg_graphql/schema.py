@@ -12,7 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from psg_graphql.limits import QuerySize, operation_limits
-from psg_graphql.masking import PublicErrors
+from psg_graphql.masking import PublicErrors, public_error
 from psg_graphql.mutations import Mutation
 from psg_graphql.queries import Query
 from psg_graphql.scalars import SCALARS
@@ -30,14 +30,18 @@ NODE_TYPES = [Project, Context, Plan, Step, Trace, TraceSegment, Confirm, Decisi
 
 
 class PsgSchema(strawberry.Schema):
-    """The schema; errors are logged where they are masked, not a second time with their text."""
+    """The schema; no error leaves it unmasked, not even one that an extension raised."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave the errors to ``PublicErrors``."""
+        """Mask the errors where they are."""
+        errors[:] = [public_error(error) for error in errors]
 
 
-def make_schema(settings: ApiSettings) -> PsgSchema:
-    """Return the executable schema with the limits and switches of ``settings``."""
+def make_schema(settings: ApiSettings, *, in_order: bool = False) -> PsgSchema:
+    """Return the executable schema with the limits and switches of ``settings``.
+
+    ``in_order`` sorts it, to be printed: the sorted copy cannot tell the members of a union apart when it runs.
+    """
     extensions: list[Any] = [
         PublicErrors,
         partial(MaxTokensLimiter, max_token_count=settings.max_tokens),
@@ -50,5 +54,5 @@ def make_schema(settings: ApiSettings) -> PsgSchema:
         extensions.append(DisableIntrospection)
     return PsgSchema(
         query=Query, mutation=Mutation, subscription=Subscription, types=NODE_TYPES, extensions=extensions,
-        config=StrawberryConfig(sort_schema=True, disable_field_suggestions=True, scalar_map=SCALARS),
+        config=StrawberryConfig(sort_schema=in_order, disable_field_suggestions=True, scalar_map=SCALARS),
     )  # fmt: skip

@@ -1,0 +1,99 @@
+"""The ASGI application: GraphQL, health, the files of Neo4j Browser, and a page that says what is where."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from psg.graph import Graph
+from psg.read.events import EventLog
+from psg_graphql.browser_files import browser_file
+from psg_graphql.health import health_now, release
+from psg_graphql.live import LiveLog
+from psg_graphql.middleware import BodyLimit, HostAndOrigin, RequestLog
+from psg_graphql.settings import ApiSettings
+from psg_graphql.view import GraphQLView
+
+READY_S = 3.0
+
+
+def create_app(graph: Graph, *, registry: Any = None, settings: ApiSettings | None = None) -> Starlette:
+    """Return the application that serves ``graph``.
+
+    ``registry`` are the capabilities this process knows: with it a plan starts only when all of its are there.
+    ``app.state.live.close()`` ends all subscriptions with a cursor to resume from; its lifespan has to run, as it
+    polls for writes of other processes.
+    """
+    settings = settings or ApiSettings()
+    live = LiveLog(EventLog(graph.db), graph.signals, settings.poll_s, settings.max_subscriptions)
+    view = GraphQLView(graph, live, settings, registry)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(live.run)
+            yield
+            live.close()
+            tasks.cancel_scope.cancel()
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", view, methods=["GET", "POST"]),
+            WebSocketRoute("/graphql", view),
+            Route("/healthz", _alive),
+            Route("/readyz", _ready),
+            Route("/browser/{name}", browser_file, methods=["GET", "OPTIONS"]),
+            Route("/", _landing),
+        ],
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(
+                HostAndOrigin,
+                hosts=[*settings.allowed_hosts, *([] if settings.host in _ANY_ADDRESS else [settings.host])],
+                origins=settings.allowed_origins,
+                readers=settings.browser_origins,
+            ),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.graph = graph
+    app.state.live = live
+    app.state.settings = settings
+    return app
+
+
+_ANY_ADDRESS = ("0.0.0.0", "::")  # names to bind to, never to ask for
+
+
+async def _alive(request: Request) -> Response:
+    return JSONResponse({"status": "ok", "version": release()})
+
+
+async def _ready(request: Request) -> Response:
+    with anyio.move_on_after(READY_S):
+        health = await health_now(request.app.state.graph.db)
+        status = 200 if health.status == "ok" else 503
+        return JSONResponse({"status": health.status, "problems": health.problems}, status)
+    return JSONResponse({"status": "degraded", "problems": ["database_timeout"]}, 503)
+
+
+async def _landing(request: Request) -> Response:
+    ide = request.app.state.settings.ide
+    console = '<li><a href="/graphql">Query page</a></li>' if ide else ""
+    return HTMLResponse(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>PSG</title>"
+        '<body style="font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem">'
+        f"<h1>Project Semantic Graph</h1><p>Version {release()}. The API is GraphQL at <code>/graphql</code>: queries "
+        "and mutations by POST, subscriptions over <code>graphql-transport-ws</code> and server-sent events.</p>"
+        f"<ul>{console}<li><a href=/readyz>Readiness</a></li><li><a href=/healthz>Liveness</a></li></ul>",
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+    )

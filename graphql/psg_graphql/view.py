@@ -1,0 +1,221 @@
+"""GraphQL over HTTP, WebSocket (graphql-transport-ws) and server-sent events; no batches, no GET queries."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import orjson
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.streaming import SSETransport
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.unset import UNSET
+
+from psg.errors import ValidationFailed
+from psg.graph import Graph
+from psg.read.events import EventLog
+from psg.read.nodes import Reader
+from psg_graphql.console_page import CONSOLE_PAGE
+from psg_graphql.live import LiveLog
+from psg_graphql.middleware import refusal_response
+from psg_graphql.policy import Actor, actor_name
+from psg_graphql.request_context import RequestContext
+from psg_graphql.schema import make_schema
+from psg_graphql.settings import ApiSettings
+
+RESPONSE_JSON = "application/graphql-response+json"
+
+
+class ResumableEvents(SSETransport):
+    """Server-sent events whose ids are cursors: a browser that reconnects sends the last one by itself."""
+
+    def __init__(self, heartbeat_s: float = 15.0) -> None:
+        super().__init__()
+        self.heartbeat_interval = heartbeat_s
+
+    def encode_next(self, response: GraphQLHTTPResponse, encode_json: Any) -> str:
+        """Put the cursor of the item, where the operation asks for it, before the event."""
+        text = super().encode_next(response, encode_json)
+        data = response.get("data") or {}
+        cursor = next((v.get("cursor") for v in data.values() if isinstance(v, dict)), None)  # type: ignore[attr-defined]
+        return f"id: {cursor}\r\n{text}" if isinstance(cursor, str) else text
+
+
+class TextFrames(ASGIWebSocketAdapter):
+    """Sends text frames: bytes would become binary ones, which clients of graphql-transport-ws do not expect."""
+
+    async def send_json(self, message: Any) -> None:
+        """Send one message as JSON text."""
+        await self.ws.send_text(orjson.dumps(message).decode())
+
+
+class GraphQLView(GraphQL):
+    """The endpoint: knows who asks, how long and how often they may."""
+
+    websocket_adapter_class = TextFrames  # type: ignore[assignment]
+    stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: ResumableEvents}  # noqa: RUF012
+
+    def __init__(self, graph: Graph, live: LiveLog, settings: ApiSettings, registry: Any = None) -> None:
+        super().__init__(
+            make_schema(settings),
+            graphql_ide="graphiql" if settings.ide else None,
+            allow_queries_via_get=False,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
+            connection_init_wait_timeout=timedelta(seconds=settings.connection_init_timeout_s),
+            max_subscriptions_per_connection=settings.max_subscriptions_per_connection,
+            allowed_origins=settings.allowed_origins,
+        )
+        self._graph = graph
+        self._live = live
+        self._settings = settings
+        self._registry = registry
+        self._reader = Reader(graph.db)
+        self._log = EventLog(graph.db)
+        self._busy: Counter[str] = Counter()
+
+    async def get_context(self, request: Request | WebSocket, response: Any) -> Any:
+        """Make the context of a request; the actor is who the header names, as far as the token allows."""
+        try:
+            name = actor_name(request.headers.get("x-psg-actor"), self._settings.default_actor)
+        except ValidationFailed as error:
+            raise HTTPException(400, error.message) from error
+        return RequestContext(
+            graph=self._graph, reader=self._reader, log=self._log, live=self._live, settings=self._settings,
+            actor=Actor(name, self.known(request.headers.get("authorization"))), registry=self._registry,
+            request=request, response=response, last_event_id=request.headers.get("last-event-id"),
+            body_bytes=request.scope.get("psg.body_bytes", 0),
+        )  # fmt: skip
+
+    def known(self, authorization: object) -> bool:
+        """Tell whether ``Authorization`` holds the token; always when there is none to hold."""
+        if self._settings.token is None:
+            return True
+        given = authorization if isinstance(authorization, str) else ""
+        scheme, _, token = given.partition(" ")
+        wanted = self._settings.token.get_secret_value()
+        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), wanted.encode())
+
+    async def on_ws_connect(self, context: Any) -> Any:
+        """Take token and actor from the connection's first message, as browsers cannot set headers."""
+        given = context.connection_params or {}
+        authorization = given.get("authorization") or given.get("Authorization")
+        if authorization is not None or not context.actor.authenticated:
+            context.actor = Actor(context.actor.name, self.known(authorization))
+        if isinstance(given.get("actor"), str):
+            try:
+                name = actor_name(given["actor"], self._settings.default_actor)
+            except ValidationFailed as error:
+                raise ConnectionRejectionError({"message": error.message}) from error
+            context.actor = Actor(name, context.actor.authenticated)
+        if not context.actor.authenticated:
+            raise ConnectionRejectionError({"message": "a bearer token is needed"})
+        return UNSET
+
+    async def parse_http_body(
+        self, request: AsyncHTTPRequestAdapter
+    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """Parse the request; refuses batches and overlong query texts."""
+        data = await super().parse_http_body(request)
+        if isinstance(data, list):
+            raise HTTPException(400, "Batches are not supported; send one operation per request")
+        if data.query is not None and len(data.query) > self._settings.max_query_text:
+            raise HTTPException(413, f"The query text is longer than {self._settings.max_query_text} characters")
+        return data
+
+    async def execute_single(self, request: Request, request_data: GraphQLRequestData, **rest: Any) -> ExecutionResult:
+        """Execute within a deadline, and with a bounded number at once per actor."""
+        actor = rest["context"].actor.name
+        if self._busy[actor] >= self._settings.max_requests_per_actor:
+            return _failed("too_busy", "Too many requests of this actor are under way; try again", retryable=True)
+        self._busy[actor] += 1
+        try:
+            with anyio.fail_after(self._deadline(request_data)):
+                return await super().execute_single(request=request, request_data=request_data, **rest)
+        except TimeoutError:
+            return _failed("deadline_exceeded", "The request took too long and was given up", retryable=True)
+        finally:
+            self._busy[actor] -= 1
+            if not self._busy[actor]:
+                del self._busy[actor]
+
+    def _deadline(self, data: GraphQLRequestData) -> float:
+        """Seconds a request may take; where the text may hold a mutation, those of a mutation."""
+        mutates = "mutation" in (data.query or "")
+        return self._settings.mutation_deadline_s if mutates else self._settings.query_deadline_s
+
+    def encode_json(self, data: object) -> bytes:
+        """Encode a response."""
+        return orjson.dumps(data)
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Decode a request."""
+        return orjson.loads(data)
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """Note how the response has to be sent: by media type and by what went wrong before execution."""
+        request.state.accepts_response_json = RESPONSE_JSON in request.headers.get("accept", "")
+        status = _STATUS.get(_code(result), 200)
+        if status == 200 and request.state.accepts_response_json and isinstance(result, PreExecutionError):
+            status = 400
+        request.state.graphql_status = status
+        return await super().process_result(request, result)
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        """Serve the query page: one file, from here, without any other address."""
+        return HTMLResponse(CONSOLE_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; one that is no GraphQL request is told so as JSON too."""
+        try:
+            if scope["type"] != "http":
+                await super().__call__(scope, receive, send)
+                return
+            response = await self.run(Request(scope, receive))
+        except HTTPException as error:
+            code = _CODES.get(error.status_code, "request_invalid")
+            response = refusal_response(error.status_code, code, error.reason)
+        await response(scope, receive, send)
+
+    async def run(self, request: Any, *arguments: Any, **named: Any) -> Any:
+        """Answer a request with the media type and status that it noted; without the token it is not even read."""
+        page = isinstance(request, Request) and self.should_render_graphql_ide(self.request_adapter_class(request))
+        if isinstance(request, Request) and not page and not self.known(request.headers.get("authorization")):
+            return refusal_response(401, "unauthenticated", "A bearer token is needed: send `Authorization: Bearer …`")
+        response = await super().run(request, *arguments, **named)
+        if isinstance(request, Request) and hasattr(request.state, "graphql_status"):
+            response.status_code = request.state.graphql_status
+            if request.state.accepts_response_json:
+                response.headers["content-type"] = f"{RESPONSE_JSON}; charset=utf-8"
+        return response
+
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+_STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401}
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def _code(result: ExecutionResult) -> str:
+    for error in result.errors or ():
+        return str((error.extensions or {}).get("code", ""))
+    return ""
+
+
+def _failed(code: str, message: str, *, retryable: bool) -> ExecutionResult:
+    extensions = {"code": code, "category": "resource_error", "retryable": retryable}
+    return ExecutionResult(data=None, errors=[GraphQLError(message, extensions=extensions)])
