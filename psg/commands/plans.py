@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from psg.commands.lifecycle import META
 from psg.errors import PlanInvalid
 from psg.model.codec import dumps
 from psg.model.documents import take_apart
@@ -35,6 +36,7 @@ def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) 
         "title": spec.title, "objective": spec.objective, "status": "draft", "goal_id": spec.goal_id,
         "params": dumps(spec.params) if spec.params else None, "estimated_cost": spec.estimated_cost,
         "estimated_duration_ms": spec.estimated_duration_ms, "paused": False, "sched_urgency": 100,
+        "payload": dumps({"meta": META}),
     }  # fmt: skip
     return _store(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
 
