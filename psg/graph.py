@@ -10,6 +10,7 @@ import psg_cypher
 from psg.commands import confirms, lifecycle, nodes, structure
 from psg.commands.documents import store_document
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
+from psg.documents.exporting import export_document
 from psg.errors import CommandReused, DuplicateId
 from psg.model.codec import dumps
 from psg.model.ids import check_id, derived_id, new_id
@@ -141,6 +142,10 @@ class Graph:
         changes = store_plan(plan_id, context_id, spec, command)
         answer = await self._submit_all(project_id, changes, progress, len(spec.steps))
         return replace(answer, ids=answer.ids | {"steps": {s.key: derived_id(plan_id, s.key) for s in spec.steps}})
+
+    async def export_document(self, project_id: str, module: str, node_id: str) -> dict[str, Any]:
+        """Return a node as its protocol document; raises ``NotFound``."""
+        return await export_document(self.db, project_id, module, node_id)
 
     async def _submit_all(
         self, project_id: str, changes: Iterator[Change], progress: Progress | None, total: int

@@ -1,0 +1,14 @@
+"""Protocol documents in and out: whole sets in the order of their references, exported equal to what came in."""
+
+from psg.documents.exporting import export_document, export_project
+from psg.documents.files import document_module, read_folder, write_document
+from psg.documents.importing import import_documents
+
+__all__ = [
+    "document_module",
+    "export_document",
+    "export_project",
+    "import_documents",
+    "read_folder",
+    "write_document",
+]
