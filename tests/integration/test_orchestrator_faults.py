@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
+from conftest import TEST_SETTINGS
 from world import World, chain, registry, step
 
 import psg_cypher
 from psg.audit import verify
 from psg_neo4j import faults
 from psg_neo4j.errors import OutcomeUnknown
+from psg_neo4j.migrations import migrate
 from psg_runtime.orchestrator.records import result_row
 from psg_runtime.orchestrator.session import Session
 
@@ -248,6 +253,43 @@ async def test_two_orchestrators_on_one_project_share_its_steps_and_run_none_twi
     assert set(entered.values()) == {1} and len(entered) == 60
     sessions = await world.query("MATCH (g:TraceSegment {project_id: $project_id}) RETURN DISTINCT g.session_id AS s")
     assert len(sessions) == 2
+
+
+async def test_a_step_that_kills_every_worker_fails_in_the_end(world: World) -> None:
+    plan_id = await world.started(step("poison"), step("after", "poison"))
+    statement = psg_cypher.statement("session_takeover")
+    for _ in range(6):
+        session = Session(world.db, 60_000, [], [])
+        await session.open()
+        assert len((await advance(world, session.id, [], want=5))["claimed"]) == 1
+        await session.end()
+        await world.db.write(statement, session_id=session.id, project_id=world.project_id, limit=10)
+    async with world.running():
+        assert await world.finished(plan_id) == ["failed"]
+    assert (await world.steps(plan_id))["poison"]["error"]["code"] == "worker_lost"
+
+
+async def test_a_database_that_restarts_in_the_middle_of_a_run_delays_it_only(fresh_neo4j: Any) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = replace(TEST_SETTINGS, bolt_port=port)
+    server = await fresh_neo4j(settings=settings)
+    async with server.database() as db:
+        await migrate(db)
+        world = await World.create(db)
+        opened = anyio.Event()
+        plan_id = await world.started(step("a", name="hold"), *chain(5), step("z", "a", "s4"))
+        async with world.running(registry(hold=opened.wait), lease_ms=20_000):
+            await world.step_is(plan_id, "s4", "completed")
+            os.kill(server.pid, signal.SIGKILL)
+            opened.set()  # the step ends while there is no database to tell
+            while (await fresh_neo4j(settings=settings)).pid == server.pid:
+                await anyio.lowlevel.checkpoint()  # the killed one still answers for a moment
+            assert await world.finished(plan_id) == ["completed"]
+        await completed_once(world, plan_id)
+        assert (await world.steps(plan_id))["a"]["attempt"] == 1
+        assert (await verify(db, world.project_id)).ok
 
 
 async def test_a_chain_survives_an_orchestrator_that_is_replaced_again_and_again(world: World) -> None:

@@ -172,7 +172,7 @@ CALL (claims, now, base) {
   RETURN collect({id: s.id, key: s.key, plan: s.plan, type: s.type, capability: s.capability,
     description: s.description, agent_role: s.agent_role, params: s.params, condition: s.condition,
     timeout_ms: s.timeout_ms, retries: s.retries, attempt: s.attempt, failures: s.failures, fence: s.fence,
-    resumed: s.resumed}) AS claimed
+    resumed: s.resumed, takeovers: coalesce(s.takeovers, 0)}) AS claimed
 }
 WITH h, now, at, judged, finished, claimed, more, undecided, base + size(claims) AS base
 CALL (finished, now, at, base) {

@@ -45,7 +45,8 @@ MATCH (s:Step) WHERE s.owner = $session_id RETURN DISTINCT s.project_id AS proje
 MATCH (s:Step) WHERE s.owner = $session_id AND s.project_id = $project_id AND s.status = 'in_progress'
 RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, s.type AS type, s.capability AS capability,
   s.description AS description, s.agent_role AS agent_role, s.params AS params, s.condition AS condition,
-  s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures, s.resumed AS resumed
+  s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures,
+  s.resumed AS resumed, coalesce(s.takeovers, 0) AS takeovers
 
 // name: session_takeover :write :one
 // Frees the steps of an ended session in a project: whoever claims next runs them, with a higher fence.
@@ -55,7 +56,7 @@ MATCH (old:Session {id: $session_id}) WHERE old.ended_ms IS NOT NULL
 MATCH (s:Step) WHERE s.owner = $session_id AND s.project_id = $project_id AND s.status = 'in_progress'
 WITH s LIMIT toInteger($limit)
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
-SET s.owner = null, s.parked = null, s:Ready
+SET s.owner = null, s.parked = null, s.takeovers = coalesce(s.takeovers, 0) + 1, s:Ready
 FOREACH (_ IN CASE WHEN p.status = 'in_progress' AND NOT p.paused THEN [1] ELSE [] END | SET p:Runnable)
 RETURN count(s) AS freed
 

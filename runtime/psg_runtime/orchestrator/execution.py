@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 import psg_cypher
-from psg.errors import ActionTimeout, PsgError
+from psg.errors import ActionFailed, ActionTimeout, PsgError
 from psg.model.codec import loads
 from psg_neo4j.database import Database
 from psg_runtime.ael import ActionExecutionLayer, ActionResult, Parked, action_target, failure_of
@@ -20,6 +20,14 @@ from psg_runtime.orchestrator.records import idempotency_key
 NAMESPACES = frozenset(("params", "item", "index", "steps", "secrets"))
 GRACE_S = 1.0
 TEMPLATES_KEPT = 4096
+TAKEOVERS_MAX = 5
+
+
+class WorkerLost(ActionFailed):
+    """Every orchestrator that ran this step died in the middle of it; it is not tried again."""
+
+    code = "worker_lost"
+    retryable = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ class Executor:
         """Do one attempt; every failure is an outcome, only control flow passes through."""
         started = time.monotonic()
         try:
+            if claim["takeovers"] > TAKEOVERS_MAX:
+                raise WorkerLost(f"step {claim['key']!r}: {claim['takeovers']} orchestrators died while they ran it")
             if claim["condition"] is not None and not claim["resumed"]:
                 # Decided before the claim; evaluated again so that one that could not be decided fails with the reason.
                 await self.condition_holds(claim["plan"], claim["condition"])
