@@ -1,0 +1,1 @@
+"""The commands of ``psg``, a module for each subject."""

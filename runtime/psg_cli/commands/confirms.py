@@ -1,0 +1,92 @@
+"""``psg confirm``: what waits for a person, and the person's answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from psg_cli.api import find_project, node_id, open_client
+from psg_cli.commands.plans import ApiOption, ProjectOption, RoleOption
+from psg_cli.failures import UsageError, execute
+from psg_cli.output import JsonFlag, plain, print_json, print_json_line, status_text, stdout, table
+from psg_cli.settings import load_settings
+from psg_client import ConfirmSummary
+
+confirm = typer.Typer(name="confirm", no_args_is_help=True, help="Decisions that plans wait for.")
+_STATUSES = ("pending", "approved", "rejected", "cancelled", "all")
+
+
+@confirm.command("list")
+def list_confirms(
+    status: Annotated[str, typer.Option("--status", help=f"One of {', '.join(_STATUSES)}.")] = "pending",
+    project: ProjectOption = None,
+    api_url: ApiOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List what waits for a decision.
+
+    Example: psg confirm list
+    """
+
+    async def command() -> None:
+        if status not in _STATUSES:
+            raise UsageError(f"--status {status!r}: choose one of {', '.join(_STATUSES)}.")
+        wanted: Any = None if status == "all" else status
+        settings = load_settings(project=project, api_url=api_url)
+        found: list[ConfirmSummary] = []
+        async with open_client(settings) as client:
+            inside = await find_project(client, settings.project)
+            after = None
+            while True:
+                page = await client.confirms(project_id=inside.id, status=wanted, after=after)
+                found += page.nodes
+                if not page.page_info.has_next_page:
+                    break
+                after = page.page_info.end_cursor
+        if as_json:
+            print_json([asdict(one) for one in found])
+            return
+        rows = table("confirm", "status", "step", "asked by", "since", "reason")
+        for one in found:
+            step = one.step.key if one.step else one.target_type
+            since = one.requested_at[:19]
+            asked_by, reason = plain(one.requested_by_role), plain(one.reason or "")
+            rows.add_row(one.uuid, status_text(one.status), plain(step), asked_by, since, reason)
+        stdout().print(rows)
+
+    execute(command, as_json=as_json)
+
+
+@confirm.command("decide")
+def decide(
+    confirm_ref: Annotated[str, typer.Argument(help="UUID or global id of the confirm.", metavar="CONFIRM")],
+    approve: Annotated[bool, typer.Option("--approve", help="Let it go on.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Do not let it go on.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded with the decision.")] = None,
+    role: RoleOption = None,
+    project: ProjectOption = None,
+    api_url: ApiOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Approve or reject what waits; the plan goes on by itself.
+
+    Examples: psg confirm decide CONFIRM --approve      psg confirm decide CONFIRM --reject --reason "too early"
+    """
+
+    async def command() -> None:
+        if approve == reject:
+            raise UsageError("say either --approve or --reject.")
+        settings = load_settings(project=project, api_url=api_url, role=role)
+        async with open_client(settings) as client:
+            wanted = await node_id(client, settings, "Confirm", confirm_ref)
+            done = await client.decide_confirm(
+                id=wanted, status="approved" if approve else "rejected", role=settings.role, reason=reason
+            )
+        if as_json:
+            print_json_line(asdict(done.confirm))
+        else:
+            stdout().print(f"confirm {done.confirm.uuid} {status_text(done.confirm.status)}")
+
+    execute(command, as_json=as_json)

@@ -1,0 +1,36 @@
+"""The database of a command: the server of PSG_NEO4J_URI, else the embedded Neo4j of PSG_HOME (DESIGN §3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from psg_cli.settings import CliSettings
+from psg_neo4j.database import Database
+from psg_neo4j.embedded import EmbeddedServer, ServerSettings, embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A connected database; ``server`` is the embedded one, None when PSG_NEO4J_URI names another."""
+
+    db: Database
+    server: EmbeddedServer | None
+
+
+@asynccontextmanager
+async def open_store(settings: CliSettings, *, api_url: str = "") -> AsyncIterator[Store]:
+    """Connect to the database, starting the embedded one when none is named and none runs.
+
+    ``api_url`` is where the embedded Neo4j Browser finds guide and style. Raises errors of ``psg_neo4j.errors``.
+    """
+    if settings.neo4j_uri is not None:
+        password = settings.neo4j_password.get_secret_value()
+        connection = Database.connect(settings.neo4j_uri, settings.neo4j_user, password, settings.neo4j_database)
+        async with connection as db:
+            yield Store(db, None)
+        return
+    server_settings = ServerSettings.from_environment(api_url=api_url)
+    async with embedded(settings.database_home, settings=server_settings) as server, server.database() as db:
+        yield Store(db, server)
