@@ -231,9 +231,9 @@ RETURN project_id, collect(why) AS why
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
 WITH datetime.realtime().epochMillis AS now
 MATCH (t:Timer) WHERE t.project_id = $project_id AND t.due_at <= now
-WITH t ORDER BY t.project_id, t.due_at LIMIT toInteger($limit)
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: t.plan})
 WHERE p.status = 'in_progress' AND NOT p.paused
+WITH t, p ORDER BY t.project_id, t.due_at LIMIT toInteger($limit)
 SET t:Ready, t.due_at = null, p:Runnable
 REMOVE t:Timer
 RETURN count(t) AS released

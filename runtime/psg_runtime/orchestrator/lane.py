@@ -177,7 +177,8 @@ class Lane:
         self._graph.signals.notify(self.project_id, answer["seq"])
         await self._judged(answer, results)
         self._undecided = self._undecided or answer["undecided"] > 0
-        self._look = self._look or answer["more"] or self._undecided
+        filled = want > 0 and len(answer["claimed"]) == want
+        self._look = self._look or filled or answer["more"] or self._undecided
         for claim in answer["claimed"]:
             self._start(tasks, claim)
         self._committing = False
