@@ -67,11 +67,16 @@ async def update_document(
 async def transition_node(
     locked: Locked, label: str, node_id: str, status: str, expected_revision: int | None, command: Command
 ) -> Change:
-    """Decide a change of status of a context by its transition table."""
-    if label not in EDITABLE or label not in TABLES:
-        raise NotEditable(f"the status of a {label} changes by its own commands only", entity_type=label)
+    """Decide a change of status of a context by its transition table.
+
+    Other types have commands of their own; what their table does not have is told first, as for every caller (DD-10).
+    """
+    if label not in TABLES:
+        raise NotEditable(f"a {label} has no status that changes", entity_type=label)
     node = await node_inside(locked, label, node_id, expected_revision)
     check_transition(label, node["status"], status)
+    if label not in EDITABLE:
+        raise NotEditable(f"the status of a {label} changes by its own commands only", entity_type=label)
     change = Change(command)
     change.transition(label, node_id, node["status"], status)
     change.answer = {label.lower(): node_id}
