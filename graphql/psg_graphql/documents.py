@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
+from psg.documents import export_document, import_documents
+from psg.documents.exporting import EXPORT_ORDER
 from psg.model.entities import MODULES
-from psg.model.ids import derived_id
 from psg.read.nodes import FIRST_ID
 from psg_graphql.connections import Connection, Edge, PageInfo, cursor_of, key_of, page_size
 from psg_graphql.global_id import global_id, parse_global_id
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import Module
 
-# What is referred to before what refers to it.
-_ORDER = ("role", "context", "plan", "trace", "confirm")
+_ORDER = EXPORT_ORDER
 
 
 @strawberry.type(description="A protocol 1.0.0 document.")
@@ -30,7 +29,9 @@ class ExportedDocument:
 async def export_one(info: Info, text: str) -> dict[str, Any]:
     """Return the protocol document of a global id; raises ``InvalidId`` or ``NotFound``."""
     target = parse_global_id(text, "id", *MODULES.values())
-    return await info.context.graph.export_document(target.project_id, target.label.lower(), target.node_id)
+    return await export_document(
+        info.context.graph.db, target.project_id, target.label.lower(), target.node_id
+    )
 
 
 async def export_page(info: Info, project_id: str, first: int, after: str | None) -> Connection[ExportedDocument]:
@@ -68,26 +69,19 @@ async def _ids(info: Info, module: str, project_id: str, after: str, limit: int)
 
 
 async def _exported(info: Info, project_id: str, module: str, node_id: str) -> ExportedDocument:
-    document = await info.context.graph.export_document(project_id, module, node_id)
+    document = await export_document(info.context.graph.db, project_id, module, node_id)
     return ExportedDocument(
         id=strawberry.ID(global_id(MODULES[module], project_id, node_id)), module=Module(module), document=document
     )
 
 
 async def import_all(
-    info: Info, project_id: str, documents: list[tuple[str, Any]], command_id: UUID | None
+    info: Info, project_id: str, documents: list[tuple[str, Any]]
 ) -> list[tuple[str, str, bool]]:
-    """Store documents in the order of their references; each has a command id derived from ``command_id``.
+    """Store documents; returns global id, module and whether it was a repeat, in the order stored.
 
-    Returns global id, module and whether it was a repeat, in the order stored. The first refusal ends the import;
-    what was stored before it stays, and the same call again goes on behind it.
+    Raises the refusal of the first bad document; what was stored before it stays, and the same call goes on behind it.
     """
-    stored = []
-    ordered = sorted(enumerate(documents), key=lambda entry: _ORDER.index(entry[1][0]))
-    for at, (module, document) in ordered:
-        own = None if command_id is None else derived_id(str(command_id), str(at))
-        answer = await info.context.graph.create_document(
-            project_id, module, document, actor=info.context.actor.name, command_id=own
-        )
-        stored.append((global_id(MODULES[module], project_id, answer.ids[module]), module, answer.replayed))
-    return stored
+    answers = await import_documents(info.context.graph, project_id, documents, actor=info.context.actor.name)
+    stored = [(module, node_id, answer) for answer in answers for module, node_id in answer.ids.items()]
+    return [(global_id(MODULES[m], project_id, i), m, answer.replayed) for m, i, answer in stored if m in MODULES]

@@ -60,7 +60,7 @@ class EventLog:
 
     async def heads(self, project_ids: Sequence[str]) -> dict[str, int]:
         """Return the head of several logs at once."""
-        rows = await self.db.read(psg_cypher.statement("log_heads"), project_ids=list(project_ids))
+        rows = await self.db.read(psg_cypher.statement("log_heads"), batch={"project_ids": list(project_ids)})
         return {row["id"]: row["seq"] for row in rows}
 
     async def page(
@@ -90,10 +90,10 @@ class EventLog:
     ) -> LogPage:
         """The events with the numbers behind ``after`` up to ``span`` further; a hole is judged behind the lock."""
         statement = psg_cypher.statement("log_window")
-        wanted = None if families is None else list(families)
+        wanted = {"families": None if families is None else list(families), "plan_id": plan_id}
         for last in (False, True):
             row = await self.db.read_one(
-                statement, project_id=project_id, after=after, span=span, families=wanted, plan_id=plan_id
+                statement, project_id=project_id, after=after, span=span, filter=wanted
             )
             if row is None:
                 raise NotFound(f"project {project_id} does not exist", project_id=project_id)
@@ -116,7 +116,7 @@ class EventLog:
         settled = await self._pass_lock(project_id)
         rows = await self.db.read(
             psg_cypher.statement("log_of_plan"), project_id=project_id, plan_id=plan_id, after=after, upto=settled,
-            families=None if families is None else list(families), limit=limit + 1,
+            filter={"families": None if families is None else list(families)}, limit=limit + 1,
         )  # fmt: skip
         return _cut([row["event"] for row in rows], limit, settled, settled)
 

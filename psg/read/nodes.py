@@ -42,7 +42,7 @@ class Reader:
     async def by_ids(self, label: str, keys: Sequence[tuple[str, str]]) -> list[Row | None]:
         """Return the rows of (project id, id) pairs, in their order, ``None`` where there is none of type ``label``."""
         pairs = [list(key) for key in keys]
-        rows = await self.db.read(psg_cypher.statement(_BY_ID[label]), keys=pairs)
+        rows = await self.db.read(psg_cypher.statement(_BY_ID[label]), batch={"keys": pairs})
         return [row["node"] for row in rows]
 
     async def one(self, label: str, project_id: str, node_id: str) -> Row:

@@ -5,7 +5,7 @@ RETURN h.seq AS seq, coalesce(h.earliest_seq, 1) AS earliest
 
 // name: log_heads :read :many
 // Where several logs end.
-UNWIND $project_ids AS project_id
+UNWIND $batch.project_ids AS project_id
 MATCH (h:ProjectHead {id: project_id})
 RETURN h.id AS id, h.seq AS seq
 
@@ -24,7 +24,7 @@ CALL (upto) {
   MATCH (e:Event) WHERE e.project_id = $project_id AND e.seq > $after AND e.seq <= upto
   WITH e ORDER BY e.project_id, e.seq
   RETURN count(e) AS seen, collect(CASE
-    WHEN ($families IS NULL OR e.family IN $families) AND ($plan_id IS NULL OR e.plan = $plan_id)
+    WHEN ($filter.families IS NULL OR e.family IN $filter.families) AND ($filter.plan_id IS NULL OR e.plan = $filter.plan_id)
     THEN e {.project_id, .seq, .event_id, .family, .type, .op, .entity_type, .entity, .plan, .at, .actor, .command_id,
       .correlation_id, .revision, .changes, .update_kind, .node_delta, .edge_delta,
       stage: CASE WHEN e.family <> 'graph_update' THEN COLLECT {
@@ -37,7 +37,7 @@ RETURN head, earliest, upto, seen, events
 // name: log_of_plan :read :many
 // The events of one plan behind $after up to $upto, by their own index; $upto was read under the lock.
 MATCH (e:Event) WHERE e.project_id = $project_id AND e.plan = $plan_id AND e.seq > $after AND e.seq <= $upto
-  AND ($families IS NULL OR e.family IN $families)
+  AND ($filter.families IS NULL OR e.family IN $filter.families)
 WITH e ORDER BY e.project_id, e.plan, e.seq LIMIT toInteger($limit)
 RETURN e {.project_id, .seq, .event_id, .family, .type, .op, .entity_type, .entity, .plan, .at, .actor, .command_id,
   .correlation_id, .revision, .changes, .update_kind, .node_delta, .edge_delta,

@@ -1,51 +1,53 @@
+// Lists come inside a map, so that one plan serves every length.
+
 // name: projects_by_id :read :many
 // Projects by (project, id) pairs, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Project {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Project {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone} END AS node ORDER BY at
 
 // name: contexts_by_id :read :many
 // Contexts by (project, id) pairs, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Context {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Context {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone} END AS node ORDER BY at
 
 // name: plans_by_id :read :many
 // Plans by (project, id) pairs with their references, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Plan {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Plan {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone, closing: n:Closing,
   context_id: [(n)-[:IN_CONTEXT]->(c) | c.id][0], derived_from: [(n)-[:DERIVED_FROM]->(p) | p.id][0]} END AS node
 ORDER BY at
 
 // name: steps_by_id :read :many
 // Steps by (project, id) pairs with their dependencies, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Step {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Step {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone, ready: n:Ready,
   dependencies: COLLECT { MATCH (n)-[e:DEPENDS_ON]->(d:Step) RETURN d.id ORDER BY e.at }} END AS node
 ORDER BY at
 
 // name: traces_by_id :read :many
 // Traces by (project, id) pairs with their references, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Trace {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Trace {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone,
   context_id: [(n)-[:IN_CONTEXT]->(c) | c.id][0], plan_id: [(n)-[:TRACES]->(p) | p.id][0]} END AS node
 ORDER BY at
 
 // name: segments_by_id :read :many
 // Segments by (project, id) pairs with their references, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:TraceSegment {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:TraceSegment {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone,
   parent_segment_id: [(n)-[:CHILD_OF]->(p) | p.id][0], step_id: [(n)-[:RECORDS]->(s) | s.id][0]} END AS node
 ORDER BY at
 
 // name: confirms_by_id :read :many
 // Confirms by (project, id) pairs with decisions and references, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Confirm {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Confirm {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone, target_id: t.id,
@@ -57,16 +59,16 @@ ORDER BY at
 
 // name: decisions_by_id :read :many
 // Decisions by (project, id) pairs, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Decision {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Decision {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone,
   confirm_id: [(n)-[:DECIDES]->(c) | c.id][0]} END AS node
 ORDER BY at
 
 // name: roles_by_id :read :many
 // Roles by (project, id) pairs, in their order; null where there is none.
-UNWIND range(0, size($keys) - 1) AS at
-OPTIONAL MATCH (n:PsgNode:Role {project_id: $keys[at][0], id: $keys[at][1]})
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Role {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone} END AS node ORDER BY at
 
 // name: project_page :read :many

@@ -14,10 +14,10 @@ from psg_graphql.scalars import Module
 
 @strawberry.type
 class DocumentMutations:
-    @mutation("Store protocol documents; each is one command, in the order of their references.")
+    @mutation("Store protocol documents, in the order of their references; each is a command of its own.")
     async def import_documents(self, info: Info, input: inputs.ImportDocumentsInput) -> results.ImportResult:
         given = [(entry.module.value, entry.document) for entry in input.documents]
-        stored = await import_all(info, project_of(input.project_id), given, input.command_id)
+        stored = await import_all(info, project_of(input.project_id), given)
         return results.ImportPayload(
             documents=[
                 results.ImportedDocument(id=strawberry.ID(i), module=Module(module), replayed=replayed)

@@ -193,4 +193,7 @@ class ImportDocumentsInput:
     documents: Annotated[
         list[DocumentInput], strawberry.field(description="In any order; stored in the order of their references.")
     ]
-    command_id: CommandId = None
+    command_id: Annotated[
+        UUID | None,
+        strawberry.field(description="Not needed: a repeat is recognised by each document's content."),
+    ] = None

@@ -10,11 +10,11 @@ import strawberry
 from psg.plan.spec import PlanSpec
 from psg.write.command import Answer
 from psg_graphql.global_id import GlobalId, global_id, parse_global_id, parse_in
-from psg_graphql.launch import start
 from psg_graphql.mutations import inputs, results
 from psg_graphql.mutations.answers import checked, command, effect, given, step_spec, stored
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
+from psg_runtime import launch
 
 
 @strawberry.type
@@ -27,9 +27,10 @@ class PlanMutations:
             estimated_duration_ms=input.estimated_duration_ms, estimated_cost=input.estimated_cost,
         )  # fmt: skip
         spec = checked(PlanSpec, values | {"steps": [step_spec(step) for step in input.steps]}, "plan")
-        answer = await info.context.graph.create_plan(
-            context.project_id, context.node_id, spec, plan_id=input.uuid, **command(info, input.command_id)
-        )
+        answer = await launch.create_plan(
+            info.context.graph, context.project_id, context.node_id, spec, plan_id=input.uuid,
+            **command(info, input.command_id),
+        )  # fmt: skip
         plan = await stored(info, "Plan", answer, answer.ids["plan"])
         ids = {key: global_id("Step", context.project_id, i) for key, i in answer.ids["steps"].items()}
         return results.CreatePlanPayload(plan=plan, step_ids=ids, **effect(answer))
@@ -51,11 +52,14 @@ class PlanMutations:
             info, plan, approve(plan.project_id, plan.node_id, role=input.role, reason=input.reason, **request)
         )
 
-    @mutation("approved → in_progress, when every capability of the plan is registered.")
+    @mutation("approved → in_progress, when somebody offers every capability of the plan.")
     async def start_plan(self, info: Info, input: inputs.PlanCommandInput) -> results.PlanResult:
         plan = parse_global_id(input.id, "id", "Plan")
         request = command(info, input.command_id, input.expected_revision)
-        return await _answer(info, plan, start(info, plan.project_id, plan.node_id, **request))
+        graph, registry = info.context.graph, info.context.registry
+        return await _answer(
+            info, plan, launch.start_plan(graph, registry, plan.project_id, plan.node_id, **request)
+        )
 
     @mutation("Claim no further step of a running plan.")
     async def pause_plan(self, info: Info, input: inputs.PlanCommandInput) -> results.PlanResult:
@@ -72,8 +76,8 @@ class PlanMutations:
     @mutation("Add a step to a plan that is not finished.")
     async def add_step(self, info: Info, input: inputs.AddStepInput) -> results.StepResult:
         plan = parse_global_id(input.plan_id, "planId", "Plan")
-        answer = await info.context.graph.add_step(
-            plan.project_id, plan.node_id, step_spec(input.step),
+        answer = await launch.add_step(
+            info.context.graph, plan.project_id, plan.node_id, step_spec(input.step),
             **command(info, input.command_id, input.expected_revision),
         )  # fmt: skip
         return results.StepPayload(step=await stored(info, "Step", answer, answer.ids["step"]), **effect(answer))
