@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
@@ -18,21 +18,24 @@ from psg.write.refusals import refusal
 from psg.write.signals import Signals
 from psg_neo4j import faults
 from psg_neo4j.database import Database, Transaction
-from psg_neo4j.errors import DatabaseError, TransactionTooLarge
+from psg_neo4j.errors import DatabaseError
 
 Row = dict[str, Any]
 
 BATCH_ROWS = 500
 BATCH_WEIGHT = 5_000
+# What a client that stops in the middle can block, at most, also on a server that has no limit of its own.
+LOCK_SECONDS = 5.0
 
 
 class _Entry:
     """One change that waits for its commit; ``done`` is set when it has a result or is asked to lead."""
 
-    __slots__ = ("change", "done", "leads", "result")
+    __slots__ = ("change", "done", "leads", "result", "row")
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, row: Row) -> None:
         self.change = change
+        self.row = row
         self.done = anyio.Event()
         self.leads = False
         self.result: Row | BaseException | None = None
@@ -63,7 +66,8 @@ class ProjectWriter:
 
         A repeat of a command (same id, same request) is answered with the first answer.
         """
-        entry = _Entry(change)
+        # The row is made before it stands in the queue: what cannot be written down fails alone.
+        entry = _Entry(change, change.row(self.project_id))
         self._queue.append(entry)
         if self._busy:
             await self._wait(entry)
@@ -109,29 +113,26 @@ class ProjectWriter:
 
     async def _commit(self, batch: list[_Entry]) -> None:
         try:
-            rows = await self._run([e.change.row(self.project_id) for e in batch])
-        except (TransactionTooLarge, DatabaseError) as error:
-            await self._apart(batch, error)
-            return
+            rows = await self._run([e.row for e in batch])
         except BaseException as error:
-            for entry in batch:
-                entry.result = error
-                entry.done.set()
+            if len(batch) > 1 and _of_one_row(error):
+                await self._apart(batch)
+            else:
+                self._settle(batch, [error] * len(batch))
             return
-        for entry, row in zip(batch, rows, strict=True):
-            entry.result = row
-            entry.done.set()
+        self._settle(batch, rows)
 
-    async def _apart(self, batch: list[_Entry], error: DatabaseError) -> None:
+    async def _apart(self, batch: list[_Entry]) -> None:
         """The net under the batch: halve it, so that one bad or large row leaves its neighbours alone."""
-        if len(batch) == 1 or error.category == "communication_error":
-            for entry in batch:
-                entry.result = error
-                entry.done.set()
-            return
         middle = len(batch) // 2
         await self._commit(batch[:middle])
         await self._commit(batch[middle:])
+
+    @staticmethod
+    def _settle(batch: Sequence[_Entry], results: Sequence[Row | BaseException]) -> None:
+        for entry, result in zip(batch, results, strict=True):
+            entry.result = result
+            entry.done.set()
 
     async def _run(self, rows: list[Row]) -> list[Row]:
         faults.at("before_apply", self.project_id)
@@ -150,6 +151,13 @@ class ProjectWriter:
             raise entry.result
         assert entry.result is not None
         return answer_of(self.project_id, entry.change, entry.result)
+
+
+def _of_one_row(error: BaseException) -> bool:
+    """Whether a smaller batch may fare better: not when the project is missing or the server is in trouble."""
+    if isinstance(error, PsgError):
+        return isinstance(error, DatabaseError) and not error.retryable
+    return isinstance(error, Exception)  # for example a value that the driver cannot send
 
 
 def answer_of(project_id: str, change: Change, row: Row) -> Answer:
@@ -216,7 +224,7 @@ async def commit_locked(db: Database, signals: Signals, project_id: str, command
         return answer
 
     last = [0]
-    answer = await db.in_transaction(work)
+    answer = await db.in_transaction(work, timeout=LOCK_SECONDS)
     signals.notify(project_id, max(last[0], answer.seq))
     return answer
 
