@@ -22,6 +22,14 @@ def loads(text: str | None) -> Any:
     return None if text is None else orjson.loads(text)
 
 
+def storable(value: Any) -> bool:
+    """Whether ``value`` is JSON that comes back equal: no NaN, no integer beyond 64 bits, no broken Unicode."""
+    try:
+        return bool(orjson.loads(orjson.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False
+
+
 def digest(value: Any) -> str:
     """Return the SHA-256 of the canonical JSON text of ``value``: equal values give equal digests."""
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from psg.errors import PlanInvalid, ValidationFailed
+from psg.model.codec import storable
 from psg.model.ids import UUID4
 
 _DATE_TIME = re.compile(
@@ -44,7 +45,7 @@ Id = Annotated[StrictStr, AfterValidator(_uuid)]
 DateTime = Annotated[StrictStr, AfterValidator(_date_time)]
 Text = Annotated[StrictStr, Field(min_length=1)]
 Version = Annotated[StrictStr, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
-Index = Annotated[StrictInt, Field(ge=0)]
+Index = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
 
 class Document(BaseModel):
@@ -221,6 +222,12 @@ def check_document(module: str, document: Any) -> dict[str, Any]:
         kind = PlanInvalid if module == "plan" else ValidationFailed
         message = f"Invalid {module.capitalize()}: {'; '.join(found[:20])}"
         raise kind(message, module=module, violations=found) from None
+    if not storable(document):
+        raise (PlanInvalid if module == "plan" else ValidationFailed)(
+            f"Invalid {module.capitalize()}: not JSON that can be kept: no NaN, no integers beyond 64 bits, "
+            "text in UTF-8",
+            module=module,
+        )
     return document
 
 

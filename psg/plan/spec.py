@@ -6,8 +6,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from psg.model.codec import storable
+
 StepType = Literal["tool", "agent", "llm", "wait", "conditional", "confirm", "foreach"]
 STEP_TYPES: tuple[str, ...] = ("tool", "agent", "llm", "wait", "conditional", "confirm", "foreach")
+
+
+def _json(value: dict[str, Any]) -> dict[str, Any]:
+    if not storable(value):
+        raise ValueError("not JSON that can be kept: no NaN, no integers beyond 64 bits, text in UTF-8")
+    return value
 
 
 class StepSpec(BaseModel):
@@ -28,9 +36,14 @@ class StepSpec(BaseModel):
     timeout_ms: int | None = Field(default=None, ge=1, le=7 * 24 * 3600 * 1000)
     retries: int = Field(default=0, ge=0, le=100)
     agent_role: str | None = Field(default=None, min_length=1, max_length=200)
-    order_index: int | None = Field(default=None, ge=0)
+    order_index: int | None = Field(default=None, ge=0, lt=2**63)
     urgency: int = Field(default=100, ge=0, le=1000)
     condition: str | None = Field(default=None, min_length=1, max_length=10_000)
+
+    @field_validator("params")
+    @classmethod
+    def _storable(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _json(value)
 
     @field_validator("dependencies")
     @classmethod
@@ -51,5 +64,10 @@ class PlanSpec(BaseModel):
     goal_id: str | None = Field(default=None, max_length=200)
     steps: list[StepSpec] = Field(min_length=1)
     params: dict[str, Any] = Field(default_factory=dict)
-    estimated_duration_ms: int | None = Field(default=None, ge=0)
-    estimated_cost: float | None = Field(default=None, ge=0)
+    estimated_duration_ms: int | None = Field(default=None, ge=0, lt=2**63)
+    estimated_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @field_validator("params")
+    @classmethod
+    def _storable(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _json(value)
