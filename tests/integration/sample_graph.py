@@ -177,7 +177,7 @@ async def audited(sample: Sample) -> None:
     except ImportError:
         return
     report = await verify(sample.db, sample.project_id)
-    assert report.violations == []
+    assert not report.violations, [f"{v.kind}: {v.message}" for v in report.violations]
 
 
 @asynccontextmanager
