@@ -54,6 +54,12 @@ class UsageError(PsgError):
     category = "validation_error"
 
 
+class InternalError(PsgError):
+    """Something nobody foresaw."""
+
+    code = "internal_error"
+
+
 def exit_status(error: BaseException) -> int:
     """The exit status for an error."""
     code = getattr(error, "code", "")
@@ -68,7 +74,7 @@ def report(error: BaseException, *, as_json: bool = False) -> int:
         traceback.print_exception(error)
     if not isinstance(error, PsgError | ClientError):
         name = type(error).__name__
-        error = PsgError(f"{name}: {error}. This is a defect of psg; PSG_DEBUG=1 shows where it happened.")
+        error = InternalError(f"{name}: {error}. This is a defect of psg; PSG_DEBUG=1 shows where.")
     if as_json:
         print_json({"error": error.to_dict()})
     console = stderr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +28,7 @@ from psg_cli.plan_run import (
 )
 from psg_cli.progress import plan_view
 from psg_cli.settings import CliSettings, load_settings
-from psg_client import Client, NotFound, PlanSummary, StepSummary
+from psg_client import Client, ConfirmSummary, NotFound, PlanSummary, StepSummary
 from psg_neo4j import embedded
 from psg_runtime.plan_file import apply_params, load_plan
 
@@ -110,7 +111,7 @@ async def watch_run(
         confirms = [asdict(confirm) for confirm in outcome.waiting]
         print_json({"plan": asdict(found), "waiting_for": confirms, "links": links})
     else:
-        await _tell(client, outcome)
+        await _tell(client, settings, outcome)
         for name, link in links.items():
             stdout().print(f"{name:<9}{link}", markup=False)
     if outcome.waiting:
@@ -118,20 +119,25 @@ async def watch_run(
     return EXIT_OK if found.status == "completed" else EXIT_FAILURE
 
 
-async def _tell(client: Client, outcome: Outcome) -> None:
+async def _tell(client: Client, settings: CliSettings, outcome: Outcome) -> None:
     console = stdout()
     found = outcome.plan
     if outcome.waiting:
         console.print(f"plan {found.uuid} is waiting for a decision:")
         for confirm in outcome.waiting:
-            console.print(f"  {question(confirm)}", markup=False)
-            console.print(f"  psg confirm decide {confirm.id} --approve      (or --reject)", markup=False)
+            console.print(plain(f"  {question(confirm)}"))
+            console.print(f"  {_deciding_command(settings, confirm)}", markup=False)
         return
     console.print(f"plan {found.uuid} {status_text(found.status)}, {found.steps_total} steps")
     if found.status != "completed":
         async for step in all_steps(client, found.id):
             if step.status == "failed" and isinstance(step.error, dict):
-                console.print(f"  {step.key}: {step.error.get('code')}: {step.error.get('message')}", markup=False)
+                console.print(plain(f"  {step.key}: {step.error.get('code')}: {step.error.get('message')}"))
+
+
+def _deciding_command(settings: CliSettings, confirm: ConfirmSummary) -> str:
+    project = "" if settings.project == "default" else f" --project {shlex.quote(settings.project)}"
+    return f"psg confirm decide {confirm.uuid} --approve{project}      (or --reject)"
 
 
 def _links(client: Client, browser_url: str | None, shown: PlanSummary) -> dict[str, str]:
@@ -231,8 +237,8 @@ def show(
             rows.add_row(plain(step.key), step.type, capability, status_text(step.status), attempt, plain(_note(step)))
         console.print(rows)
         for confirm in waiting:
-            console.print(question(confirm), markup=False)
-            console.print(f"psg confirm decide {confirm.id} --approve      (or --reject)", markup=False)
+            console.print(plain(question(confirm)))
+            console.print(_deciding_command(settings, confirm), markup=False)
         for name, link in links.items():
             console.print(f"{name:<9}{link}", markup=False)
 
