@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +21,8 @@ from psg_neo4j.embedded import EmbeddedServer, stop
 from psg_neo4j.migrations import migrate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+# Planning the hot statement for the first time can take longer than the usual limit where many tests share a machine.
+PATIENT = replace(TEST_SETTINGS, transaction_timeout=60.0)
 KNOWN = {"Tombstone", "Undecided", "Timer", "Decision", "due_at"}
 KNOWN |= {name for entity in ENTITIES.values() for name in (*entity.scalars, *entity.runtime)}
 SCANS = {"AllNodesScan", "NodeByLabelScan", "CartesianProduct", "VarLengthExpand(All)"}
@@ -58,7 +61,7 @@ class Run:
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
     """A server where no orchestrator of another test works on our steps."""
     home = tmp_path_factory.mktemp("browser") / "neo4j"
-    held = in_other_loop(lambda: EmbeddedServer.attach(home, settings=TEST_SETTINGS))
+    held = in_other_loop(lambda: EmbeddedServer.attach(home, settings=PATIENT))
     server = Neo4jServer(held.uri, held.user, held.password)
 
     async def migrated() -> None:
