@@ -117,10 +117,10 @@ class Reader:
         rows = await self.db.read(psg_cypher.statement("step_counts"), project_id=project_id, plan_id=plan_id)
         return {row["status"]: row["count"] for row in rows}
 
-    async def count(self, name: str, **params: Any) -> int:
-        """Return what the counting statement ``name`` (``plan_count``, …) finds."""
-        row = await self.db.read_one(psg_cypher.statement(name), **params)
+    async def count(self, statement: str, /, **params: Any) -> int:
+        """Return what the counting ``statement`` (``plan_count``, …) finds."""
+        row = await self.db.read_one(psg_cypher.statement(statement), **params)
         return 0 if row is None else row["count"]
 
-    async def _page(self, name: str, **params: Any) -> list[Row]:
-        return [row["node"] for row in await self.db.read(psg_cypher.statement(name), **params)]
+    async def _page(self, statement: str, /, **params: Any) -> list[Row]:
+        return [row["node"] for row in await self.db.read(psg_cypher.statement(statement), **params)]
