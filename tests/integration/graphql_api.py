@@ -35,18 +35,18 @@ class Api:
         body = {"query": query, "variables": variables or {}}
         return await self.http.post("/graphql", json=body, headers=headers)
 
-    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    async def ask(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The data of an operation that has no errors."""
         answer = (await self.post(query, variables)).json()
         assert answer.get("errors") is None, answer
         return answer["data"]
 
-    async def refused(self, query: str, **variables: Any) -> dict[str, Any]:
+    async def refused(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The first error of an operation."""
         answer = (await self.post(query, variables)).json()
         return answer["errors"][0]
 
-    async def command(self, name: str, kind: str, fields: str, **given: Any) -> dict[str, Any]:
+    async def command(self, name: str, kind: str, fields: str, /, **given: Any) -> dict[str, Any]:
         """The result of a mutation with its ``input``."""
         text = f"mutation($input: {kind}!) {{ {name}(input: $input) {{ __typename ... on Effect {{ seq replayed }} "
         answer = await self.ask(f"{text} {fields} {FAILURE} }} }}", input=given)
