@@ -163,7 +163,7 @@ class Orchestrator:
             try:
                 live = await self.graph.db.read(psg_cypher.statement("sessions_live"))
                 self._live = sorted({self._session.id, *(r["id"] for r in live)})
-                await self._recovery.take_over()
+                await self._recovery.take_over(self._session.id)
                 await self._recovery.close_plans()
                 for lane in list(self._lanes.values()):
                     await lane.check_owned()

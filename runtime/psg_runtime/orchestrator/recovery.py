@@ -36,10 +36,15 @@ class Recovery:
             psg_cypher.statement("unlock_chunk"), idempotent=False, project_id=project_id, limit=UNLOCK_BATCH
         )
 
-    async def take_over(self) -> None:
-        """Free the steps of sessions whose lease ran out or that ended, and forget those that own nothing."""
+    async def take_over(self, own_session: str) -> None:
+        """Free the steps of sessions whose lease ran out or that ended, and forget those that own nothing.
+
+        Never ``own_session``: a lease that ran out while the database was away is renewed, not given up.
+        """
         for row in await self._db.read(psg_cypher.statement("sessions_over")):
             session_id, now = row["id"], row["now"]
+            if session_id == own_session:
+                continue
             if row["ended_ms"] is None:
                 ended = await self._db.write(
                     psg_cypher.statement("session_end"), session_id=session_id, expired_only=True
