@@ -17,7 +17,8 @@ from psg.model.ids import check_id
 from psg_neo4j.database import Database
 
 PROJECT_PAGE = 500
-_NAMED = re.compile(r"CREATE (CONSTRAINT|INDEX) (\w+)")
+_SCHEMA = re.compile(r"CREATE (CONSTRAINT|INDEX) (\w+) .*FOR \(n:(\w+)\) (?:REQUIRE|ON) (.*)")
+_PROPERTY = re.compile(r"n\.(\w+)")
 
 Progress = Callable[[Mapping[str, int]], object]
 
@@ -66,12 +67,19 @@ async def _projects(db: Database, project_id: str | None) -> AsyncIterator[str]:
 
 
 async def _schema(db: Database, report: Report) -> None:
-    """Constraints keep ids, event numbers and command ids unique; without them no check by index means anything."""
-    present = {row["name"] for row in await db.read(psg_cypher.statement("audit_schema"))}
-    present |= {row["name"] for row in await db.read(psg_cypher.statement("audit_indexes"))}
+    """Constraints keep ids, event numbers and command ids unique; without them no check by index means anything.
+
+    They are told by what they hold, not by name: one made by hand serves as well.
+    """
+    present = {
+        kind: {(r["label"], tuple(r["properties"])) for r in await db.read(psg_cypher.statement(name))}
+        for kind, name in (("CONSTRAINT", "audit_constraints"), ("INDEX", "audit_indexes"))
+    }
     for migration in psg_cypher.migrations():
         for text in migration.statements:
-            for kind, name in _NAMED.findall(text):
-                if name not in present:
-                    message = f"the {kind.lower()} {name} of migration {migration.version} is missing"
+            for kind, name, label, rest in _SCHEMA.findall(text):
+                properties = tuple(_PROPERTY.findall(rest))
+                if (label, properties) not in present[kind]:
+                    what = f"{kind.lower()} {name} on {label} ({', '.join(properties)})"
+                    message = f"the {what} of migration {migration.version} is missing"
                     report.violations.append(Violation("schema", "", name, message))

@@ -9,13 +9,15 @@ RETURN h.id AS id
 MATCH (p:Project) WHERE p.name IS NOT NULL AND NOT EXISTS { MATCH (h:ProjectHead {id: p.id}) }
 RETURN p.id AS id, p.name AS name LIMIT 100
 
-// name: audit_schema :read :many
-// The constraints that the server enforces; every check that goes by an index relies on them.
-SHOW CONSTRAINTS YIELD name RETURN name
+// name: audit_constraints :read :many
+// The uniqueness that the server enforces; every check that goes by an index relies on it.
+SHOW CONSTRAINTS YIELD labelsOrTypes, properties, type WHERE type CONTAINS 'UNIQUENESS' OR type CONTAINS 'KEY'
+RETURN labelsOrTypes[0] AS label, properties
 
 // name: audit_indexes :read :many
 // The indexes that answer, or will when they are filled.
-SHOW INDEXES YIELD name, state WHERE state <> 'FAILED' RETURN name
+SHOW INDEXES YIELD labelsOrTypes, properties, state, type WHERE state <> 'FAILED' AND type = 'RANGE'
+RETURN labelsOrTypes[0] AS label, properties
 
 // name: audit_head :read :one
 // A project's head, its node and the last event that is stored.
