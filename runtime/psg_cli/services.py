@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,10 +103,9 @@ async def _plan_ahead(db: Database) -> None:
     On a busy machine the first time takes longer than a transaction may last; each try leaves the server warmer.
     """
     for _ in range(_WARMING_TRIES):
-        try:
-            return await db.warm([psg_cypher.statement("frontier_advance")])
-        except DatabaseTimeout:
-            continue
+        with suppress(DatabaseTimeout):
+            await db.warm([psg_cypher.statement("frontier_advance")])
+            break
 
 
 class Api:

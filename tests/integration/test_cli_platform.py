@@ -19,7 +19,9 @@ from typing import Any
 import anyio
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from psg_cli.main import app
 from psg_client import Client
 from psg_graphql.global_id import global_id
 from psg_neo4j.embedded import status as database_status
@@ -81,6 +83,15 @@ steps:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
 class Up:
     """A running ``psg up`` and how to call the other commands beside it."""
 
@@ -89,12 +100,13 @@ class Up:
     facts: dict[str, Any]
     process: subprocess.Popen[bytes]
 
-    def psg(self, *arguments: str, project: str | None = None) -> subprocess.CompletedProcess[str]:
+    def psg(self, *arguments: str, project: str | None = None) -> Answer:
+        """One command, in this process: what it prints and its exit status are the same, and it starts at once."""
         environment = {**self.environment, **({"PSG_PROJECT": project} if project else {})}
-        return subprocess.run(
-            command(*arguments), cwd=self.folder, env=environment, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=WAIT_S, check=False,
-        )  # fmt: skip
+        done = CliRunner().invoke(app, list(arguments), env=environment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Answer(done.exit_code, done.stdout, done.stderr)
 
     def plan(self, name: str, text: str) -> str:
         path = self.folder / f"{name}.yaml"

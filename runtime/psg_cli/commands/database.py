@@ -43,14 +43,9 @@ def start(home: HomeOption = None, as_json: JsonFlag = False) -> None:
 
     async def command() -> None:
         folder = _embedded_settings(home).database_home
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        embedded.keep(folder)
-        try:
-            async with embedded.embedded(folder):
-                _show(embedded.status(folder), as_json)
-        except BaseException:
-            embedded.release(folder)
-            raise
+        async with embedded.embedded(folder):
+            embedded.keep(folder)
+            _show(embedded.status(folder), as_json)
 
     execute(command, as_json=as_json)
 
