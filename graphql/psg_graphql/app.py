@@ -42,7 +42,6 @@ def create_app(graph: Graph, *, registry: Any = None, settings: ApiSettings | No
             tasks.start_soon(live.run)
             yield
             live.close()
-            tasks.cancel_scope.cancel()
 
     app = Starlette(
         routes=[

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 import anyio
 import structlog
+from anyio.abc import TaskGroup
 
 from psg.errors import PsgError, Refused
 from psg.read.events import EventLog
 from psg.write.signals import Signals
+
+T = TypeVar("T")
 
 _FAILED_POLL_S = 1.0
 _CLOSE_CHECK_S = 0.25
@@ -28,7 +32,7 @@ class TooManySubscriptions(Refused):
 class LiveLog:
     """Wake-ups for subscribers, from writers of this process at once and from others by one poll for all projects.
 
-    ``run()`` polls while there are subscribers and ends with its task; ``close()`` ends all subscriptions.
+    ``run()`` polls while there are subscribers; ``close()`` ends it and all subscriptions.
     """
 
     def __init__(self, log: EventLog, signals: Signals, poll_s: float, most: int) -> None:
@@ -38,7 +42,9 @@ class LiveLog:
         self._most = most
         self._subscribed: Counter[str] = Counter()
         self._someone = anyio.Event()
+        self._nobody = anyio.Event()
         self._closed = anyio.Event()
+        self._readers: TaskGroup | None = None
 
     @property
     def closing(self) -> bool:
@@ -48,6 +54,16 @@ class LiveLog:
     def close(self) -> None:
         """End all subscriptions with a cursor to resume from."""
         self._closed.set()
+        self._someone.set()
+
+    async def drained(self, timeout_s: float) -> bool:
+        """Wait until every subscriber has heard that this server closes; ``False`` when some do not listen."""
+        with anyio.move_on_after(timeout_s):
+            while self._subscribed:
+                self._nobody = anyio.Event()
+                await self._nobody.wait()
+            return True
+        return False
 
     @contextlib.contextmanager
     def subscribed(self, project_id: str) -> Iterator[None]:
@@ -62,6 +78,8 @@ class LiveLog:
             self._subscribed[project_id] -= 1
             if not self._subscribed[project_id]:
                 del self._subscribed[project_id]
+            if not self._subscribed:
+                self._nobody.set()
 
     async def wait(self, project_id: str, after: int, timeout_s: float) -> bool:
         """Return ``True`` once the log may reach past ``after`` (or this server closes), ``False`` after a while."""
@@ -71,12 +89,40 @@ class LiveLog:
                 return True
         return self.closing
 
+    async def read(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``ask`` reads, in a task that outlives a subscriber who leaves meanwhile.
+
+        A read that is cut off costs its connection to the database, and subscribers come and go.
+        """
+        if self._readers is None or self.closing:
+            return await ask()
+        done, found, failed = anyio.Event(), [], []
+
+        async def work() -> None:
+            try:
+                found.append(await ask())
+            except Exception as error:
+                failed.append(error)
+            finally:
+                done.set()
+
+        self._readers.start_soon(work)
+        await done.wait()
+        if failed:
+            raise failed[0]
+        return found[0]
+
     async def run(self) -> None:
-        """Poll the heads of subscribed projects until cancelled."""
-        while True:
+        """Serve reads, and poll the heads of subscribed projects, until ``close()``."""
+        async with anyio.create_task_group() as self._readers:
+            await self._poll()
+
+    async def _poll(self) -> None:
+        while not self.closing:
             if not self._subscribed:
                 self._someone = anyio.Event()
                 await self._someone.wait()
+                continue
             try:
                 for project_id, seq in (await self._log.heads(list(self._subscribed))).items():
                     self._signals.notify(project_id, seq)

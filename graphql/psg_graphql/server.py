@@ -25,6 +25,9 @@ class AddressTaken(Refused):
     category = "resource_error"
 
 
+_FAREWELL_S = 2.0
+
+
 class _Server(uvicorn.Server):
     """Tells when it answers, and ends the subscriptions before it waits for connections to end."""
 
@@ -40,6 +43,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._live.close()
+        await self._live.drained(_FAREWELL_S)  # uvicorn closes WebSockets at once
         await super().shutdown(sockets)
 
 

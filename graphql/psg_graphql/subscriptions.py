@@ -81,7 +81,7 @@ async def follow(
     with context.live.subscribed(project_id):
         heard = anyio.current_time()
         while not context.live.closing:
-            page = await context.log.page(project_id, after, BATCH, families=families, plan_id=plan_id)
+            page = await _page(context, project_id, after, families, plan_id)
             after = page.cursor
             if page.events:
                 yield page
@@ -97,16 +97,17 @@ async def _progress(
     context: RequestContext, plan: GlobalId, cursor: str | None
 ) -> AsyncGenerator[PlanProgress | Heartbeat | Closing, None]:
     """Progress of one plan: its state now, and the steps that changed behind the cursor; ends with the plan."""
-    after = log_position(cursor) if cursor else (await context.log.head(plan.project_id)).seq
-    await context.log.page(plan.project_id, after, 1)  # refuses an expired cursor before anything is told
-    item = await _state(context, plan, {}, after)
+    head = await context.live.read(lambda: context.log.head(plan.project_id))
+    after = log_position(cursor) if cursor else head.seq
+    await _page(context, plan.project_id, after, None, plan.node_id)  # refuses an expired cursor first
+    item = await _told(context, plan, {}, after)
     if not item.finished:
         yield item
         async for page in follow(context, plan.project_id, after, None, plan.node_id):
             if not isinstance(page, LogPage):
                 yield page
                 continue
-            item = await _state(context, plan, _changed(page), page.cursor)
+            item = await _told(context, plan, _changed(page), page.cursor)
             if item.finished:
                 break
             after = page.cursor
@@ -121,16 +122,28 @@ async def _last(context: RequestContext, plan: GlobalId, after: int) -> PlanProg
     """The end of a finished plan: all that changed behind the cursor, also what was recorded since it was read."""
     changed: dict[str, None] = {}
     while True:
-        page = await context.log.page(plan.project_id, after, BATCH, plan_id=plan.node_id)
+        page = await _page(context, plan.project_id, after, None, plan.node_id)
         changed |= _changed(page)
         after = page.cursor if len(changed) <= MAX_FIRST else page.head
         if after >= page.head:
-            return await _state(context, plan, changed, after)
+            return await _told(context, plan, changed, after)
 
 
 def _changed(page: LogPage) -> dict[str, None]:
     """The ids of the steps that a page tells of, each once, in order."""
     return dict.fromkeys(row["entity"] for row in page.events if row["entity_type"] == "Step")
+
+
+async def _page(
+    context: RequestContext, project_id: str, after: int, families: Sequence[str] | None, plan_id: str | None
+) -> LogPage:
+    return await context.live.read(
+        lambda: context.log.page(project_id, after, BATCH, families=families, plan_id=plan_id)
+    )
+
+
+async def _told(context: RequestContext, plan: GlobalId, changed: dict[str, None], cursor: int) -> PlanProgress:
+    return await context.live.read(lambda: _state(context, plan, changed, cursor))
 
 
 async def _state(context: RequestContext, plan: GlobalId, changed: dict[str, None], cursor: int) -> PlanProgress:
