@@ -1,0 +1,378 @@
+"""Every locking statement, run by many at once, with a lock property that the store has never seen (EVIDENCE A1).
+
+On the shared server the property is given a new name for each race; the races marked ``long`` (and the claim race
+always) run the statement as it is, first of all on an empty store of their own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+from conftest import TEST_SETTINGS, FreshNeo4j
+from sample_graph import role_document, uuid4
+
+import psg_cypher
+from psg.commands.documents import store_document
+from psg.write.command import Command
+from psg_cypher import Statement, parse_statements
+from psg_neo4j import Database
+from psg_neo4j.database import Transaction
+
+pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+
+RAW = {
+    item.name: item
+    for item in parse_statements(
+        """
+// name: project :write :none
+CREATE (:ProjectHead {id: $p, seq: 0, clock: 0})
+CREATE (:PsgNode:Project {project_id: $p, id: $p, name: $p, revision: 1})
+// name: plan :write :none
+MATCH (j:Project {name: $p})
+CREATE (c:PsgNode:Plan:Runnable {project_id: $p, id: $plan, status: 'in_progress', paused: false, sched_urgency: 100,
+  served_at: 0, steps_open: $steps, steps_failed: 0, revision: 1})
+WITH c UNWIND range(1, $steps) AS i
+CREATE (:PsgNode:Step {project_id: $p, id: randomUUID(), plan: $plan, key: 's' + i, status: 'pending',
+  position: i, sched_order: i, sched_urgency: 100, attempt: 0, fence: 0, failures: 0, revision: 1, waits: 0,
+  gated: false})
+// name: ready :write :none
+MATCH (s:Step {project_id: $p, plan: $plan}) SET s:Ready
+// name: timers :write :none
+MATCH (s:Step {project_id: $p, plan: $plan}) SET s:Timer, s.due_at = 1, s.status = 'in_progress'
+// name: owned :write :none
+MATCH (s:Step {project_id: $p, plan: $plan}) SET s.owner = $owner, s.status = 'in_progress'
+// name: session :write :none
+CREATE (:Session {id: $id, lease_until: datetime.realtime().epochMillis + $lease, lease_ms: 60000})
+// name: ended :write :none
+MATCH (s:Session {id: $id}) SET s.ended_ms = 1
+// name: fan_out :write :none
+CREATE (r:PsgNode:Step:Unlocking {project_id: $p, id: randomUUID(), plan: $plan, key: 'root', status: 'completed',
+  position: 0, unlock_after: -1})
+WITH r MATCH (s:Step {project_id: $p, plan: $plan}) WHERE s.position > 0
+SET s.waits = 2 CREATE (s)-[:DEPENDS_ON {at: 0}]->(r)
+// name: head :read :one
+MATCH (h:ProjectHead {id: $p}) RETURN h.seq AS seq
+// name: sequence :read :many
+MATCH (e:Event {project_id: $p}) RETURN e.seq AS seq ORDER BY seq
+// name: steps :read :many
+MATCH (s:Step {project_id: $p, plan: $plan}) WHERE s.key <> 'root'
+RETURN s.id AS id, s.fence AS fence, s.waits AS waits, labels(s) AS labels
+// name: projects :read :one
+MATCH (n:Project {name: $name}) RETURN count(n) AS count
+// name: sessions :read :one
+MATCH (s:Session {id: $id}) RETURN count(s) AS count
+// name: count_up :write :none
+MERGE (c:RaceCounter {id: $id}) SET c.n = $n
+// name: counted :read :one
+OPTIONAL MATCH (c:RaceCounter {id: $id}) RETURN coalesce(c.n, 0) AS n
+// name: counter_unique :write :none
+CREATE CONSTRAINT race_counter IF NOT EXISTS FOR (n:RaceCounter) REQUIRE n.id IS UNIQUE
+// name: naive_claim :write :one
+MATCH (s:Ready) WHERE s.project_id = $project_id AND s.plan IS NOT NULL AND s.sched_urgency IS NOT NULL
+  AND s.sched_order IS NOT NULL AND s.position IS NOT NULL AND s.status = 'pending'
+WITH s LIMIT toInteger($want)
+SET s.status = 'in_progress', s.owner = $session_id, s.fence = s.fence + 1
+REMOVE s:Ready
+RETURN collect({id: s.id}) AS claimed
+""",
+        "races.cypher",
+    )
+}
+
+
+async def at_once(times: int, work: Callable[[int], Awaitable[None]]) -> None:
+    async with anyio.create_task_group() as tasks:
+        for n in range(times):
+            tasks.start_soon(work, n)
+
+
+class Race:
+    """One project made without ever touching a lock property, and the statement that is put to the test."""
+
+    def __init__(self, db: Database, key: str) -> None:
+        self.db, self.key, self.p = db, key, uuid4()
+
+    def statement(self, name: str) -> Statement:
+        found = psg_cypher.statement(name)
+        assert "_lock = true" in found.text
+        return replace(found, text=found.text.replace("_lock", self.key))
+
+    async def raw(self, name: str, /, **params: Any) -> list[dict[str, Any]]:
+        run = self.db.read if RAW[name].mode == "read" else self.db.write
+        return await run(RAW[name], **params)
+
+    async def project(self, steps: int = 0, *more: str) -> str:
+        plan = uuid4()
+        await self.raw("project", p=self.p)
+        if steps:
+            await self.raw("plan", p=self.p, plan=plan, steps=steps)
+        for name in more:
+            await self.raw(name, p=self.p, plan=plan)
+        return plan
+
+    async def counted_under(self, lock: Callable[[Transaction], Awaitable[object]]) -> None:
+        """Read, think, write inside the lock: a lock that does not hold loses some of it."""
+        await self.raw("counter_unique")
+
+        async def work(transaction: Transaction) -> None:
+            await lock(transaction)
+            (row,) = await transaction.run(RAW["counted"], id=self.p)
+            await transaction.run(RAW["count_up"], id=self.p, n=row["n"] + 1)
+
+        async def climb(_: int) -> None:
+            for _ in range(8):
+                await self.db.in_transaction(work)
+
+        await at_once(6, climb)
+        assert await self.raw("counted", id=self.p) == [{"n": 48}]
+
+
+async def command_apply(race: Race) -> None:
+    await race.project()
+    statement = race.statement("command_apply")
+
+    async def write(_: int) -> None:
+        for _ in range(6):
+            rows = []
+            for _ in range(3):
+                document = role_document()
+                change = store_document(race.p, "role", document, Command("race", document))
+                rows.append(change.row(race.p))
+            answers = await race.db.write(statement, project_id=race.p, batch={"rows": rows})
+            assert [a["verdict"] for a in answers] == ["ok"] * 3
+
+    await at_once(8, write)
+    numbers = [row["seq"] for row in await race.raw("sequence", p=race.p)]
+    assert numbers == list(range(1, 8 * 6 * 3 + 1))
+    assert await race.raw("head", p=race.p) == [{"seq": len(numbers)}]
+
+
+async def project_lock(race: Race) -> None:
+    await race.project()
+    statement = race.statement("project_lock")
+    await race.counted_under(lambda t: t.run(statement, project_id=race.p, command_id=uuid4()))
+
+
+async def log_settle(race: Race) -> None:
+    await race.project()
+    statement = race.statement("log_settle")
+    await race.counted_under(lambda t: t.run(statement, project_id=race.p))
+
+
+async def audit_lock(race: Race) -> None:
+    await race.project()
+    statement = race.statement("audit_lock")
+    await race.counted_under(lambda t: t.run(statement, project_id=race.p))
+
+
+async def migration_lock(race: Race) -> None:
+    statement = race.statement("migration_lock")
+    await race.counted_under(lambda t: t.run(statement))
+
+
+async def project_create(race: Race) -> None:
+    name, verdicts = f"race {race.p}", Counter[str]()
+    statement = race.statement("project_create")
+
+    async def create(n: int) -> None:
+        project_id, command_id = uuid4(), uuid4()
+        event = {
+            "event_id": uuid4(), "family": "graph_update", "type": "project_created", "op": "create",
+            "entity": project_id, "command_id": command_id, "command_hash": "x", "answer": "{}", "changes": "{}",
+        }  # fmt: skip
+        (row,) = await race.db.write(
+            statement, project_id=project_id, name=name, description=None, command_id=command_id, command_hash="x",
+            event=event,
+        )  # fmt: skip
+        verdicts[row["verdict"]] += 1
+
+    await at_once(12, create)
+    assert verdicts == {"ok": 1, "name_taken": 11}
+    assert await race.raw("projects", name=name) == [{"count": 1}]
+
+
+STEPS = 200
+
+
+async def claims(race: Race, statement: Statement) -> Counter[str]:
+    """Six sessions claim until nothing is left; how often each step was handed out."""
+    plan = await race.project(STEPS, "ready")
+    taken = Counter[str]()
+
+    async def claim(_: int) -> None:
+        session = uuid4()
+        await race.raw("session", id=session, lease=60_000)
+        while True:
+            (row,) = await race.db.write(
+                statement, project_id=race.p, session_id=session, actor="race", want=7, fanout_max=5_000,
+                batch={"results": [], "skips": [], "runs": []},
+            )  # fmt: skip
+            if not row["claimed"]:
+                return
+            taken.update(c["id"] for c in row["claimed"])
+
+    await at_once(6, claim)
+    rows = await race.raw("steps", p=race.p, plan=plan)
+    assert {row["id"] for row in rows} == set(taken)
+    assert sum(row["fence"] for row in rows) == taken.total()
+    return taken
+
+
+async def frontier_advance(race: Race) -> None:
+    taken = await claims(race, race.statement("frontier_advance"))
+    assert taken.total() == len(taken) == STEPS
+    numbers = [row["seq"] for row in await race.raw("sequence", p=race.p)]
+    assert numbers == list(range(1, STEPS + 1))
+
+
+async def timers_release(race: Race) -> None:
+    await race.project(100, "timers")
+    statement, released = race.statement("timers_release"), []
+
+    async def release(_: int) -> None:
+        while True:
+            rows = await race.db.write(statement, project_id=race.p, limit=15)
+            if not rows or not rows[0]["released"]:
+                return
+            released.append(rows[0]["released"])
+
+    await at_once(6, release)
+    assert sum(released) == 100
+
+
+async def unlock_chunk(race: Race) -> None:
+    plan = await race.project(120, "fan_out")
+    statement, told = race.statement("unlock_chunk"), []
+
+    async def unlock(_: int) -> None:
+        while rows := await race.db.write(statement, project_id=race.p, limit=25):
+            told.append(rows[0]["unlocked"])
+
+    await at_once(6, unlock)
+    assert sum(told) == 120
+    assert {row["waits"] for row in await race.raw("steps", p=race.p, plan=plan)} == {1}
+
+
+async def session_open(race: Race) -> None:
+    statement = race.statement("session_open")
+
+    async def open_it(_: int) -> None:
+        await race.db.write(statement, session_id=race.p, facts={"host": "h"}, lease_ms=1_000)
+
+    await at_once(8, open_it)
+    assert await race.raw("sessions", id=race.p) == [{"count": 1}]
+
+
+async def session_end(race: Race) -> None:
+    """Leases that ran out: each is ended by exactly one, or renewed and ended by nobody."""
+    sessions = [uuid4() for _ in range(25)]
+    for session in sessions:
+        await race.raw("session", id=session, lease=-1)
+    end, renew = race.statement("session_end"), race.statement("session_renew")
+    ended, renewed = Counter[str](), Counter[str]()
+
+    async def act(n: int) -> None:
+        for session in sessions:
+            if n == 0:
+                rows = await race.db.write(renew, session_id=session, lease_ms=60_000)
+                renewed[session] += len(rows)
+            else:
+                rows = await race.db.write(end, session_id=session, expired_only=True)
+                ended[session] += len(rows)
+
+    await at_once(6, act)
+    assert [ended[s] + renewed[s] for s in sessions] == [1] * len(sessions)
+
+
+async def session_takeover(race: Race) -> None:
+    session = uuid4()
+    await race.raw("session", id=session, lease=-1)
+    await race.raw("ended", id=session)
+    plan = await race.project(100)
+    await race.raw("owned", p=race.p, plan=plan, owner=session)
+    statement, freed = race.statement("session_takeover"), []
+
+    async def take(_: int) -> None:
+        while True:
+            rows = await race.db.write(statement, project_id=race.p, session_id=session, limit=15)
+            if not rows or not rows[0]["freed"]:
+                return
+            freed.append(rows[0]["freed"])
+
+    await at_once(6, take)
+    assert sum(freed) == 100
+
+
+RACES = {
+    run.__name__: run
+    for run in (
+        command_apply, project_lock, log_settle, audit_lock, migration_lock, project_create, frontier_advance,
+        timers_release, unlock_chunk, session_open, session_end, session_takeover,
+    )
+}  # fmt: skip
+# Renewing is raced against ending.
+ALSO_RACED = {"session_renew"}
+
+
+def test_every_locking_statement_has_its_race() -> None:
+    locking = {name for name, s in psg_cypher.statements().items() if "_lock" in s.text}
+    assert locking == RACES.keys() | ALSO_RACED
+
+
+def test_a_lock_is_a_write_that_stays_and_comes_first() -> None:
+    """EVIDENCE A1, A2: never REMOVE, never a self-referencing SET, and nothing is read before it."""
+    for name, item in psg_cypher.statements().items():
+        if "_lock" not in item.text:
+            continue
+        assert item.text.count("_lock") == item.text.count("_lock = true") == 1, name
+        first = item.text.removeprefix("CYPHER replan=skip").strip().partition("_lock = true")[0]
+        assert first.count("MATCH") + first.count("MERGE") == 1 and first.rstrip().endswith((".",)), name
+        assert item.mode == "write", name
+
+
+@pytest.mark.parametrize("name", RACES)
+async def test_a_lock_holds_whose_property_the_store_has_never_seen(db: Database, name: str) -> None:
+    await RACES[name](Race(db, f"_lock_{uuid4().replace('-', '')}"))
+
+
+async def empty_store(fresh_neo4j: FreshNeo4j) -> Database:
+    """An empty server with our constraints and nothing else: no statement with a lock ever ran there."""
+    # Six at once plan a large statement on a cold server: that can take longer than clients may block each other.
+    server = await fresh_neo4j(settings=replace(TEST_SETTINGS, transaction_timeout=60.0))
+    return server.database()
+
+
+async def constrained(db: Database) -> None:
+    for migration in psg_cypher.migrations():
+        for number, text in enumerate(migration.statements):
+            assert "_lock" not in text
+            await db.write(Statement(f"m{number}", text, "write", "none", "", migration.source))
+
+
+async def test_no_step_is_claimed_twice_by_the_first_claims_ever_made_and_the_race_sees_it_when_one_is(
+    fresh_neo4j: FreshNeo4j,
+) -> None:
+    async with await empty_store(fresh_neo4j) as db:
+        await constrained(db)
+        await frontier_advance(Race(db, "_lock"))
+        # The mutant: the obvious claim query in the place of ours hands steps out more than once.
+        doubled = 0
+        for _ in range(5):
+            taken = await claims(Race(db, "_lock"), RAW["naive_claim"])
+            doubled += taken.total() - len(taken)
+            if doubled:
+                break
+        assert doubled > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in RACES if name != "frontier_advance"])
+async def test_a_lock_holds_as_the_first_statement_ever_on_an_empty_store(fresh_neo4j: FreshNeo4j, name: str) -> None:
+    async with await empty_store(fresh_neo4j) as db:
+        await constrained(db)
+        await RACES[name](Race(db, "_lock"))
