@@ -555,6 +555,7 @@ class Event:
     op: EventOp
     timestamp: str
     actor: str
+    command_id: str | None
     entity_type: str
     entity_id: str
     plan_id: str | None
@@ -574,6 +575,7 @@ class Event:
             op=data["op"],
             timestamp=data["timestamp"],
             actor=data["actor"],
+            command_id=data["commandId"],
             entity_type=data["entityType"],
             entity_id=data["entityId"],
             plan_id=data["planId"],
@@ -1536,6 +1538,7 @@ fragment Event on Event {
   op
   timestamp
   actor
+  commandId
   entityType
   entityId
   planId
@@ -1859,6 +1862,7 @@ fragment Event on Event {
   op
   timestamp
   actor
+  commandId
   entityType
   entityId
   planId
@@ -2252,7 +2256,7 @@ class Operations(Calls):
         project_id: str,
         command_id: str | None = None,
     ) -> ImportPayload:
-        """Store protocol documents; each is one command, in the order of their references."""
+        """Store protocol documents, in the order of their references; each is a command of its own."""
         variables = given(
             {
                 "input": given(
@@ -2451,7 +2455,7 @@ class Operations(Calls):
         command_id: str | None = None,
         expected_revision: int | None = None,
     ) -> PlanPayload:
-        """approved → in_progress, when every capability of the plan is registered."""
+        """approved → in_progress, when somebody offers every capability of the plan."""
         variables = given(
             {
                 "input": given(
