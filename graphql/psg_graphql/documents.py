@@ -69,7 +69,7 @@ async def _ids(info: Info, module: str, project_id: str, after: str, limit: int)
 
 
 async def _exported(info: Info, project_id: str, module: str, node_id: str) -> ExportedDocument:
-    document = await export_document(info.context.graph.db, project_id, module, node_id)
+    document = JSON(await export_document(info.context.graph.db, project_id, module, node_id))
     return ExportedDocument(
         id=strawberry.ID(global_id(MODULES[module], project_id, node_id)), module=Module(module), document=document
     )

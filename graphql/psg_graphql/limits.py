@@ -13,6 +13,7 @@ from typing import Any
 from graphql import (
     ASTValidationRule,
     FieldNode,
+    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
@@ -150,11 +151,8 @@ def limit_rule(settings: ApiSettings) -> type[ASTValidationRule]:
                     self.report_error(GraphQLError(message, nodes=[node], extensions=extensions))
 
         def _weigher(self, sizes: Mapping[str, int]) -> Weigher:
-            document = self.context.document
-            fragments = {
-                d.name.value: d.selection_set for d in document.definitions if d.kind == "fragment_definition"
-            }
-            return Weigher(fragments, sizes)  # type: ignore[arg-type]
+            found = [d for d in self.context.document.definitions if isinstance(d, FragmentDefinitionNode)]
+            return Weigher({d.name.value: d.selection_set for d in found}, sizes)
 
     return OperationLimits
 

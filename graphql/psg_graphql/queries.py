@@ -186,7 +186,7 @@ class Query:
 
     @query("A context, plan, trace, confirm or role as its protocol document.")
     async def export_document(self, info: Info, id: strawberry.ID) -> JSON:
-        return await export_one(info, id)
+        return JSON(await export_one(info, id))
 
     @query("All protocol documents of a project, a page at a time, what is referred to before what refers.")
     async def export_documents(

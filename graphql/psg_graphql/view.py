@@ -50,7 +50,7 @@ class ResumableEvents(SSETransport):
         """Put the cursor of the item, where the operation asks for it, before the event."""
         text = super().encode_next(response, encode_json)
         data = response.get("data") or {}
-        cursor = next((v.get("cursor") for v in data.values() if isinstance(v, dict)), None)  # type: ignore[attr-defined]
+        cursor = next((v.get("cursor") for v in data.values() if isinstance(v, dict)), None)
         return f"id: {cursor}\r\n{text}" if isinstance(cursor, str) else text
 
 
@@ -65,7 +65,7 @@ class TextFrames(ASGIWebSocketAdapter):
 class GraphQLView(GraphQL):
     """The endpoint: knows who asks, how long and how often they may."""
 
-    websocket_adapter_class = TextFrames  # type: ignore[assignment]
+    websocket_adapter_class = TextFrames
     stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: ResumableEvents}  # noqa: RUF012
 
     def __init__(self, graph: Graph, live: LiveLog, settings: ApiSettings, registry: Any = None) -> None:
@@ -124,6 +124,13 @@ class GraphQLView(GraphQL):
             raise ConnectionRejectionError({"message": "a bearer token is needed"})
         return UNSET
 
+    def parse_json(self, data: str | bytes) -> Any:
+        """Parse JSON that a request can be: an object (or a list, which is told to be a batch)."""
+        value = super().parse_json(data)
+        if not isinstance(value, dict | list):
+            raise HTTPException(400, "The body has to be a JSON object with `query` and `variables`")
+        return value
+
     async def parse_http_body(
         self, request: AsyncHTTPRequestAdapter
     ) -> GraphQLRequestData | list[GraphQLRequestData]:
@@ -131,19 +138,31 @@ class GraphQLView(GraphQL):
         data = await super().parse_http_body(request)
         if isinstance(data, list):
             raise HTTPException(400, "Batches are not supported; send one operation per request")
+        if not isinstance(data.operation_name, str | None):
+            raise HTTPException(400, "`operationName` has to be a string")
         if data.query is not None and len(data.query) > self._settings.max_query_text:
             raise HTTPException(413, f"The query text is longer than {self._settings.max_query_text} characters")
         return data
 
-    async def execute_single(self, request: Request, request_data: GraphQLRequestData, **rest: Any) -> ExecutionResult:
+    async def execute_single(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: Response,
+        context: Any,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
         """Execute within a deadline, and with a bounded number at once per actor."""
-        actor = rest["context"].actor.name
+        actor = context.actor.name
         if self._busy[actor] >= self._settings.max_requests_per_actor:
             return _failed("too_busy", "Too many requests of this actor are under way; try again", retryable=True)
         self._busy[actor] += 1
         try:
             with anyio.fail_after(self._deadline(request_data)):
-                return await super().execute_single(request=request, request_data=request_data, **rest)
+                return await super().execute_single(
+                    request, request_adapter, sub_response, context, root_value, request_data
+                )
         except TimeoutError:
             return _failed("deadline_exceeded", "The request took too long and was given up", retryable=True)
         finally:

@@ -53,9 +53,8 @@ class Api:
         return answer[name]
 
     async def project(self) -> str:
-        made = await self.command(
-            "createProject", "CreateProjectInput", "... on ProjectPayload { project { id } }", name=f"api {uuid.uuid4()}"
-        )
+        fields = "... on ProjectPayload { project { id } }"
+        made = await self.command("createProject", "CreateProjectInput", fields, name=f"api {uuid.uuid4()}")
         return made["project"]["id"]
 
     async def context(self, project_id: str) -> str:

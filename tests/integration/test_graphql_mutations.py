@@ -122,7 +122,8 @@ async def test_ids_of_other_projects_and_of_nothing(api: Api) -> None:
     assert result["__typename"] == "NotFound"
     result = await api.on_plan("proposePlan", steps["a"])
     assert (result["__typename"], result["code"]) == ("ValidationError", "invalid_id")
-    found = await api.ask("query($id: ID!, $o: ID!) { a: node(id: $id) { id } plan(id: $o) { id } }", id=moved, o=other_plan)
+    text = "query($id: ID!, $o: ID!) { a: node(id: $id) { id } plan(id: $o) { id } }"
+    found = await api.ask(text, id=moved, o=other_plan)
     assert found == {"a": None, "plan": {"id": other_plan}}
     error = await api.refused("{ plan(id: \"rubbish\") { id } }")
     assert error["extensions"]["code"] == "invalid_id"
@@ -138,11 +139,12 @@ async def test_steps_and_dependencies_of_a_running_plan(api: Api) -> None:
         "addStep", "AddStepInput", STEP, planId=plan_id, step={"key": "c", "name": "file.read", "dependencies": ["b"]}
     )
     assert added["step"]["dependencyIds"] == [steps["b"]]
-    linked = await api.command("addDependency", "DependencyInput", STEP, stepId=added["step"]["id"], dependsOn=steps["a"])
+    last = added["step"]["id"]
+    linked = await api.command("addDependency", "DependencyInput", STEP, stepId=last, dependsOn=steps["a"])
     assert linked["step"]["dependencyIds"] == [steps["b"], steps["a"]]
-    cycle = await api.command("addDependency", "DependencyInput", STEP, stepId=steps["b"], dependsOn=added["step"]["id"])
+    cycle = await api.command("addDependency", "DependencyInput", STEP, stepId=steps["b"], dependsOn=last)
     assert cycle["code"] == "dependency_cycle"
-    gone = await api.command("removeDependency", "DependencyInput", STEP, stepId=added["step"]["id"], dependsOn=steps["a"])
+    gone = await api.command("removeDependency", "DependencyInput", STEP, stepId=last, dependsOn=steps["a"])
     assert gone["step"]["waitsFor"] == 1
 
 
@@ -286,7 +288,8 @@ async def test_dependencies_outside_the_page_are_read_in_one_go(api: Api) -> Non
     )
     after = found["steps"]["pageInfo"]["endCursor"]
     found = await api.ask(
-        "query($id: ID!, $a: String) { steps(planId: $id, first: 5, after: $a) { nodes { key dependencies { key } } } }",
+        """query($id: ID!, $a: String) {
+        steps(planId: $id, first: 5, after: $a) { nodes { key dependencies { key } } } }""",
         id=plan_id, a=after,
     )  # fmt: skip
     nodes = found["steps"]["nodes"]

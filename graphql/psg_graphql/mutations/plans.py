@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import strawberry
+from strawberry.scalars import JSON
 
 from psg.plan.spec import PlanSpec
 from psg.write.command import Answer
@@ -33,7 +34,7 @@ class PlanMutations:
         )  # fmt: skip
         plan = await stored(info, "Plan", answer, answer.ids["plan"])
         ids = {key: global_id("Step", context.project_id, i) for key, i in answer.ids["steps"].items()}
-        return results.CreatePlanPayload(plan=plan, step_ids=ids, **effect(answer))
+        return results.CreatePlanPayload(plan=plan, step_ids=JSON(ids), **effect(answer))
 
     @mutation("draft → proposed.")
     async def propose_plan(self, info: Info, input: inputs.PlanCommandInput) -> results.PlanResult:

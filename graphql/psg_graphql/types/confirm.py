@@ -82,7 +82,7 @@ def confirm_from(row: Row) -> Confirm:
         requested_by_role=row["requested_by_role"],
         requested_at=row["requested_at"],
         reason=row.get("reason"),
-        target_id=None if target is None else global_id(row["target_label"], row["project_id"], target),
+        target_id=None if target is None else strawberry.ID(global_id(row["target_label"], row["project_id"], target)),
         step_id=reference("Step", row, "step_id"),
         plan_id=reference("Plan", row, "plan_id"),
         stored=row.get("payload"),

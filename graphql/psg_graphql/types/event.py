@@ -48,7 +48,7 @@ class Event:
 
     @strawberry.field(description="The event as the protocol's schemas describe it.")
     def protocol(self) -> JSON:
-        return event_view(self.stored)
+        return JSON(event_view(self.stored))
 
 
 def event_from(row: Row) -> Event:
