@@ -13,6 +13,7 @@ from psg_client.errors import ApiUnavailable, failure
 from psg_client.transport import Backoff, Transport
 
 T = TypeVar("T")
+Reader = Callable[[Mapping[str, Any]], T]
 
 
 def command_id_or_new(command_id: str | None) -> str:
@@ -25,7 +26,7 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def member(answer: Mapping[str, Any], readers: Mapping[str, Callable[[Mapping[str, Any]], T]]) -> T:
+def member(answer: Mapping[str, Any], readers: Mapping[str, Reader[T]]) -> T:
     """Read the member of a union; a failure member is raised as its CommandFailed."""
     read = readers.get(str(answer.get("__typename")))
     if read is None:

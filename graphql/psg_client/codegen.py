@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from graphql import (
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -31,7 +32,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from psg_client.calls import Calls, command_id_or_new, given, member
+from psg_client.calls import Calls, Reader, command_id_or_new, given, member
 '''
 
 GRAPHQL_FOLDER = Path(__file__).resolve().parents[1]
@@ -89,9 +90,9 @@ def _method(schema: GraphQLSchema, types: TypeWriter, operation: OperationDefini
     if len(operation.selection_set.selections) != 1:
         raise OperationInvalid(f"{name}: an operation has exactly one root field here")
     root = schema.get_root_type(operation.operation)
-    field = operation.selection_set.selections[0]
-    assert root is not None
-    definition = root.fields[field.name.value]  # type: ignore[attr-defined]
+    (field,) = operation.selection_set.selections
+    assert root is not None and isinstance(field, FieldNode)
+    definition = root.fields[field.name.value]
     result = types.field_type(definition.type, field.selection_set, name)
     parameters, variables = types.parameters(operation.variable_definitions or ())
     key = field.alias.value if field.alias else field.name.value

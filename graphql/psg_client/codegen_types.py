@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from graphql import (
     FieldNode,
@@ -20,7 +21,6 @@ from graphql import (
     NonNullTypeNode,
     SelectionNode,
     SelectionSetNode,
-    TypeNode,
     VariableDefinitionNode,
     get_named_type,
     is_abstract_type,
@@ -122,7 +122,8 @@ class TypeWriter:
         if is_abstract_type(bare):
             table = f"_{snake(name).upper()}_MEMBERS"
             rows = "".join(f'    "{typename}": {made}.read,\n' for typename, made in members.items())
-            self._tables[table] = f"{table} = {{\n{rows}}}"
+            union = " | ".join(dict.fromkeys(members.values()))
+            self._tables[table] = f"{table}: dict[str, Reader[{union}]] = {{\n{rows}}}"
             return f"member({value}, {table})"
         return f"{next(iter(members.values()))}.read({value})"
 
@@ -132,8 +133,8 @@ class TypeWriter:
         Failure members (those with a ``code``) are left out: they are raised.
         """
         if not is_abstract_type(kind):
-            return {kind.name: self._class(kind, selection, name)}
-        found = {}
+            return {_name(kind): self._class(kind, selection, name)}
+        found: dict[str, str] = {}
         for part in selection.selections:
             target = self._condition(part)
             if target is None or is_abstract_type(target) or "code" in target.fields:
@@ -141,17 +142,16 @@ class TypeWriter:
             inner = part.selection_set if isinstance(part, InlineFragmentNode) else _spread(part)
             found[target.name] = self._class(target, inner, f"{name}{target.name}")
         if not found:
-            raise ValueError(f"{name}: select the members of {kind.name} by `... on Type`")
+            raise ValueError(f"{name}: select the members of {_name(kind)} by `... on Type`")
         return found
 
-    def _condition(self, part: SelectionNode):  # type: ignore[no-untyped-def]
-        if isinstance(part, FragmentSpreadNode):
-            part = self._fragments[part.name.value]
-        if isinstance(part, InlineFragmentNode | FragmentDefinitionNode) and part.type_condition:
-            return self._schema.type_map[part.type_condition.name.value]
+    def _condition(self, part: SelectionNode) -> Any:
+        fragment = self._fragments[part.name.value] if isinstance(part, FragmentSpreadNode) else part
+        if isinstance(fragment, InlineFragmentNode | FragmentDefinitionNode) and fragment.type_condition:
+            return self._schema.type_map[fragment.type_condition.name.value]
         return None
 
-    def _class(self, kind, selection: SelectionSetNode, name: str) -> str:  # type: ignore[no-untyped-def]
+    def _class(self, kind: Any, selection: SelectionSetNode, name: str) -> str:
         parts = selection.selections
         if len(parts) == 1 and isinstance(parts[0], FragmentSpreadNode):
             name, selection = parts[0].name.value, self._fragments[parts[0].name.value].selection_set
@@ -181,17 +181,19 @@ class TypeWriter:
                 yield part
             elif isinstance(part, FragmentSpreadNode):
                 yield from self._fields(self._fragments[part.name.value].selection_set)
-            else:
-                yield from self._fields(part.selection_set)  # type: ignore[attr-defined]
+            elif isinstance(part, InlineFragmentNode):
+                yield from self._fields(part.selection_set)
 
     # Arguments
 
     def parameters(self, variables: Iterable[VariableDefinitionNode]) -> tuple[list[str], str]:
         """Keyword parameters of a method, and the expression that makes its variables."""
-        required, optional, entries = [], [], []
+        required: list[str] = []
+        optional: list[str] = []
+        entries = []
         for variable in variables:
             name = variable.variable.name.value
-            kind = type_from_ast(self._schema, variable.type)  # type: ignore[arg-type]
+            kind: Any = type_from_ast(self._schema, variable.type)
             named = get_named_type(kind)
             if name == "input" and isinstance(named, GraphQLInputObjectType):
                 must, may, inner = self._input_fields(named)
@@ -206,7 +208,9 @@ class TypeWriter:
         return required + optional, _given(entries, 8)
 
     def _input_fields(self, kind: GraphQLInputObjectType, owner: str = "") -> tuple[list[str], list[str], list[str]]:
-        required, optional, entries = [], [], []
+        required: list[str] = []
+        optional: list[str] = []
+        entries = []
         for name, field in kind.fields.items():
             made = _argument(name)
             annotation = self._input_annotation(field.type)
@@ -220,14 +224,14 @@ class TypeWriter:
             entries.append(f'"{name}": {value}')
         return required, optional, entries
 
-    def _annotation(self, node: TypeNode) -> str:
+    def _annotation(self, node: Any) -> str:
         if isinstance(node, NonNullTypeNode):
             return self._annotation(node.type)
         if isinstance(node, ListTypeNode):
             return f"list[{self._annotation(node.type)}]"
-        return self._input_annotation(self._schema.type_map[node.name.value])  # type: ignore[attr-defined]
+        return self._input_annotation(self._schema.type_map[node.name.value])
 
-    def _input_annotation(self, kind) -> str:  # type: ignore[no-untyped-def]
+    def _input_annotation(self, kind: Any) -> str:
         if isinstance(kind, GraphQLNonNull):
             return self._input_annotation(kind.of_type)
         if isinstance(kind, GraphQLList):
@@ -236,9 +240,9 @@ class TypeWriter:
             return self._input_class(kind)
         return self._leaf(kind)
 
-    def _data(self, kind: object, value: str) -> str:
+    def _data(self, kind: Any, value: str) -> str:
         """The expression for a value inside the variables; ``given`` later leaves out what is None."""
-        if not isinstance(get_named_type(kind), GraphQLInputObjectType):  # type: ignore[call-overload]
+        if not isinstance(get_named_type(kind), GraphQLInputObjectType):
             return value
         bare = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         one = "[item.data() for item in {0}]" if isinstance(bare, GraphQLList) else "{0}.data()"
@@ -254,13 +258,17 @@ class TypeWriter:
             self._inputs[kind.name] = _INPUT.format(name=kind.name, doc=doc, fields=fields, entries=_given(entries, 8))
         return kind.name
 
-    def _leaf(self, kind: object) -> str:
+    def _leaf(self, kind: Any) -> str:
         if isinstance(kind, GraphQLEnumType):
             line = f"{kind.name} = Literal[{', '.join(_quoted(value) for value in kind.values)}]"
             rows = "".join(f"    {_quoted(value)},\n" for value in kind.values)
             self._enums[kind.name] = line if len(line) <= 120 else f"{kind.name} = Literal[\n{rows}]"
             return kind.name
-        return _SCALARS.get(kind.name, "str")  # type: ignore[attr-defined]
+        return _SCALARS.get(kind.name, "str")
+
+
+def _name(kind: Any) -> str:
+    return str(kind.name)
 
 
 def _spread(part: SelectionNode) -> SelectionSetNode:

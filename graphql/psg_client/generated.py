@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from psg_client.calls import Calls, command_id_or_new, given, member
+from psg_client.calls import Calls, Reader, command_id_or_new, given, member
 
 ConfirmStatus = Literal["approved", "cancelled", "pending", "rejected"]
 ConfirmTargetType = Literal["context", "extension", "other", "plan", "trace"]
@@ -732,66 +732,66 @@ class PlanProgress:
         )
 
 
-_ADD_DEPENDENCY_MEMBERS = {
+_ADD_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
-_ADD_STEP_MEMBERS = {
+_ADD_STEP_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
-_APPROVE_PLAN_MEMBERS = {
+_APPROVE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_CANCEL_PLAN_MEMBERS = {
+_CANCEL_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_CREATE_CONTEXT_MEMBERS = {
+_CREATE_CONTEXT_MEMBERS: dict[str, Reader[ContextPayload]] = {
     "ContextPayload": ContextPayload.read,
 }
-_CREATE_PLAN_MEMBERS = {
+_CREATE_PLAN_MEMBERS: dict[str, Reader[CreatePlanPayload]] = {
     "CreatePlanPayload": CreatePlanPayload.read,
 }
-_CREATE_PROJECT_MEMBERS = {
+_CREATE_PROJECT_MEMBERS: dict[str, Reader[ProjectPayload]] = {
     "ProjectPayload": ProjectPayload.read,
 }
-_DECIDE_CONFIRM_MEMBERS = {
+_DECIDE_CONFIRM_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
     "ConfirmPayload": ConfirmPayload.read,
 }
-_DELETE_NODE_MEMBERS = {
+_DELETE_NODE_MEMBERS: dict[str, Reader[DeletePayload]] = {
     "DeletePayload": DeletePayload.read,
 }
-_IMPORT_DOCUMENTS_MEMBERS = {
+_IMPORT_DOCUMENTS_MEMBERS: dict[str, Reader[ImportPayload]] = {
     "ImportPayload": ImportPayload.read,
 }
-_PAUSE_PLAN_MEMBERS = {
+_PAUSE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_PROPOSE_PLAN_MEMBERS = {
+_PROPOSE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_READ_EVENTS_MEMBERS = {
+_READ_EVENTS_MEMBERS: dict[str, Reader[EventPage]] = {
     "EventPage": EventPage.read,
 }
-_REMOVE_DEPENDENCY_MEMBERS = {
+_REMOVE_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
-_RESUME_PLAN_MEMBERS = {
+_RESUME_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_REVISE_PLAN_MEMBERS = {
+_REVISE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_START_PLAN_MEMBERS = {
+_START_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
-_TRANSITION_CONTEXT_MEMBERS = {
+_TRANSITION_CONTEXT_MEMBERS: dict[str, Reader[ContextPayload]] = {
     "ContextPayload": ContextPayload.read,
 }
-_WATCH_EVENTS_MEMBERS = {
+_WATCH_EVENTS_MEMBERS: dict[str, Reader[EventBatch | Heartbeat | Closing]] = {
     "EventBatch": EventBatch.read,
     "Heartbeat": Heartbeat.read,
     "Closing": Closing.read,
 }
-_WATCH_PLAN_MEMBERS = {
+_WATCH_PLAN_MEMBERS: dict[str, Reader[PlanProgress | Heartbeat | Closing]] = {
     "PlanProgress": PlanProgress.read,
     "Heartbeat": Heartbeat.read,
     "Closing": Closing.read,

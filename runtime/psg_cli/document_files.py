@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from psg.errors import ValidationFailed
+from psg_client.generated import Module
 
 # A document is of the first module whose id field it has: a trace also names a plan, a plan a context.
-_ID_FIELDS = {
+_ID_FIELDS: dict[Module, str] = {
     "confirm": "confirm_id",
     "trace": "trace_id",
     "plan": "plan_id",
@@ -21,20 +22,20 @@ _ID_FIELDS = {
     "context": "context_id",
 }
 # What others refer to comes first.
-_IMPORT_ORDER = {"role": 0, "context": 1, "plan": 2, "trace": 3, "confirm": 4}
+_IMPORT_ORDER: dict[Module, int] = {"role": 0, "context": 1, "plan": 2, "trace": 3, "confirm": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
     """One protocol document and the file it came from."""
 
-    module: str
+    module: Module
     document: dict[str, Any]
     path: Path
     size: int
 
 
-def module_of(document: Mapping[str, Any]) -> str | None:
+def module_of(document: Mapping[str, Any]) -> Module | None:
     """The module that a protocol document belongs to, told by its own id field; None for anything else."""
     return next((module for module, field in _ID_FIELDS.items() if field in document), None)
 
@@ -86,7 +87,7 @@ def batches(files: list[DocumentFile], *, documents: int, size: int) -> Iterator
         yield group
 
 
-def write_document(folder: Path, module: str, document: Mapping[str, Any]) -> Path:
+def write_document(folder: Path, module: Module, document: Mapping[str, Any]) -> Path:
     """Write one document to ``folder/<module>/<id>.json``, whole or not at all."""
     path = folder / module / f"{document[_ID_FIELDS[module]]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
