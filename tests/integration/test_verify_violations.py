@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from world import META, World, step
 
-import psg_cypher
 from psg.audit import KINDS, verify
+from psg.audit.facts import Facts
+from psg.audit.frontier import check_plan
 from psg.errors import InvalidId, NotFound
 from psg_neo4j import Database
 from psg_neo4j.migrations import migrate
@@ -31,21 +32,23 @@ async def kinds(world: World) -> set[str]:
     return {v.kind for v in report.violations}
 
 
-# (what is planted, key of the step, Cypher, kinds): `started` plans are a → b, c (gated), d ⇐ b, c
-STARTED: list[tuple[str, str, str, set[str]]] = [
+# (what is planted, key of the step, Cypher, kinds). The plans are approved, not started: no orchestrator of another
+# test can get hold of them. Steps: a; b and c (gated) after a; d after b and c.
+PLANNED: list[tuple[str, str, str, set[str]]] = [
     ("a required reference is gone", "a", PLAN + "MATCH (p)-[r:IN_CONTEXT]->() DELETE r",
      {"dangling_reference", "state_vs_log"}),
     ("a reference to a wrong type", "a", PLAN + "MATCH (p)-[r:IN_CONTEXT]->() DELETE r WITH p "
      + STEP + "CREATE (p)-[:IN_CONTEXT]->(s)", {"dangling_reference", "state_vs_log"}),
     ("a confirm whose target is not of its type", "a",
-     "MATCH (c:Confirm {project_id: $project_id}) SET c.target_type = 'context'", {"dangling_reference", "state_vs_log"}),
+     "MATCH (c:Confirm {project_id: $project_id}) SET c.target_type = 'context'",
+     {"dangling_reference", "state_vs_log"}),
     ("a duplicate reference", "b", EDGE + "CREATE (s)-[:DEPENDS_ON {at: 0}]->(d)",
      {"duplicate_reference", "waits"}),
     ("a part without owner", "b", STEP + "MATCH (s)-[r:IN_PLAN]->() DELETE r", {"owner_missing", "state_vs_log"}),
     ("a deleted context under a living plan", "a", "MATCH (c:Context {project_id: $project_id}) SET c:Tombstone",
      {"dangling_reference", "state_vs_log"}),
     ("a node of two types", "a", STEP + "SET s:Role", {"type"}),
-    ("a status that no protocol has", "a", PLAN + "SET p.status = 'sleeping'", {"status", "state_vs_log", "runnable"}),
+    ("a status that no protocol has", "a", PLAN + "SET p.status = 'sleeping'", {"status", "state_vs_log"}),
     ("equal ranks along an edge", "b", EDGE + "SET s.rank = d.rank", {"rank"}),
     ("no rank", "b", STEP + "REMOVE s.rank", {"rank"}),
     ("a count of dependencies too high", "a", STEP + "SET s.waits = 1", {"waits"}),
@@ -56,12 +59,11 @@ STARTED: list[tuple[str, str, str, set[str]]] = [
     ("an offered step that waits for a decision, too", "a", STEP + "SET s:Undecided", {"ready"}),
     ("a timer that never rings", "a", STEP + "REMOVE s:Ready SET s:Timer", {"ready"}),
     ("a ready step that no index shows", "a", STEP + "REMOVE s.sched_order", {"ready"}),
-    ("a running plan that nobody is offered", "a", PLAN + "REMOVE p:Runnable", {"runnable"}),
-    ("an offered plan that no index shows", "a", PLAN + "REMOVE p.served_at", {"runnable"}),
+    ("a running plan that nobody is offered", "a", PLAN + "SET p.status = 'in_progress'", {"runnable", "state_vs_log"}),
+    ("an offered plan that no index shows", "a", PLAN + "REMOVE p.served_at SET p:Runnable", {"runnable"}),
     ("a wrong number of steps", "a", PLAN + "SET p.steps_total = 5", {"counters"}),
     ("a wrong number of open steps", "a", PLAN + "SET p.steps_open = 3", {"counters"}),
     ("a wrong number of failed steps", "a", PLAN + "SET p.steps_failed = 1", {"counters"}),
-    ("a living plan that is being closed", "a", PLAN + "SET p:Closing", {"closing"}),
     ("a pending step with an owner", "a", STEP + "SET s.owner = 'nobody'", {"lease"}),
     ("the plan's id on the step is another", "a", STEP + "SET s.plan = 'other'",
      {"owner_field", "counters", "dangling_reference"}),
@@ -73,8 +75,8 @@ STARTED: list[tuple[str, str, str, set[str]]] = [
     ("a node that the log does not know", "a", PLAN + "MATCH (p)-[:IN_CONTEXT]->()-[:IN_PROJECT]->(j) "
      "CREATE (:PsgNode:Role {project_id: $project_id, id: 'r', name: 'x'})-[:IN_PROJECT]->(j)", {"state_vs_log"}),
     ("a node that is gone", "a", "MATCH (d:Decision {project_id: $project_id}) DETACH DELETE d", {"state_vs_log"}),
-    ("a status the table does not allow", "a", 
-     LAST_OF + "SET e.changes = replace(e.changes, 'in_progress', 'completed')", {"transition", "state_vs_log"}),
+    ("a status the table does not allow", "a",
+     LAST_OF + "SET e.changes = replace(e.changes, 'approved', 'completed')", {"transition", "state_vs_log"}),
     ("an event that contradicts the one before", "a",
      LAST_OF + "SET e.changes = replace(e.changes, '\"before\":{', '\"before\":{\"title\":\"x\",')", {"log_chain"}),
     ("a status change that is no stage event", "a", LAST_OF + "SET e.family = 'graph_update'", {"transition"}),
@@ -92,22 +94,22 @@ async def world(db: Any) -> World:
     return await World.create(db)
 
 
-async def started(world: World) -> str:
-    return await world.started(step("a"), step("b", "a"), step("c", "a", condition="true"), step("d", "b", "c"))
+async def planned(world: World) -> str:
+    return await world.approved(step("a"), step("b", "a"), step("c", "a", condition="true"), step("d", "b", "c"))
 
 
 async def test_what_the_others_damage_is_clean_before(world: World) -> None:
-    await started(world)
+    await planned(world)
     await world.run(step("a"), step("b", "a"))
     assert await kinds(world) == set()
 
 
 @pytest.mark.req("L3-05", "DD-03")
-@pytest.mark.parametrize(("key", "damage", "expected"), [pytest.param(*x[1:], id=x[0]) for x in STARTED])
-async def test_what_is_planted_in_a_started_plan_is_named(
+@pytest.mark.parametrize(("key", "damage", "expected"), [pytest.param(*x[1:], id=x[0]) for x in PLANNED])
+async def test_what_is_planted_in_a_plan_is_named(
     world: World, key: str, damage: str, expected: set[str]
 ) -> None:
-    plan_id = await started(world)
+    plan_id = await planned(world)
     await world.damage(damage, plan=plan_id, key=key)
     assert await kinds(world) == expected
 
@@ -115,7 +117,6 @@ async def test_what_is_planted_in_a_started_plan_is_named(
 FINISHED: list[tuple[str, str, set[str]]] = [
     ("a finished step that is offered", STEP + "SET s:Ready", {"ready"}),
     ("a finished step with an owner", STEP + "SET s.owner = 'nobody'", {"lease"}),
-    ("an offered plan that is over", PLAN + "SET p:Runnable", {"runnable"}),
     ("an open step in a finished plan", STEP + "SET s.status = 'pending'", {"closing", "counters", "state_vs_log"}),
     ("a finished plan that was not finished", PLAN + "SET p.status = 'in_progress'", {"stuck", "state_vs_log"}),
     ("times of a trace that go back", SEGMENT + "SET g.finished_at = '2001-01-01T00:00:00Z'",
@@ -136,71 +137,77 @@ async def test_what_is_planted_in_a_finished_run_is_named(world: World, damage: 
     assert await kinds(world) == expected
 
 
+RUNS = STEP + "REMOVE s:Ready SET s.status = 'in_progress' "
 IN_PROGRESS: list[tuple[str, str, set[str]]] = [
-    ("run by a session that does not exist", "SET s.owner = 'nobody'", {"lease"}),
-    ("run by nobody", "SET s.owner = null", {"lease"}),
-    ("run and offered at once", "SET s:Ready", {"ready"}),
-    ("run and to be decided", "SET s:Undecided", {"ready"}),
+    ("run by a session that does not exist", "SET s.owner = 'nobody'", {"lease", "state_vs_log"}),
+    ("run by nobody", "", {"lease", "state_vs_log"}),
+    ("run and offered at once", "SET s.owner = $session, s:Ready", {"ready", "state_vs_log"}),
+    ("run and to be decided", "SET s:Undecided", {"ready", "state_vs_log"}),
+    ("run by a living session", "SET s.owner = $session", {"state_vs_log"}),
+    ("waiting for a confirmation", "SET s.parked = 'confirm'", {"state_vs_log"}),
 ]
 
 
 @pytest.mark.parametrize(("damage", "expected"), [pytest.param(*x[1:], id=x[0]) for x in IN_PROGRESS])
 async def test_what_is_planted_in_a_running_step_is_named(world: World, damage: str, expected: set[str]) -> None:
-    async with claimed(world) as plan_id:
-        assert await kinds(world) == set()
-        await world.damage(STEP + damage, plan=plan_id, key="a")
+    """That it runs at all is planted, too, so the log knows nothing of it. A session without lease is nobody's prey."""
+    plan_id = await planned(world)
+    session = f"played-{plan_id}"
+    await world.damage("CREATE (:Session {id: $session})", session=session)
+    await world.damage(RUNS + damage, plan=plan_id, key="a", session=session)
+    try:
         assert await kinds(world) == expected
-
-
-class claimed:
-    """A plan whose only step is run by a session that this test plays."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    async def __aenter__(self) -> str:
-        plan_id = await self.world.started(step("a"))
-        self.session_id = f"played-{plan_id}"
-        await self.world.db.write(
-            _named("session_open"), session_id=self.session_id, lease_ms=60_000, facts={"capabilities": ["x"]}
-        )
-        await self.world.db.write(
-            _named("frontier_advance"), idempotent=False, project_id=self.world.project_id,
-            session_id=self.session_id, actor=self.session_id, want=1, fanout_max=100,
-            batch={"results": [], "skips": [], "runs": []},
-        )  # fmt: skip
-        return plan_id
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.world.damage("MATCH (s:Session {id: $id}) DELETE s", id=self.session_id)
-
-
-def _named(name: str) -> Any:
-    return psg_cypher.statement(name)
+    finally:
+        await world.damage("MATCH (s:Session {id: $session}) DELETE s", session=session)
 
 
 async def test_steps_of_a_session_that_is_over_are_named_once_somebody_should_have_taken_them(world: World) -> None:
-    """A planted session has no lease time, so that no orchestrator of another test looks after it."""
-    clock = "WITH datetime.realtime().epochMillis AS now "
-    async with claimed(world) as plan_id:
-        names = {"gone": f"gone-{plan_id}", "watch": f"watch-{plan_id}"}
-        await world.damage(
-            STEP + clock.replace("AS now", "AS now, s") + "CREATE (:Session {id: $gone, ended_ms: now - 120000}) "
-            "SET s.owner = $gone", plan=plan_id, key="a", **names,
-        )  # fmt: skip
-        try:
-            await world.damage(clock + "CREATE (:Session {id: $watch, started_ms: now - 120000, "
-                               "lease_until: now + 10000})", **names)  # fmt: skip
-            assert await kinds(world) == {"lease"}
-            await world.damage("MATCH (s:Session {id: $gone}) SET s.ended_ms = s.ended_ms + 110000", **names)
-            assert await kinds(world) == set()
-        finally:
-            await world.damage("MATCH (s:Session) WHERE s.id IN [$gone, $watch] DELETE s", **names)
+    plan_id = await planned(world)
+    names = {"gone": f"gone-{plan_id}", "watch": f"watch-{plan_id}"}
+    await world.damage(RUNS + "SET s.owner = $gone", plan=plan_id, key="a", **names)
+    await world.damage(
+        "WITH datetime.realtime().epochMillis AS now CREATE (:Session {id: $gone, ended_ms: now - 120000}) "
+        "CREATE (:Session {id: $watch, started_ms: now - 120000, lease_until: now + 10000})", **names,
+    )  # fmt: skip
+    try:
+        assert await kinds(world) == {"lease", "state_vs_log"}
+        await world.damage("MATCH (s:Session {id: $gone}) SET s.ended_ms = s.ended_ms + 110000", **names)
+        assert await kinds(world) == {"state_vs_log"}
+    finally:
+        await world.damage("MATCH (s:Session) WHERE s.id IN [$gone, $watch] DELETE s", **names)
+
+
+def plan_facts(*labels: str, **props: Any) -> Facts:
+    """A plan with one ready step, as if it had been read: what orchestrators at work would repair at once."""
+    shown = {"status": "in_progress", "sched_urgency": 1, "served_at": 1, "steps_total": 1, "steps_open": 1}
+    row = {"id": "p", "labels": ["PsgNode", "Plan", *labels], "props": {**shown, "steps_failed": 0, **props},
+           "links": [], "events": [], "session": None}  # fmt: skip
+    steps = {"total": 1, "open": 1, "failed": 0, "ready": True, "undecided": False}
+    return Facts("x", row, now=1, watched_since=None, steps=steps)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (plan_facts("Runnable"), []),
+        (plan_facts(), ["runnable"]),
+        (plan_facts(paused=True), []),
+        (plan_facts("Runnable", paused=True), ["runnable"]),
+        (plan_facts("Runnable", status="approved"), ["runnable"]),
+        (plan_facts("Runnable", "Tombstone"), ["runnable"]),
+        (plan_facts("Closing", status="approved"), ["closing"]),
+        (plan_facts("Closing", status="cancelled", finished_ms=1), []),
+        (plan_facts(status="cancelled", finished_ms=1), ["closing"]),
+        (plan_facts(status="cancelled"), []),
+    ],
+)
+def test_a_plan_is_offered_and_closed_exactly_when_it_should_be(facts: Facts, expected: list[str]) -> None:
+    assert [kind for kind, _ in check_plan(facts)] == expected
 
 
 @pytest.mark.req("L3-05")
 async def test_a_reference_into_another_project_is_named(world: World, db: Any) -> None:
-    plan_id = await started(world)
+    plan_id = await planned(world)
     other = await World.create(db)
     await world.damage(
         PLAN + "MATCH (p)-[r:IN_CONTEXT]->() MATCH (c:PsgNode {project_id: $other, id: $context}) DELETE r "
@@ -211,7 +218,7 @@ async def test_a_reference_into_another_project_is_named(world: World, db: Any) 
 
 
 async def test_a_dependency_on_a_step_of_another_plan_is_named(world: World) -> None:
-    first, second = await started(world), await started(world)
+    first, second = await planned(world), await planned(world)
     await world.damage(
         STEP + "MATCH (d:Step {project_id: $project_id, plan: $other, key: 'a'}) CREATE (s)-[:DEPENDS_ON {at: 7}]->(d) "
         "SET s.waits = s.waits + 1", plan=first, key="b", other=second,
@@ -234,18 +241,8 @@ async def test_a_hole_in_the_log_is_named_with_its_place(world: World) -> None:
     assert f"between {note['seq'] - 1} and {note['seq'] + 1}" in report.violations[0].message
 
 
-async def test_a_closing_that_nobody_will_finish_is_named(world: World) -> None:
-    plan_id = await started(world)
-    await world.graph.cancel_plan(world.project_id, plan_id)
-    assert await kinds(world) == set()
-    await world.damage(STEP + "SET s.status = 'pending'", plan=plan_id, key="a")
-    assert await kinds(world) == {"closing", "counters", "state_vs_log"}
-    await world.damage(PLAN + "SET p:Closing", plan=plan_id)
-    assert "closing" not in await kinds(world)
-
-
 async def test_two_steps_in_a_circle_break_the_rank_certificate(world: World) -> None:
-    plan_id = await started(world)
+    plan_id = await planned(world)
     await world.damage(STEP + "MATCH (d:Step {project_id: $project_id, plan: $plan, key: 'd'}) "
                        "CREATE (s)-[:DEPENDS_ON {at: 0}]->(d) SET s.waits = 1 REMOVE s:Ready",
                        plan=plan_id, key="a")  # fmt: skip
@@ -277,5 +274,5 @@ async def test_an_unknown_project_is_told(db: Any) -> None:
 
 def test_every_kind_is_planted_somewhere() -> None:
     """The kinds of the parametrised tests and of the tests below them together are all there are."""
-    planted: set[str] = set().union(*(x[-1] for x in (*STARTED, *FINISHED, *IN_PROGRESS)))
+    planted: set[str] = set().union(*(x[-1] for x in (*PLANNED, *FINISHED, *IN_PROGRESS)))
     assert planted | {"foreign_reference", "schema"} == set(KINDS)

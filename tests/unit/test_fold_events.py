@@ -1,4 +1,4 @@
-"""The fold of an event log: what it makes of each kind of event, and what it says about a log that contradicts itself."""
+"""The fold of an event log: what it makes of each kind of event, and what it says of a log that contradicts itself."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def test_edges_come_and_go_in_order() -> None:
 
 
 def test_a_tombstone_keeps_what_was_and_a_note_changes_nothing() -> None:
-    events = [created(), event(2, "tombstone", node_delta=-1, revision=2), event(3, "note", changes={"after": {"x": 1}})]
+    note = event(3, "note", changes={"after": {"x": 1}})
+    events = [created(), event(2, "tombstone", node_delta=-1, revision=2), note]
     entity = fold(events).entities[STEP]
     assert entity.deleted and entity.nodes == 0 and entity.revision == 2
     assert entity.props == {"status": "pending"} and entity.faults == []
