@@ -64,7 +64,9 @@ async def test_only_json_posts_of_one_operation(api: Api) -> None:
     json = {"content-type": "application/json"}
     bodies = [
         b"", b"{", b"3", b"null", b"\xff", b"[" * 5000, b"[3]", b'{"query": 3}',
-        b'{"query": "{__typename}", "variables": 3}', b'{"query": "{__typename}", "operationName": 3}', b'{"query": "{__typename}", "operationName": "x"}', b"{}",
+        b'{"query": "{__typename}", "variables": 3}',
+        b'{"query": "{__typename}", "operationName": 3}',
+        b'{"query": "{__typename}", "operationName": "x"}', b"{}",
     ]  # fmt: skip
     for body in bodies:
         answer = await api.http.post("/graphql", content=body, headers=json)
