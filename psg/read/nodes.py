@@ -77,9 +77,11 @@ class Reader:
         self, project_id: str, plan_id: str, after: int, limit: int, status: str | None = None
     ) -> list[Row]:
         """Return the steps of a plan by position."""
-        return await self._page(
-            "step_page", project_id=project_id, plan_id=plan_id, after=after, limit=limit, status=status
-        )
+        (row,) = await self.db.read(
+            psg_cypher.statement("step_page"),
+            project_id=project_id, plan_id=plan_id, after=after, limit=limit, status=status,
+        )  # fmt: skip
+        return row["nodes"]
 
     async def frontier(self, project_id: str, plan_id: str, limit: int) -> list[Row]:
         """Return the steps of a running plan that can be claimed now, in scheduling order; none while it is paused."""
