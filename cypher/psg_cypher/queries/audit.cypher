@@ -23,15 +23,12 @@ RETURN labelsOrTypes[0] AS label, properties
 // A project's head, its node and the last event that is stored.
 MATCH (h:ProjectHead {id: $project_id})
 CALL (h) {
-  MATCH (p:PsgNode:Project {project_id: h.id, id: h.id})
-  RETURN count(p) = 1 AS node
-}
-CALL () {
-  MATCH (e:Event) WHERE e.project_id = $project_id AND e.seq > 0
+  MATCH (e:Event) WHERE e.project_id = h.id AND e.seq > 0
   WITH e ORDER BY e.project_id DESC, e.seq DESC LIMIT 1
   RETURN collect(e.seq) AS last
 }
-RETURN h.seq AS seq, coalesce(h.earliest_seq, 1) AS earliest, node, last[0] AS last
+RETURN h.seq AS seq, coalesce(h.earliest_seq, 1) AS earliest, last[0] AS last,
+  EXISTS { MATCH (p:PsgNode:Project {project_id: h.id, id: h.id}) } AS node
 
 // name: audit_lock :write :one
 // Takes the head's lock for the rest of the transaction: what is read behind it is no race.
