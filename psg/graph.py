@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psg_cypher
@@ -306,10 +307,8 @@ class Graph:
         while after is not None:
             kind = "delete_parts" if deleted else "close_steps"
             command = Command(kind, [plan_id, after], "system", f"{kind}:{plan_id}:{after}")
-            answer = await self.locked(
-                project_id, command, lambda inside, a=after, c=command: decide(inside, plan_id, a, c)
-            )
-            after = answer.ids["after"]
+            batch = partial(decide, plan_id=plan_id, after=after, command=command)
+            after = (await self.locked(project_id, command, batch)).ids["after"]
 
     # The structure of a plan
 

@@ -9,7 +9,7 @@ from psg.errors import NotFound, PlanInvalid, Refused, StaleRevision
 from psg.model.codec import dumps
 from psg.model.ids import derived_id
 from psg.model.lifecycle import check_transition, sources
-from psg.write.change import Change
+from psg.write.change import Change, Link
 from psg.write.command import Command
 from psg.write.writer import Locked
 
@@ -84,7 +84,7 @@ async def start_plan(locked: Locked, plan_id: str, expected_revision: int | None
     )
     payload = dumps({"meta": META, "root_span": {"trace_id": trace_id, "span_id": span_id}})
     trace = {"status": "running", "started_at": locked.now, "payload": payload}
-    links = [("IN_CONTEXT", plan["context_id"], {}), ("TRACES", plan_id, {})]
+    links: list[Link] = [("IN_CONTEXT", plan["context_id"], {}), ("TRACES", plan_id, {})]
     change.create("Trace", trace_id, trace, links, plan=plan_id)
     if plan["steps_open"] == 0:
         finish_plan(change, plan, trace_id, locked)
@@ -211,5 +211,5 @@ def _close_step(
         "trace": plan["trace_id"], "log_seq": locked.head_seq + 1 + index,
     }  # fmt: skip
     segment_id = derived_id("segment", row["id"], str(row["fence"]), "cancelled")
-    links = [("IN_TRACE", plan["trace_id"], {}), ("RECORDS", row["id"], {})]
+    links: list[Link] = [("IN_TRACE", plan["trace_id"], {}), ("RECORDS", row["id"], {})]
     change.create("TraceSegment", segment_id, segment, links, plan=plan["id"])

@@ -16,7 +16,7 @@ from psg.model.protocol import check_document
 from psg.plan.order import GAP, levels
 from psg.plan.spec import PlanSpec
 from psg.plan.steps import StepRecord, frontier_state, records_of_document, records_of_spec
-from psg.write.change import Change
+from psg.write.change import Change, Link
 from psg.write.command import Command
 
 CHUNK_STEPS = 2_000
@@ -124,7 +124,7 @@ def add_step_node(
 ) -> None:
     """Add the creation of one step, with its place in the plan, its dependencies and its frontier state."""
     derived, labels = frontier_state(record, status_of, rank)
-    links = [("IN_PLAN", plan_id, {})]
+    links: list[Link] = [("IN_PLAN", plan_id, {})]
     links += [("DEPENDS_ON", target, {"at": at}) for at, target in enumerate(record.dependencies)]
     props = {**record.props, **derived, "plan": plan_id}
     change.create("Step", record.step_id, props, links, plan=plan_id, extra_labels=labels)

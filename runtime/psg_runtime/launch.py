@@ -58,7 +58,8 @@ async def start_plan(
 def _offered(
     sessions: Iterable[dict[str, Any]], registry: CapabilityRegistry | None
 ) -> tuple[frozenset[str], frozenset[str]]:
-    names, roles = set(BUILT_IN), set()
+    names: set[str] = set(BUILT_IN)
+    roles: set[str] = set()
     for session in sessions:
         names.update(session["capabilities"] or ())
         roles.update(session["roles"] or ())

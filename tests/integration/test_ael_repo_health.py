@@ -87,9 +87,6 @@ def prepared(folder: Path, out: Path, **params: str) -> tuple[PlanSpec, AdapterL
     ael = AdapterLayer(registry, settings)
     ael.check_plan(plan)
     return plan, ael
-
-
-@pytest.mark.req("C-31")
 async def test_a_repository_with_findings(repository: MakeRepository, tmp_path: Path) -> None:
     folder = repository(
         {
@@ -118,7 +115,7 @@ async def test_a_repository_with_findings(repository: MakeRepository, tmp_path: 
     assert AWS_KEY.encode() not in orjson.dumps(done)
 
 
-@pytest.mark.req("ORCH-30", "C-31")
+@pytest.mark.req("ORCH-30")
 async def test_a_clean_repository_skips_the_closer_look(repository: MakeRepository, tmp_path: Path) -> None:
     plan, ael = prepared(repository({"a.py": "print(1)\n"}), tmp_path, report="out/health.md")
     done = await carry_out(plan, ael)

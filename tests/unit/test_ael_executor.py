@@ -191,9 +191,6 @@ async def test_progress_is_reported_from_threads_and_tasks() -> None:
 
 async def control(ael: AdapterLayer, name: str, params: dict[str, Any], **keys: Any) -> Any:
     return await ael.execute({"type": "custom_action", "name": name, "params": params, **keys})
-
-
-@pytest.mark.req("C-23")
 async def test_a_wait_parks_and_ends_with_its_timer() -> None:
     ael = layer()
     assert await control(ael, "wait", {"duration_ms": 1500}) == Parked(due_in_ms=1500)

@@ -134,9 +134,6 @@ VALUES: list[tuple[str, Any]] = [
     ("{{ {'a': {'b': 1}} }} == {'a': {'b': 1}}", True),
     ("params.limit // a comment with {{ and '\n + 1", 4),
 ]
-
-
-@pytest.mark.req("C-22")
 @pytest.mark.parametrize(("text", "expected"), VALUES, ids=[text for text, _ in VALUES])
 def test_value(text: str, expected: Any) -> None:
     value = ENGINE.compile(text).evaluate(SCOPE)
@@ -263,7 +260,7 @@ def test_references_of_a_condition(text: str, references: set[str]) -> None:
     assert ENGINE.compile_condition(text).references == references
 
 
-@pytest.mark.req("ORCH-30", "C-22")
+@pytest.mark.req("ORCH-30")
 def test_the_condition_of_the_specification() -> None:
     positive = ENGINE.compile_condition('{{step_1.output.sentiment}} === "positive"')
     negative = ENGINE.compile_condition('{{step_1.output.sentiment}} === "negative"')

@@ -244,8 +244,8 @@ class Lane:
 
     async def _settle(self, claim: Row, outcome: Outcome) -> None:
         session_id = self._session_id()
-        if outcome.parked is not None:
-            await self._until_stored(lambda: park(self._graph, self.project_id, session_id, claim, outcome.parked))
+        if (parked := outcome.parked) is not None:
+            await self._until_stored(lambda: park(self._graph, self.project_id, session_id, claim, parked))
             return
         trace_id = await self._executor.trace_of(claim["plan"])
         if outcome.error is not None:

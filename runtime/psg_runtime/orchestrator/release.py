@@ -9,7 +9,7 @@ from psg.commands.lifecycle import META
 from psg.graph import Graph
 from psg.model.codec import dumps
 from psg.model.ids import derived_id, new_id
-from psg.write.change import Change
+from psg.write.change import Change, Link
 from psg.write.command import Command
 from psg.write.writer import Locked
 from psg_runtime.ael import Parked
@@ -45,7 +45,7 @@ def _ask(change: Change, locked: Locked, claim: Mapping[str, Any], request: Mapp
         "target_type": "plan", "status": "pending", "requested_by_role": request.get("requested_by_role", "agent"),
         "requested_at": locked.now, "reason": request.get("reason"), "payload": dumps({"meta": META}),
     }  # fmt: skip
-    links = [("CONFIRMS", claim["plan"], {}), ("GATES", claim["id"], {})]
+    links: list[Link] = [("CONFIRMS", claim["plan"], {}), ("GATES", claim["id"], {})]
     change.create("Confirm", confirm_id, confirm, links, plan=claim["plan"])
     change.answer["confirm"] = confirm_id
 
@@ -76,7 +76,7 @@ async def retry(
             "fence": claim["fence"], "session_id": session_id, "trace": trace_id, "log_seq": locked.head_seq + 1,
             "payload": segment_payload(claim, session_id, duration_ms, error),
         }  # fmt: skip
-        links = [("IN_TRACE", trace_id, {}), ("RECORDS", claim["id"], {})]
+        links: list[Link] = [("IN_TRACE", trace_id, {}), ("RECORDS", claim["id"], {})]
         change.create("TraceSegment", new_id(), segment, links, plan=claim["plan"])
         note = {"attempt": claim["attempt"], "delay_ms": delay_ms, "error": error.get("code")}
         change.note("runtime_execution", "step_retry", "Step", claim["id"], note, plan=claim["plan"])
