@@ -243,12 +243,17 @@ async def test_random_commands_leave_the_graph_clean(world: World, seed: int) ->
     assert await clean(world) and len(done) > 6
 
 
+WORK: list[dict[str, Any]] = [
+    {}, {"name": "boom"}, {"name": "flaky", "retries": 2}, {"name": "flaky"},
+    {"type": "wait", "params": {"duration_ms": 20}}, {"type": "confirm", "params": {"reason": "?"}},
+]  # fmt: skip
+
+
 async def _create(world: World, plans: list[str], draw: random.Random) -> None:
     n = draw.randint(1, 8)
     steps = [
         step(f"s{i}", *draw.sample([f"s{j}" for j in range(i)], min(i, draw.randint(0, 3))),
-             name=draw.choice(["noop", "noop", "boom", "flaky"]), retries=draw.randint(0, 2),
-             condition=draw.choice([None, None, "1 > 2", "1 < 2"]))
+             condition=draw.choice([None, None, "1 > 2", "1 < 2"]), **draw.choice(WORK))
         for i in range(n)
     ]  # fmt: skip
     plans.append(await world.draft(*steps))
@@ -292,16 +297,25 @@ async def _unlink(world: World, plans: list[str], draw: random.Random) -> None:
 
 async def _delete(world: World, plans: list[str], draw: random.Random) -> None:
     plan_id, found = await _some_step(world, plans, draw)
-    label, node_id = draw.choice([("Plan", plan_id), ("Step", found[0]["id"])])
+    confirms = await world.query("MATCH (c:Confirm {project_id: $project_id}) RETURN c.id AS id ORDER BY c.id")
+    choices = [("Plan", plan_id), ("Step", found[0]["id"]), *[("Confirm", row["id"]) for row in confirms[:1]]]
+    label, node_id = draw.choice(choices)
     await world.graph.delete(world.project_id, label, node_id)
 
 
 async def _import(world: World, plans: list[str], draw: random.Random) -> None:
-    statuses = ["pending", "pending", "completed", "failed", "skipped"]
+    statuses = ["pending", "pending", "completed", "failed", "skipped", "in_progress"]
     steps = [(draw.choice(statuses), draw.sample(range(i), min(i, draw.randint(0, 2)))) for i in range(5)]
-    status = draw.choice(["draft", "approved", "completed"])
+    status = draw.choice(["draft", "approved", "in_progress", "completed"])
     made = await world.graph.create_document(world.project_id, "plan", document(world, status, *steps))
     plans.append(made.ids["plan"])
+
+
+async def _decide(world: World, plans: list[str], draw: random.Random) -> None:
+    rows = await world.query("MATCH (c:Confirm {project_id: $project_id}) RETURN c.id AS id ORDER BY c.id")
+    if rows:
+        status = draw.choice(["approved", "approved", "rejected", "cancelled"])
+        await world.graph.decide_confirm(world.project_id, draw.choice(rows)["id"], status)
 
 
 async def _update(world: World, plans: list[str], draw: random.Random) -> None:
@@ -312,6 +326,7 @@ async def _update(world: World, plans: list[str], draw: random.Random) -> None:
 COMMANDS: dict[str, Any] = {
     "create": _create, "forward": _forward, "onward": _forward, "again": _forward, "add_step": _add_step,
     "link": _link, "unlink": _unlink, "delete": _delete, "import": _import, "update": _update,
+    "decide": _decide,
 }  # fmt: skip
 
 
