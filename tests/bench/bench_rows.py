@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. ``ratio`` is ``value / limit`` and is what ``target`` bounds; without ``limit`` it bounds ``value``."""
+    """One figure; ``target`` bounds ``ratio`` (``value / limit``), or ``value`` where there is no ``limit``."""
 
     name: str
     value: float

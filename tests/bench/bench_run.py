@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 
 import anyio
-import psg_cypher
 from bench_progress import Progress
 from bench_rows import Row, at_least, grows_at_most
 from bench_store import Load, Shape, Store
 from limit_run import run_limit
 
+import psg_cypher
 from psg_runtime.ael import AdapterLayer, CapabilityRegistry
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
 
@@ -22,11 +22,12 @@ CHAINS = (Shape(512, 20), Shape(16, 4), 3, 0.7)
 GROWTH = (Shape(1, 10, 100, 3), Shape(1, 1_000, 100, 3))
 QUICK_GROWTH = (Shape(1, 2, 20, 3), Shape(1, 10, 20, 3))
 CAPACITY = 100
-STEADY = psg_cypher.Statement(
+COUNTS = psg_cypher.Statement(
     name="bench_counts", mode="read", cardinality="one", description="What a run left.", file="tests/bench",
     text="""MATCH (h:ProjectHead {id: $project_id})
     RETURN h.seq AS seq, COUNT { MATCH (e:Event {project_id: $project_id}) WHERE e.seq > 0 } AS events,
-      COUNT { MATCH (s:TraceSegment {project_id: $project_id}) WHERE s.trace IS NOT NULL AND s.log_seq > 0 } AS segments,
+      COUNT { MATCH (s:TraceSegment {project_id: $project_id}) WHERE s.trace IS NOT NULL AND s.log_seq > 0 }
+        AS segments,
       COUNT { MATCH (p:Plan {project_id: $project_id}) WHERE p.status = 'completed' } AS completed""",
 )  # fmt: skip
 
@@ -75,14 +76,14 @@ def warm_up(shape: Shape) -> Shape:
 
 async def _check(store: Store, load: Load) -> None:
     """Neither side may be quick by leaving something out: all plans done, a segment a step, no gap in the log."""
-    found = await store.db.read_one(STEADY, project_id=load.project_id)
+    found = await store.db.read_one(COUNTS, project_id=load.project_id)
     assert found is not None
     assert found["completed"] == len(load.plans), found
     assert found["segments"] == load.steps, found
     assert found["seq"] == found["events"] > 4 * load.steps, found
 
 
-async def run_platform(store: Store, load: Load, capacity: int, start: bool = True) -> float:
+async def run_platform(store: Store, load: Load, capacity: int) -> float:
     """Run the plans of ``load`` by an orchestrator in this process; steps per second from the first step on."""
     count = 0
     first = last = 0.0
