@@ -134,7 +134,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("up")
     (folder / "cli_test_tools.py").write_text(TOOLS, "utf-8")
     ready = folder / "ready.json"
-    environment = clean_environment()
+    environment = clean_environment(PSG_HOME=str(folder / "home"))
     arguments = ["up", "--port", "0", "--tools", "cli_test_tools", "--ready-file", str(ready)]
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(command(*arguments), cwd=folder, env=environment, stdout=log, stderr=log)
@@ -413,7 +413,7 @@ def test_a_taken_port_is_told_before_a_database_is_started(up: Up, tmp_path: Pat
 
 
 def test_the_browser_link_leads_to_a_browser_that_answers(up: Up) -> None:
-    found = database_status(up.folder / ".psg" / "neo4j")
+    found = database_status(up.folder / "home" / "neo4j")
     assert found.http_url == up.facts["browser_url"]
     host, port = up.facts["browser_url"].removeprefix("http://").rstrip("/").split(":")
     with socket.create_connection((host, int(port)), 5) as connection:
