@@ -19,6 +19,7 @@ from typing import TypeVar
 import anyio
 import pytest
 
+from psg.graph import Graph
 from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, ServerSettings, stop
 from psg_neo4j.migrations import migrate
@@ -73,6 +74,7 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> It
 async def _migrated(server: Neo4jServer) -> None:
     async with server.database() as database:
         await migrate(database)
+        await Graph(database).warm()
 
 
 def _from_environment() -> Neo4jServer | None:

@@ -25,6 +25,7 @@ from psg_neo4j.retry import RetryPolicy, repeated
 T = TypeVar("T")
 Row = dict[str, Any]
 
+_WARM_SECONDS = 60.0
 _DRIVER_ERRORS = (driver_exceptions.DriverError, driver_exceptions.Neo4jError, OSError)
 _SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 _CONNECTION_LOST = (driver_exceptions.ServiceUnavailable, driver_exceptions.SessionExpired, OSError)
@@ -281,7 +282,8 @@ class Database:
             async with (
                 self._slots,
                 self._session(statement.mode) as session,
-                await session.begin_transaction() as rehearsal,
+                # Longer than the server's own limit: planning on a server that has just booted takes its time.
+                await session.begin_transaction(timeout=_WARM_SECONDS) as rehearsal,
             ):
                 await _rows(await rehearsal.run(statement.text, dict(params)))
                 await rehearsal.rollback()

@@ -62,6 +62,7 @@ async def serve(
     ``AddressTaken``.
     """
     await require_schema(graph.db)
+    await graph.warm()
     app = create_app(graph, registry=registry, settings=settings)
     with closing(_listen(settings)) as listener:
         address = _address(settings, listener)

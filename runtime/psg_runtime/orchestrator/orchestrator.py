@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 import psg_cypher
 from psg.errors import LeaseLost, PsgError
-from psg.graph import Graph
+from psg.graph import NOWHERE, Graph
 from psg_runtime.ael import ActionExecutionLayer
 from psg_runtime.orchestrator.decide import preferred
 from psg_runtime.orchestrator.lane import Capacity, Lane
@@ -21,7 +21,6 @@ from psg_runtime.orchestrator.settings import OrchestratorSettings
 log = structlog.get_logger(__name__)
 
 WATCH_S = 0.4
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 class Orchestrator:
@@ -81,11 +80,13 @@ class Orchestrator:
                     log.warning("session_not_ended", code=error.code)
 
     async def _warm(self) -> None:
-        """Have the server plan the hot statement now, by running it on a project that does not exist."""
-        await self.graph.db.write(
-            psg_cypher.statement("frontier_advance"), project_id=NOWHERE, session_id=NOWHERE, actor=NOWHERE, want=0,
-            fanout_max=0, batch={"results": [], "skips": [], "runs": []},
-        )  # fmt: skip
+        """Have the server plan the hot statements now, by running them on a project that does not exist."""
+        nothing = {
+            "project_id": NOWHERE, "session_id": NOWHERE, "actor": NOWHERE, "want": 0, "fanout_max": 0,
+            "batch": {"results": [], "skips": [], "runs": []},
+        }  # fmt: skip
+        await self.graph.db.warm([(psg_cypher.statement("frontier_advance"), nothing)])
+        await self.graph.warm()
 
     def _new_session(self) -> Session:
         registry = getattr(self._ael, "registry", None)
