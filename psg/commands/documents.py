@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from psg.errors import TimeOrderViolation, ValidationFailed
+from psg.model.codec import moment
 from psg.model.documents import Taken, take_apart
 from psg.model.entities import MODULES
 from psg.model.protocol import check_document
@@ -75,12 +76,12 @@ def check_time_order(last: dict[str, datetime], field: str, segment: Taken) -> N
     text = segment.props.get(field)
     if text is None:
         return
-    moment = datetime.fromisoformat(text)
-    if field in last and moment < last[field]:
+    at = moment(text)
+    if field in last and at < last[field]:
         raise TimeOrderViolation(
             f"segment {segment.node_id}: {field} {text} is earlier than that of the segment before", field=field
         )
-    last[field] = moment
+    last[field] = at
 
 
 def _decisions(change: Change, confirm: Taken) -> None:

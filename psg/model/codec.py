@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -41,6 +42,31 @@ def for_log(text: str | None) -> Any:
         return text
     raw = text.encode()
     return {HASH_KEY: hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
+
+
+_DATE_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[Tt](?P<minute>[0-2]\d:[0-5]\d):(?P<second>[0-5]\d|60)(?P<part>\.\d+)?"
+    r"(?P<zone>[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+
+
+def moment(text: str) -> datetime:
+    """Return the moment of an RFC 3339 date-time; a leap second is the moment after 23:59:59 UTC.
+
+    Raises ``ValueError`` for anything else, also for a date that no calendar has.
+    """
+    match = _DATE_TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an RFC 3339 date-time")
+    leap = match["second"] == "60"
+    second = "59" if leap else match["second"]
+    found = datetime.fromisoformat(
+        f"{match['date']}T{match['minute']}:{second}{match['part'] or ''}{match['zone'].upper()}"
+    )
+    if leap and (found - (found.utcoffset() or timedelta())).strftime("%H:%M") != "23:59":
+        raise ValueError(f"{text!r} is not an RFC 3339 date-time: leap seconds are at 23:59:60 UTC")
+    return found + timedelta(seconds=leap)
 
 
 def timestamp(epoch_ms: int) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from psg.errors import PlanInvalid, ValidationFailed
-from psg.model.codec import storable
+from psg.model.codec import moment, storable
 from psg.model.ids import UUID4
 
-_DATE_TIME = re.compile(
-    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
-)
 CROSS_CUTTING = Literal[
     "coordination", "error-handling", "event-bus", "learning-feedback", "observability", "orchestration",
     "performance", "protocol-versioning", "security", "state-sync", "transaction",
@@ -30,8 +26,10 @@ def _uuid(value: str) -> str:
 
 
 def _date_time(value: str) -> str:
-    if not _DATE_TIME.fullmatch(value):
-        raise ValueError(f"{value!r} is not an RFC 3339 date-time")
+    try:
+        moment(value)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} is not an RFC 3339 date-time") from None
     return value
 
 
