@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psg.audit import fold
@@ -103,6 +103,7 @@ LONG = ["x" * 5_000, "é" * 4_097]
 VALUES = st.one_of(st.none(), st.integers(-5, 5), st.text(max_size=4), st.sampled_from(LONG))
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.sampled_from(["description", "output", "params"]), VALUES, min_size=1), max_size=6))
 def test_whatever_a_change_sets_the_fold_of_its_events_says(updates: list[dict[str, Any]]) -> None:
     """Through the class that writes: long texts by hash, ``None`` as absence."""
