@@ -380,5 +380,3 @@ def _command(kind: str, payload: Any, actor: str, command_id: str | None) -> Com
 
 def _present(**values: Any) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v is not None}
-
-

@@ -164,7 +164,7 @@ class SchemaTooNew(SchemaError):
 
 
 class SchemaNotMigrated(SchemaError):
-    """The database lacks migrations of this release; run `psg db migrate`."""
+    """The database lacks migrations of this release; run `psg migrate`."""
 
     code = "schema_not_migrated"
 

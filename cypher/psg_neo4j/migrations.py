@@ -85,7 +85,7 @@ async def require_schema(db: Database, *, migrations: Sequence[Migration] | None
     _require_clean(state)
     if state.pending:
         missing = ", ".join(f"V{migration.version}" for migration in state.pending)
-        raise SchemaNotMigrated(f"the database lacks {missing}; run `psg db migrate`", missing=missing)
+        raise SchemaNotMigrated(f"the database lacks {missing}; run `psg migrate`", missing=missing)
     return state
 
 

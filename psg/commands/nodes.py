@@ -139,4 +139,3 @@ async def delete_parts(locked: Locked, plan_id: str, after: int, command: Comman
         change.note("graph_update", "plan_closed", "Plan", plan_id, {}, plan=plan_id)
     change.answer = {"after": rows[-1]["position"] if rows else None}
     return change
-

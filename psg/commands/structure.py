@@ -169,5 +169,3 @@ def _path(region: Mapping[str, Sequence[str]], low: str, high: str) -> list[str]
         path.append(came[path[-1]])
     path.reverse()
     return [low, *path[:-1]]
-
-

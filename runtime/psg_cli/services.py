@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import anyio
 import orjson
 from anyio.abc import TaskGroup
 
-import psg_cypher
 from psg.errors import PsgError
 from psg.graph import Graph
 from psg_cli.output import stderr, stdout
@@ -24,13 +23,10 @@ from psg_cli.settings import CliSettings
 from psg_cli.store import Store, open_store
 from psg_graphql.server import serve
 from psg_graphql.settings import ApiSettings, api_settings
-from psg_neo4j.database import Database
-from psg_neo4j.errors import DatabaseTimeout, PortTaken
+from psg_neo4j.errors import PortTaken
 from psg_neo4j.migrations import migrate, require_schema
 from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
-
-_WARMING_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,6 @@ async def platform(
     registry = load_registry((*settings.tools, *tools))
     async with open_store(settings, api_url=_base(api)) as store, anyio.create_task_group() as tasks:
         await migrate(store.db)
-        await _plan_ahead(store.db)
         graph = Graph(store.db)
         layer = AdapterLayer(registry, ael_settings or AelSettings())
         worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(capacity)))
@@ -95,17 +90,6 @@ async def platform(
             with anyio.CancelScope(shield=True):
                 await worker.drain()
                 await server.drain()
-
-
-async def _plan_ahead(db: Database) -> None:
-    """Have a freshly started server plan the largest statement.
-
-    On a busy machine the first time takes longer than a transaction may last; each try leaves the server warmer.
-    """
-    for _ in range(_WARMING_TRIES):
-        with suppress(DatabaseTimeout):
-            await db.warm([psg_cypher.statement("frontier_advance")])
-            break
 
 
 class Api:
@@ -188,7 +172,6 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None) -> No
     registry = load_registry(settings.tools)
     async with _until_signal() as stop, open_store(settings) as store:
         await require_schema(store.db)
-        await _plan_ahead(store.db)
         orchestrator = Orchestrator(
             Graph(store.db), AdapterLayer(registry, AelSettings()), _orchestrator_settings(capacity)
         )
