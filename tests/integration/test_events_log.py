@@ -86,7 +86,8 @@ async def test_a_reader_beside_writers_sees_whole_commits_without_holes(sample: 
 
     async def write(graph: Graph) -> None:
         for _ in range(8):
-            await graph.create_plan(sample.project_id, sample.context_id, plan_spec({"a": (), "b": (), "c": ("a",), "d": ("b",)}))
+            spec = plan_spec({"a": (), "b": (), "c": ("a",), "d": ("b",)})
+            await graph.create_plan(sample.project_id, sample.context_id, spec)
 
     async def read() -> None:
         after = 0
