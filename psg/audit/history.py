@@ -8,6 +8,7 @@ from typing import Any
 
 from psg.audit.facts import Facts, Finding
 from psg.audit.fold import FoldedEntity, logged_value
+from psg.model.codec import moment
 from psg.model.entities import ENTITIES
 from psg.model.lifecycle import TABLES
 
@@ -92,7 +93,7 @@ def check_segment(facts: Facts) -> Iterator[Finding]:
 
 def _moment(text: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(text) if text else None
+        return moment(text) if text else None
     except ValueError:
         return None
 
