@@ -77,19 +77,24 @@ async def start_plan(locked: Locked, plan_id: str, expected_revision: int | None
     if not plan["steps_total"]:
         raise PlanInvalid("Invalid Plan: steps: a plan has at least one step")
     change = Change(command)
-    trace_id, span_id = derived_id("trace", plan_id), derived_id("span", plan_id)
+    trace_id = derived_id("trace", plan_id)
     operational = {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id}
     change.transition(
         "Plan", plan_id, "approved", "in_progress", plan=plan_id, operational=operational, add=["Runnable"]
     )
-    payload = dumps({"meta": META, "root_span": {"trace_id": trace_id, "span_id": span_id}})
-    trace = {"status": "running", "started_at": locked.now, "payload": payload}
-    links: list[Link] = [("IN_CONTEXT", plan["context_id"], {}), ("TRACES", plan_id, {})]
-    change.create("Trace", trace_id, trace, links, plan=plan_id)
+    _open_trace(change, plan, trace_id, locked)
     if plan["steps_open"] == 0:
         finish_plan(change, plan, trace_id, locked)
     change.answer = {"plan": plan_id, "trace": trace_id}
     return change
+
+
+def _open_trace(change: Change, plan: Mapping[str, Any], trace_id: str, locked: Locked) -> None:
+    root_span = {"trace_id": trace_id, "span_id": derived_id("span", plan["id"])}
+    payload = dumps({"meta": META, "root_span": root_span})
+    trace = {"status": "running", "started_at": locked.now, "payload": payload}
+    links: list[Link] = [("IN_CONTEXT", plan["context_id"], {}), ("TRACES", plan["id"], {})]
+    change.create("Trace", trace_id, trace, links, plan=plan["id"])
 
 
 def finish_plan(change: Change, plan: Mapping[str, Any], trace_id: str, locked: Locked) -> None:
@@ -124,10 +129,18 @@ async def resume_plan(locked: Locked, plan_id: str, expected_revision: int | Non
     if plan["paused_ms"] is not None:
         await locked.read("plan_timers_shift", plan_id=plan_id, shift_ms=locked.now_ms - plan["paused_ms"])
     change = Change(command)
+    operational: dict[str, Any] = {"paused_ms": None}
+    trace_id = plan["trace_id"] or derived_id("trace", plan_id)
+    if plan["trace_id"] is None:  # imported while it ran elsewhere: its run here begins now
+        operational |= {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id}
     change.set(
         "Plan", plan_id, {"paused": True}, {"paused": False}, kind="plan_resumed", plan=plan_id,
-        operational={"paused_ms": None}, add=["Runnable"],
+        operational=operational, add=["Runnable"],
     )  # fmt: skip
+    if plan["trace_id"] is None:
+        _open_trace(change, plan, trace_id, locked)
+    if plan["steps_open"] == 0:
+        finish_plan(change, plan, trace_id, locked)
     change.answer = {"plan": plan_id}
     return change
 

@@ -104,4 +104,6 @@ def frontier_state(record: StepRecord, status_of: Mapping[str, str], rank: int) 
     labels = []
     if record.status == "pending" and (waits == 0 or doomed):
         labels = ["Undecided" if gated or doomed else "Ready"]
+    if record.status == "in_progress":  # imported: whoever ran it is not here, so it can be taken up
+        labels = ["Ready"]
     return derived, labels
