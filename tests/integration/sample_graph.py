@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,15 @@ from typing import Any
 
 import orjson
 import pytest
+from conftest import Neo4jServer, in_other_loop
 
+import psg_cypher
 from psg.graph import Graph
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_cypher import parse_statements
 from psg_neo4j import Database
+from psg_neo4j.embedded import EmbeddedServer, ServerSettings
+from psg_neo4j.migrations import migrate
 
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
 KIT = Path(os.environ.get("MPLP_KIT") or Path(__file__).parents[3] / "shared" / "mplp")
@@ -101,6 +105,26 @@ def steps_of(dependencies: dict[str, Iterable[str]]) -> list[StepSpec]:
 
 def plan_spec(dependencies: dict[str, Iterable[str]] | None = None, **fields: Any) -> PlanSpec:
     return PlanSpec(title="t", objective="o", steps=steps_of(dependencies or {"a": ()}), **fields)
+
+
+@pytest.fixture(scope="session")
+def quiet_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Neo4jServer]:
+    """A server of all workers on which no test runs an orchestrator: a running plan stays as it is."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base if worker_id == "master" else base.parent) / "quiet"
+    # Cold, on a busy machine, planning a large statement can take longer than clients may block each other.
+    held = in_other_loop(lambda: EmbeddedServer.attach(home, settings=ServerSettings(linger=5.0)))
+    server = Neo4jServer(held.uri, held.user, held.password)
+
+    async def prepare() -> None:
+        async with server.database() as database:
+            await migrate(database)
+            for name in ("command_apply", "frontier_advance", "unlock_chunk", "timers_release"):
+                await database.warm([psg_cypher.statement(name)])
+
+    in_other_loop(prepare)
+    yield server
+    held.close()
 
 
 @dataclass

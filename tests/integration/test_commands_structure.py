@@ -14,7 +14,7 @@ import pytest
 from conftest import Neo4jServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sample_graph import Sample, assert_sound, make_sample, plan_document, plan_spec, sound_sample, uuid4
+from sample_graph import Sample, assert_sound, make_sample, plan_document, plan_spec, quiet_server, sound_sample, uuid4
 
 import psg_cypher
 from psg.errors import DependencyCycle, DuplicateId, NotEditable, NotFound, PsgError, Refused
@@ -31,6 +31,10 @@ EDITS = st.lists(
     min_size=8,
     max_size=16,
 )
+
+
+# Nobody runs the plans that are running here.
+neo4j_server = quiet_server
 
 
 @pytest.fixture
