@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 import typer.main
+from graphql import build_schema, parse, validate
 
 from psg_cli.main import app
 from psg_cli.settings import CliSettings
@@ -18,6 +19,7 @@ from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
 from psg_runtime.orchestrator import OrchestratorSettings
+from psg_runtime.plan_file import load_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("psg", "cypher", "runtime", "graphql")
@@ -176,3 +178,25 @@ def test_links_between_documents_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(name))
     inside = [link for link in links if not re.match(r"https?://|mailto:", link)]
     assert [link for link in inside if not ((ROOT / name).parent / link).exists()] == []
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text_of(name), re.DOTALL)
+
+
+def test_the_readme_s_plan_is_one_and_uses_the_tool_shown_above_it() -> None:
+    (plan,) = [load_plan(text) for text in blocks("README.md", "yaml")]
+    tools = set(re.findall(r'@tool\("([^"]+)"\)', "".join(blocks("README.md", "python"))))
+    assert {step.name for step in plan.steps if step.name} == tools
+
+
+def test_the_readme_s_graphql_is_valid() -> None:
+    schema = build_schema(text_of("graphql/schema.graphql"))
+    documents = blocks("README.md", "graphql")
+    assert len(documents) == 2
+    assert [validate(schema, parse(text)) for text in documents] == [[], []]
+
+
+def test_the_readme_s_python_compiles() -> None:
+    for text in blocks("README.md", "python"):
+        compile(text, "README.md", "exec")
