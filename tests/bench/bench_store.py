@@ -39,6 +39,8 @@ UNWIND range(0, size(r.needs) - 1) AS at
 MATCH (d:PsgNode:Step {project_id: $project_id, id: r.needs[at]})
 CREATE (s)-[:DEPENDS_ON {at: at}]->(d)
 """
+# Sessions of the rounds before would be looked after for two leases: not what a fresh process meets.
+_FORGET: LiteralString = "MATCH (s:Session) WHERE s.ended_ms IS NOT NULL DETACH DELETE s"
 _SEED_TOTAL: LiteralString = """
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id})
 SET p.steps_total = $total, p.steps_open = $total, p.steps_next = $total
@@ -98,6 +100,8 @@ class Store:
 
     async def load(self, shape: Shape, advance: Callable[[int], object] = lambda _: None) -> Load:
         """Store the plans of ``shape`` and take them to approved."""
+        async with self.session() as session:
+            await (await session.run(_FORGET)).consume()
         project_id, context_id = await self.project()
         plans = []
         for _ in range(shape.plans):
