@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -18,8 +18,9 @@ from psg.write.refusals import refusal
 from psg.write.signals import Signals
 from psg_neo4j import faults
 from psg_neo4j.database import Database, Transaction
-from psg_neo4j.errors import DatabaseError
+from psg_neo4j.errors import DatabaseError, DatabaseTimeout
 
+T = TypeVar("T")
 Row = dict[str, Any]
 
 BATCH_ROWS = 500
@@ -136,7 +137,9 @@ class ProjectWriter:
 
     async def _run(self, rows: list[Row]) -> list[Row]:
         faults.at("before_apply", self.project_id)
-        answers = await self._db.write(self._apply, project_id=self.project_id, batch={"rows": rows})
+        answers = await _once_more(
+            lambda: self._db.write(self._apply, project_id=self.project_id, batch={"rows": rows})
+        )
         if not answers:
             raise NotFound(f"project {self.project_id} does not exist", project_id=self.project_id)
         last = max((a["last_seq"] or 0 for a in answers), default=0)
@@ -151,6 +154,14 @@ class ProjectWriter:
             raise entry.result
         assert entry.result is not None
         return answer_of(self.project_id, entry.change, entry.result)
+
+
+async def _once_more(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again after a time-out: whoever stopped and held the lock for as long as it could is gone by then."""
+    try:
+        return await attempt()
+    except DatabaseTimeout:
+        return await attempt()
 
 
 def _of_one_row(error: BaseException) -> bool:
@@ -224,7 +235,7 @@ async def commit_locked(db: Database, signals: Signals, project_id: str, command
         return answer
 
     last = [0]
-    answer = await db.in_transaction(work, timeout=LOCK_SECONDS)
+    answer = await _once_more(lambda: db.in_transaction(work, timeout=LOCK_SECONDS))
     signals.notify(project_id, max(last[0], answer.seq))
     return answer
 
