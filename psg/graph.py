@@ -12,7 +12,7 @@ from psg.commands import confirms, lifecycle, nodes, structure
 from psg.commands.documents import store_document
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
 from psg.documents.exporting import export_document
-from psg.errors import CommandReused, DuplicateId
+from psg.errors import CommandReused, DuplicateId, NotFound
 from psg.model.codec import dumps
 from psg.model.ids import check_id, derived_id, new_id
 from psg.plan.spec import PlanSpec, StepSpec
@@ -95,6 +95,13 @@ class Graph:
             raise CommandReused(f"command {command.command_id} was used before for another request")
         self.signals.notify(project_id, 1)
         return Answer(project_id, command.command_id, 1, {"project": project_id}, verdict == "replay")
+
+    async def project_named(self, name: str) -> str:
+        """Return the id of the project of this name; raises ``NotFound``."""
+        found = await self.db.read_one(psg_cypher.statement("project_by_name"), name=name)
+        if found is None:
+            raise NotFound(f"name: there is no project {name!r}", name=name)
+        return found["id"]
 
     async def ensure_project(self, name: str = "default", *, actor: str = "system") -> str:
         """Return the id of the project of this name, creating it when there is none."""

@@ -153,9 +153,11 @@ class World:
 
     def orchestrator(self, tools: CapabilityRegistry | None = None, **settings: Any) -> Orchestrator:
         """An orchestrator in this process, with quick reactions."""
-        return Orchestrator(
-            self.graph, AdapterLayer(tools or registry()), OrchestratorSettings(**{**QUICK, **settings})
-        )
+        return Orchestrator(self.graph, AdapterLayer(tools or registry()), self._settings(settings))
+
+    def _settings(self, settings: dict[str, Any]) -> OrchestratorSettings:
+        """Only this project: other tests run plans in the same database with other tools."""
+        return OrchestratorSettings(**{**QUICK, "projects": (self.project_id,), **settings})
 
     @asynccontextmanager
     async def running(
@@ -164,7 +166,7 @@ class World:
         """An orchestrator at work during the block, stopped in an orderly way after it."""
         made = self.orchestrator(tools, **settings)
         if ael is not None:
-            made = Orchestrator(self.graph, ael, OrchestratorSettings(**{**QUICK, **settings}))
+            made = Orchestrator(self.graph, ael, self._settings(settings))
         async with anyio.create_task_group() as tasks:
             await tasks.start(made.run)
             try:

@@ -127,7 +127,7 @@ async def resume_plan(locked: Locked, plan_id: str, expected_revision: int | Non
     if not plan["paused"]:
         raise Refused(f"plan {plan_id} is not paused", id=plan_id)
     if plan["paused_ms"] is not None:
-        await locked.read("plan_timers_shift", plan_id=plan_id, shift_ms=locked.now_ms - plan["paused_ms"])
+        await locked.read("plan_timers_shift", plan_id=plan_id, now_ms=locked.now_ms, paused_ms=plan["paused_ms"])
     change = Change(command)
     operational: dict[str, Any] = {"paused_ms": None}
     trace_id = plan["trace_id"] or derived_id("trace", plan_id)

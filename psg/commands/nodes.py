@@ -9,7 +9,7 @@ from psg.commands.lifecycle import CLOSE_BATCH, plan_inside
 from psg.errors import ImmutableHistory, NotEditable, NotFound, Refused, StaleRevision, ValidationFailed
 from psg.model.documents import put_together, take_apart
 from psg.model.entities import ENTITIES, MODULES
-from psg.model.lifecycle import TABLES, check_transition
+from psg.model.lifecycle import TABLES, TERMINAL_STEP, check_transition
 from psg.model.protocol import check_document
 from psg.model.references import REFERENCES
 from psg.write.change import Change
@@ -100,6 +100,8 @@ async def delete_node(
     if label == "Step":
         plan_id = node["plan"]
         await _delete_step(change, locked, node)
+    if label == "Confirm":
+        await _refuse_gate(locked, node_id)
     needing = [{"type": r.relationship, "label": r.label} for r in REFERENCES if label in r.targets and r.restrict]
     change.require(node_id, [label], "id", unneeded=needing)
     change.tombstone(label, node_id, plan=plan_id)
@@ -123,7 +125,21 @@ async def _delete_step(change: Change, locked: Locked, step: Mapping[str, Any]) 
         )  # fmt: skip
     if plan["steps_total"] <= 1:
         raise Refused("the last step of a plan cannot be deleted; delete the plan", id=step["id"])
-    change.adjust(step["plan"], {"steps_total": plan["steps_total"] - 1, "steps_open": plan["steps_open"] - 1})
+    counts = {
+        "steps_total": plan["steps_total"] - 1,
+        "steps_open": plan["steps_open"] - (step["status"] not in TERMINAL_STEP),
+        "steps_failed": plan["steps_failed"] - (step["status"] == "failed"),
+    }
+    change.adjust(step["plan"], counts)
+
+
+async def _refuse_gate(locked: Locked, confirm_id: str) -> None:
+    confirm = await locked.read_one("confirm_state", confirm_id=confirm_id)
+    if confirm is not None and confirm["step_id"] is not None:
+        raise Refused(
+            f"step {confirm['step_id']} is decided by confirm {confirm_id}; decide it instead of deleting it",
+            id=confirm_id, step_id=confirm["step_id"],
+        )  # fmt: skip
 
 
 async def delete_parts(locked: Locked, plan_id: str, after: int, command: Command) -> Change:

@@ -49,7 +49,7 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("TraceSegment", "step_id", "RECORDS", ("Step",), required=False, exported=False),
     Reference("Confirm", "target_id", "CONFIRMS", CONFIRM_TARGETS["other"]),
     Reference("Confirm", "step_id", "GATES", ("Step",), required=False, exported=False),
-    Reference("Decision", "confirm_id", "DECIDES", ("Confirm",), owner=True),
+    Reference("Decision", "confirm_id", "DECIDES", ("Confirm",), owner=True, restrict=True),
 )
 
 BY_FIELD: Mapping[tuple[str, str], Reference] = {(r.label, r.field): r for r in REFERENCES}

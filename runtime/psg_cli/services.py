@@ -167,14 +167,15 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
             await server.drain()
 
 
-async def run_orchestrator(settings: CliSettings, *, capacity: int | None) -> None:
+async def run_orchestrator(settings: CliSettings, *, capacity: int | None, projects: tuple[str, ...] = ()) -> None:
     """``psg orchestrate``: one orchestrator, until a signal asks for the end."""
     registry = load_registry(settings.tools)
     async with _until_signal() as stop, open_store(settings) as store:
         await require_schema(store.db)
-        orchestrator = Orchestrator(
-            Graph(store.db), AdapterLayer(registry, AelSettings()), _orchestrator_settings(capacity)
-        )
+        graph = Graph(store.db)
+        ids = tuple([await graph.project_named(name) for name in projects])
+        chosen = _orchestrator_settings(capacity).model_copy(update={"projects": ids} if ids else {})
+        orchestrator = Orchestrator(graph, AdapterLayer(registry, AelSettings()), chosen)
         async with anyio.create_task_group() as tasks:
             worker = _Part(orchestrator)
             await worker.start(tasks)

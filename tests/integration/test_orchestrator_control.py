@@ -72,9 +72,13 @@ async def test_a_timer_freezes_while_its_plan_is_paused(world: World) -> None:
         # Pretend that the pause lasts since ten minutes and that the timer would have been due long ago.
         await world.damage("MATCH (p:PsgNode:Plan {project_id: $project_id, id: $p}) "
                            "SET p.paused_ms = p.paused_ms - 600000", p=plan_id)  # fmt: skip
-        await world.damage("MATCH (s:Step {project_id: $project_id, plan: $p}) SET s.due_at = s.due_at - 600000",
+        await world.damage("MATCH (s:Step {project_id: $project_id, plan: $p}) "
+                           "SET s.due_at = s.due_at - 600000, s.sys_updated_ms = s.sys_updated_ms - 600000",
                            p=plan_id)  # fmt: skip
-        assert (await world.steps(plan_id))["w"]["status"] == "in_progress"
+        other = await world.started(step("short", type="wait", params={"duration_ms": 1}))
+        assert await world.finished(other) == ["completed"], "timers of this project were looked at"
+        frozen = (await world.steps(plan_id))["w"]
+        assert frozen["status"] == "in_progress" and "Timer" in frozen["labels"]
         await world.graph.resume_plan(world.project_id, plan_id)
         moved = (await world.steps(plan_id))["w"]["due_at"]
         assert 0 <= moved - due < 30_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -41,7 +42,7 @@ async def world(db: Any) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def start_process(neo4j_server: Any) -> AsyncIterator[Start]:
+async def start_process(neo4j_server: Any, world: World) -> AsyncIterator[Start]:
     """Start orchestrator processes; each is ready when this returns, and gone when the test ends."""
     started: list[subprocess.Popen[str]] = []
 
@@ -49,7 +50,7 @@ async def start_process(neo4j_server: Any) -> AsyncIterator[Start]:
         given = {
             "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
             "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-            "PSG_STEAL_AFTER_MS": "0", "PSG_CAPACITY": "3",
+            "PSG_STEAL_AFTER_MS": "0", "PSG_CAPACITY": "3", "PSG_PROJECTS": json.dumps([world.project_id]),
         }  # fmt: skip
         process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
             [sys.executable, str(PROGRAM)], env={**os.environ, **given, **env}, stdout=subprocess.PIPE, text=True

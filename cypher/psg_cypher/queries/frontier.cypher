@@ -13,8 +13,9 @@ WITH h, now, me IS NOT NULL AND me.ended_ms IS NULL AND me.lease_until > clock A
 CALL () {
   UNWIND $batch.results AS r
   OPTIONAL MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
-  RETURN collect({r: r, s: s, verdict: CASE
-    WHEN s IS NULL THEN 'missing'
+  OPTIONAL MATCH (t:PsgNode:Trace {project_id: $project_id, id: r.trace_id})
+  RETURN collect({r: r, s: s, t: t, verdict: CASE
+    WHEN s IS NULL OR t IS NULL THEN 'missing'
     WHEN s.fence = r.fence AND s.status = 'in_progress' AND s.owner = $session_id THEN 'ok'
     WHEN s.fence = r.fence AND s.status IN ['completed', 'failed'] THEN 'recorded'
     ELSE 'stale' END}) AS judged
@@ -42,8 +43,7 @@ FOREACH (s IN cleared | REMOVE s:Undecided SET s.gated = false)
 WITH h, now, at, live, judged, skipped, cleared, done, h.seq AS base
 CALL (done, now, at, base) {
   UNWIND range(0, size(done) - 1) AS i
-  WITH done[i].r AS r, done[i].s AS s, base + 1 + 3 * i AS seq, now, at
-  MATCH (t:PsgNode:Trace {project_id: $project_id, id: r.trace_id})
+  WITH done[i].r AS r, done[i].s AS s, done[i].t AS t, base + 1 + 3 * i AS seq, now, at
   CREATE (g:PsgNode:TraceSegment {id: r.segment_id, project_id: $project_id, revision: 1, trace: r.trace_id,
     log_seq: seq, label: r.label, status: r.status, finished_at: at, attempt: r.attempt, fence: r.fence,
     session_id: $session_id, payload: r.payload, sys_created_ms: now, sys_updated_ms: now})
@@ -81,7 +81,7 @@ CALL (ended) {
 CALL (ended) {
   UNWIND ended AS j
   WITH j.s AS s, j.r AS r WHERE NOT s:Unlocking
-  MATCH (s)<-[:DEPENDS_ON]-(t:Step) WHERE t.status = 'pending'
+  MATCH (s)<-[:DEPENDS_ON]-(t:Step) WHERE t.status = 'pending' AND NOT t:Tombstone
   WITH t, count(*) AS k, sum(CASE WHEN s.status = 'skipped' THEN 1 ELSE 0 END) AS skips,
     sum(CASE WHEN s.status = 'failed' OR s.skip_reason = 'dependency_failed' THEN 1 ELSE 0 END) AS failures
   SET t.waits = t.waits - k, t.gated = t.gated OR skips > 0
@@ -252,7 +252,7 @@ CALL (s) {
 WITH s, dependents, s.status = 'failed' OR s.skip_reason = 'dependency_failed' AS failed, s.status = 'skipped' AS skip
 CALL (s, dependents, failed, skip) {
   UNWIND dependents AS t
-  WITH t, failed, skip WHERE t.status = 'pending'
+  WITH t, failed, skip WHERE t.status = 'pending' AND NOT t:Tombstone
   SET t.waits = t.waits - 1, t.gated = t.gated OR skip
   WITH t, failed WHERE t.waits = 0 OR failed
   FOREACH (_ IN CASE WHEN failed OR t.gated THEN [1] ELSE [] END | SET t:Undecided)

@@ -44,15 +44,15 @@ MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
 SET s.rank = r.rank
 
 // name: plan_timers_shift :write :one
-// Moves the timers of a resumed plan by the time it was paused.
+// Moves the timers of a resumed plan by the time they were paused: since the pause, or since they were set in it.
 MATCH (t:Timer) WHERE t.project_id = $project_id AND t.plan = $plan_id AND t.due_at IS NOT NULL
-SET t.due_at = t.due_at + $shift_ms
+SET t.due_at = t.due_at + $now_ms - CASE WHEN t.sys_updated_ms > $paused_ms THEN t.sys_updated_ms ELSE $paused_ms END
 RETURN count(t) AS moved
 
 // name: plan_open_steps :read :many
 // The next steps of a plan that are not finished, in position order, with what parks them.
 MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position > $after
-  AND s.status IN ['pending', 'blocked', 'in_progress']
+  AND s.status IN ['pending', 'blocked', 'in_progress'] AND NOT s:Tombstone
 WITH s ORDER BY s.project_id, s.plan, s.position LIMIT toInteger($limit)
 RETURN s.id AS id, s.key AS key, s.status AS status, s.position AS position, s.fence AS fence, s.attempt AS attempt,
   s.owner AS owner, [(c:Confirm)-[:GATES]->(s) WHERE c.status = 'pending' | c.id] AS confirms
@@ -85,5 +85,5 @@ RETURN c.id AS id, c.status AS status, c.revision AS revision, c:Tombstone AS de
 // name: plan_capabilities :read :many
 // What the unfinished steps of a plan need somebody to be able to do, with one step as an example of each.
 MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position IS NOT NULL
-  AND s.status IN ['pending', 'blocked', 'in_progress']
+  AND s.status IN ['pending', 'blocked', 'in_progress'] AND NOT s:Tombstone
 RETURN s.type AS type, s.capability AS capability, s.agent_role AS agent_role, min(s.key) AS key

@@ -65,7 +65,14 @@ def serve(port: PortOption = None, host: HostOption = None, tools: ToolsOption =
     execute(command)
 
 
-def orchestrate(tools: ToolsOption = None, home: HomeOption = None, capacity: CapacityOption = None) -> None:
+def orchestrate(
+    tools: ToolsOption = None,
+    home: HomeOption = None,
+    capacity: CapacityOption = None,
+    project: Annotated[
+        list[str] | None, typer.Option("--project", help="Run steps of this project (name) only; repeatable.")
+    ] = None,
+) -> None:
     """Run one orchestrator: it takes steps of running plans and has them done. Start as many as you like.
 
     When one dies, the others take its steps over. SIGTERM lets running steps finish.
@@ -76,7 +83,7 @@ def orchestrate(tools: ToolsOption = None, home: HomeOption = None, capacity: Ca
     async def command() -> None:
         from psg_cli.services import run_orchestrator
 
-        await run_orchestrator(_settings(home, tools, "info"), capacity=capacity)
+        await run_orchestrator(_settings(home, tools, "info"), capacity=capacity, projects=tuple(project or ()))
 
     execute(command)
 

@@ -144,6 +144,8 @@ class Orchestrator:
 
     def _mine(self, project_id: str, now: float) -> bool:
         """A project's preferred process goes first; what it leaves lying, any other takes up."""
+        if self._settings.projects and project_id not in self._settings.projects:
+            return False
         if preferred(project_id, self._live) == self._session.id:
             return True
         return (now - self._seen[project_id]) * 1000 >= self._settings.steal_after_ms

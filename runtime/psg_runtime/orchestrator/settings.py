@@ -12,7 +12,8 @@ class OrchestratorSettings(BaseSettings):
     ``lease_ms``: after this many milliseconds without a sign of life its steps run elsewhere. ``capacity``: steps it
     runs at the same time. ``poll_ms``: how often it looks for work that another process made ready.
     ``steal_after_ms``: how long it leaves the work of a project to the process that the project prefers.
-    ``drain_ms``: how long it lets running steps finish after it was asked to stop.
+    ``drain_ms``: how long it lets running steps finish after it was asked to stop. ``projects``: ids of the only
+    projects whose steps it runs (none named: all), for tools that only some may use.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_", env_file=".env", extra="ignore", frozen=True)
@@ -22,5 +23,6 @@ class OrchestratorSettings(BaseSettings):
     poll_ms: int = Field(default=50, ge=5, le=60_000)
     steal_after_ms: int = Field(default=400, ge=0, le=600_000)
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
+    projects: tuple[str, ...] = ()
     retry_base_ms: int = Field(default=100, ge=1, le=600_000)
     retry_max_ms: int = Field(default=60_000, ge=1, le=86_400_000)
