@@ -54,7 +54,7 @@ async def sample(db: Database) -> AsyncIterator[Sample]:
         yield made
 
 
-async def refused(sample: Sample, kind: type[PsgError], message: str, ask: Ask) -> PsgError:
+async def check_no(sample: Sample, kind: type[PsgError], message: str, ask: Ask) -> PsgError:
     async with sample.untouched():
         with pytest.raises(kind, match=message) as caught:
             await ask()
@@ -78,7 +78,7 @@ async def test_a_reference_to_nothing_or_to_something_else_is_refused(sample: Sa
         ("confirm", confirm_document("context", plan_id), "target_id", plan_id),
     ]
     for module, document, field, target in documents:
-        error = await refused(
+        error = await check_no(
             sample, ReferenceMissing, f"^{field}: {target} .* is expected$",
             lambda m=module, d=document: graph.create_document(project, m, d),
         )  # fmt: skip
@@ -87,7 +87,7 @@ async def test_a_reference_to_nothing_or_to_something_else_is_refused(sample: Sa
         lambda: graph.create_plan(project, nowhere, plan_spec()),
         lambda: graph.add_dependency(project, steps["a"], nowhere),
     ):
-        await refused(sample, ReferenceMissing, nowhere, ask)
+        await check_no(sample, ReferenceMissing, nowhere, ask)
     for ask in (
         lambda: graph.start_plan(project, nowhere),
         lambda: graph.propose_plan(project, nowhere),
@@ -100,7 +100,7 @@ async def test_a_reference_to_nothing_or_to_something_else_is_refused(sample: Sa
         lambda: graph.update_document(project, "context", nowhere, {"title": "x"}),
         lambda: graph.transition(project, "Context", nowhere, "closed"),
     ):
-        await refused(sample, NotFound, f"{nowhere}|{plan_id}", ask)
+        await check_no(sample, NotFound, f"{nowhere}|{plan_id}", ask)
 
 
 @pytest.mark.req("DD-08", "L3-04")
@@ -110,16 +110,16 @@ async def test_a_plan_that_is_no_plan_is_refused_whole(sample: Sample) -> None:
     def create(dependencies: dict[str, Any]) -> Ask:
         return lambda: graph.create_plan(project, context, plan_spec(dependencies))
 
-    await refused(sample, PlanInvalid, "^Invalid Plan: step 'b' depends on 'x'", create({"a": (), "b": ("x",)}))
-    await refused(sample, DependencyCycle, "a → a", create({"a": ("a",)}))
-    error = await refused(
+    await check_no(sample, PlanInvalid, "^Invalid Plan: step 'b' depends on 'x'", create({"a": (), "b": ("x",)}))
+    await check_no(sample, DependencyCycle, "a → a", create({"a": ("a",)}))
+    error = await check_no(
         sample, DependencyCycle, "→", create({"z": (), "a": ("c", "z"), "b": ("a",), "c": ("b",), "d": ("c",)})
     )
     assert sorted(error.details["path"]) == ["a", "b", "c"]
     twice = PlanSpec.model_construct(title="t", objective="o", steps=steps_of({"a": ()}) * 2, params={})
-    await refused(sample, PlanInvalid, "two steps have the key 'a'", lambda: graph.create_plan(project, context, twice))
+    await check_no(sample, PlanInvalid, "two steps have the key 'a'", lambda: graph.create_plan(project, context, twice))
     empty = plan_document(context) | {"steps": []}
-    await refused(sample, PlanInvalid, "^Invalid Plan: steps", lambda: graph.create_document(project, "plan", empty))
+    await check_no(sample, PlanInvalid, "^Invalid Plan: steps", lambda: graph.create_document(project, "plan", empty))
     with pytest.raises(ValidationError, match="steps"):
         PlanSpec(title="t", objective="o", steps=[])
 
@@ -143,7 +143,7 @@ async def test_a_plan_document_that_is_no_plan_is_refused_whole(sample: Sample) 
         (PlanInvalid, r"^Invalid Plan: steps\.0\.status", broken(status="active")),
         (PlanInvalid, r"^Invalid Plan: steps\.0\.order_index", broken(order_index=2**63)),
     ):
-        await refused(
+        await check_no(
             sample, kind, message, lambda d=document: sample.graph.create_document(sample.project_id, "plan", d)
         )
 
@@ -174,7 +174,7 @@ async def test_an_id_that_is_no_uuid_v4_in_lower_case_is_refused(sample: Sample,
             with pytest.raises(ValidationFailed, match=r"^Invalid (Plan|Context|Role|Trace|Confirm): .*_id: "):
                 await graph.create_document(project, module, document)
     if bad:
-        await refused(
+        await check_no(
             sample, InvalidId, "^plan_id: ",
             lambda: graph.create_plan(project, sample.context_id, plan_spec(), plan_id=bad),
         )  # fmt: skip
@@ -193,13 +193,13 @@ async def test_an_id_is_given_once(sample: Sample) -> None:
         lambda: graph.create_project("other", project_id=project),
     ]
     for ask in asks:
-        await refused(sample, DuplicateId, "exists already", ask)
-    await refused(
+        await check_no(sample, DuplicateId, "exists already", ask)
+    await check_no(
         sample, DuplicateId, "has a step 'a' already",
         lambda: graph.add_step(project, plan_id, StepSpec(key="a", name="noop")),
     )  # fmt: skip
     await graph.add_dependency(project, steps["b"], steps["a"])
-    await refused(
+    await check_no(
         sample, DuplicateId, "depends on .* already", lambda: graph.add_dependency(project, steps["b"], steps["a"])
     )
 
@@ -217,7 +217,7 @@ async def test_an_id_of_another_project_is_unknown_here(sample: Sample, db: Data
             lambda: graph.create_document(project, "confirm", confirm_document("plan", plan_id)),
             lambda: graph.add_dependency(project, mine["a"], steps["a"]),
         ):
-            await refused(sample, ReferenceMissing, "in this project", ask)
+            await check_no(sample, ReferenceMissing, "in this project", ask)
         for ask in (
             lambda: graph.start_plan(project, plan_id),
             lambda: graph.cancel_plan(project, plan_id),
@@ -226,7 +226,7 @@ async def test_an_id_of_another_project_is_unknown_here(sample: Sample, db: Data
             lambda: graph.delete(project, "Plan", plan_id),
             lambda: graph.update_document(project, "context", other.context_id, {"title": "mine"}),
         ):
-            await refused(sample, NotFound, "in this project", ask)
+            await check_no(sample, NotFound, "in this project", ask)
 
 
 async def test_the_same_ids_in_two_projects_are_two_things(sample: Sample, db: Database) -> None:
@@ -256,7 +256,7 @@ async def test_a_change_of_what_somebody_changed_meanwhile_is_refused(sample: Sa
         lambda: graph.update_document(project, "role", role["role_id"], {"name": "y"}, expected_revision=1),
         lambda: graph.transition(project, "Context", sample.context_id, "suspended", expected_revision=7),
     ):
-        error = await refused(sample, StaleRevision, "is at revision", ask)
+        error = await check_no(sample, StaleRevision, "is at revision", ask)
         assert error.details["current"] == (1 if error.details["expected"] == 7 else 2)
     assert (await sample.node(steps["a"]))["revision"] == 1
 
@@ -265,11 +265,11 @@ async def test_a_change_of_what_somebody_changed_meanwhile_is_refused(sample: Sa
 async def test_what_is_needed_cannot_be_deleted_and_what_is_deleted_still_resolves(sample: Sample) -> None:
     graph, project = sample.graph, sample.project_id
     plan_id, steps = await sample.plan({"a": (), "b": ("a",), "c": ()})
-    await refused(sample, StillReferenced, plan_id, lambda: graph.delete(project, "Context", sample.context_id))
-    await refused(sample, StillReferenced, steps["b"], lambda: graph.delete(project, "Step", steps["a"]))
+    await check_no(sample, StillReferenced, plan_id, lambda: graph.delete(project, "Context", sample.context_id))
+    await check_no(sample, StillReferenced, steps["b"], lambda: graph.delete(project, "Step", steps["a"]))
     await graph.delete(project, "Step", steps["b"])
     await graph.delete(project, "Step", steps["a"])
-    await refused(sample, Refused, "last step", lambda: graph.delete(project, "Step", steps["c"]))
+    await check_no(sample, Refused, "last step", lambda: graph.delete(project, "Step", steps["c"]))
     confirm = confirm_document("plan", plan_id)
     await graph.create_document(project, "confirm", confirm)
     await graph.delete(project, "Plan", plan_id)
@@ -285,7 +285,7 @@ async def test_what_is_needed_cannot_be_deleted_and_what_is_deleted_still_resolv
         lambda: graph.create_document(project, "confirm", confirm_document("plan", plan_id)),
         lambda: graph.create_plan(project, sample.context_id, plan_spec()),
     ):
-        await refused(sample, ReferenceMissing, "was deleted", ask)
+        await check_no(sample, ReferenceMissing, "was deleted", ask)
     for ask in (
         lambda: graph.propose_plan(project, plan_id),
         lambda: graph.start_plan(project, plan_id),
@@ -293,8 +293,8 @@ async def test_what_is_needed_cannot_be_deleted_and_what_is_deleted_still_resolv
         lambda: graph.delete(project, "Plan", plan_id),
         lambda: graph.update_document(project, "context", sample.context_id, {"title": "x"}),
     ):
-        await refused(sample, NotFound, "deleted|does not exist", ask)
-    await refused(
+        await check_no(sample, NotFound, "deleted|does not exist", ask)
+    await check_no(
         sample, DuplicateId, "exists already",
         lambda: graph.create_document(project, "context", context_document(context_id=sample.context_id)),
     )  # fmt: skip
@@ -314,8 +314,8 @@ async def test_recorded_history_can_neither_be_changed_nor_deleted(sample: Sampl
         ("TraceSegment", segment["segment_id"]),
         ("Decision", answer.ids["decision"]),
     ):
-        await refused(sample, ImmutableHistory, "history", lambda x=label, i=node_id: graph.delete(project, x, i))
-    await refused(
+        await check_no(sample, ImmutableHistory, "history", lambda x=label, i=node_id: graph.delete(project, x, i))
+    await check_no(
         sample, NotEditable, "own commands",
         lambda: graph.update_document(project, "trace", trace["trace_id"], {"status": "failed"}),
     )  # fmt: skip
@@ -340,14 +340,14 @@ async def test_segments_that_go_back_in_time_or_name_no_earlier_parent_are_refus
 
     for field in ("started_at", "finished_at"):
         late, early = {field: "2026-01-01T00:00:01+01:00"}, {field: "2026-01-01T00:00:00.500+01:00"}
-        await refused(sample, TimeOrderViolation, field, lambda a=late, b=early: give(trace(a, {}, b)))
+        await check_no(sample, TimeOrderViolation, field, lambda a=late, b=early: give(trace(a, {}, b)))
         # Later as text, earlier as a moment.
-        await refused(
+        await check_no(
             sample, TimeOrderViolation, field,
             lambda f=field: give(trace({f: "2026-01-01T00:00:00Z"}, {f: "2026-01-01T00:30:00+01:00"})),
         )  # fmt: skip
         await give(trace(early, {}, late, late))
-    await refused(sample, ValidationFailed, "parent_segment_id", lambda: give(trace({"parent_segment_id": uuid4()})))
+    await check_no(sample, ValidationFailed, "parent_segment_id", lambda: give(trace({"parent_segment_id": uuid4()})))
 
 
 async def test_fields_that_name_or_rule_a_node_are_not_set_like_others(sample: Sample) -> None:
@@ -360,7 +360,7 @@ async def test_fields_that_name_or_rule_a_node_are_not_set_like_others(sample: S
         ({"unknown": 1}, "unknown"),
         ({"tags": [1]}, "tags"),
     ):
-        await refused(
+        await check_no(
             sample, ValidationFailed, message,
             lambda f=fields: graph.update_document(project, "context", sample.context_id, f),
         )  # fmt: skip
@@ -396,7 +396,7 @@ async def test_a_guard_of_the_graph_names_field_id_and_expected_type(sample: Sam
     change = Change(Command("test", []))
     change.require(sample.context_id, ["Plan", "Trace"], "target_id")
     change.create("Role", uuid4(), {"name": "r"})
-    error = await refused(
+    error = await check_no(
         sample, ReferenceMissing, "is a Context; a Plan or Trace is expected",
         lambda: sample.graph.writer(sample.project_id).submit(change),
     )  # fmt: skip

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
+from psg.documents import read_folder, write_document
+from psg.model.entities import MODULES
 from psg_cli.api import ensure_project, find_project, open_client
 from psg_cli.commands.plans import ApiOption, ProjectOption
-from psg_cli.document_files import batches, read_documents, write_document
 from psg_cli.failures import execute
 from psg_cli.output import JsonFlag, plain, print_json, print_json_line, stderr, stdout, table
 from psg_cli.settings import load_settings
 from psg_client import DocumentInput, Project
+from psg_client.generated import Module
 
 project = typer.Typer(name="project", no_args_is_help=True, help="Projects: each has its own graph and event log.")
 _BATCH_DOCUMENTS = 50
 _BATCH_BYTES = 4 * 1024 * 1024
+
+DocumentFile = tuple[str, dict[str, Any], Path]
 
 
 @project.command("create")
@@ -87,12 +92,12 @@ def import_documents(
 
     async def command() -> None:
         settings = load_settings(project=project, api_url=api_url)
-        files = read_documents(place)
+        files = sorted(read_folder(place), key=lambda file: list(MODULES).index(file[0]))
         stored = []
         async with open_client(settings) as client:
             inside = await ensure_project(client, settings.project)
             for group in batches(files, documents=_BATCH_DOCUMENTS, size=_BATCH_BYTES):
-                documents = [DocumentInput(module=file.module, document=file.document) for file in group]
+                documents = [DocumentInput(module=cast(Module, m), document=document) for m, document, _ in group]
                 done = await client.import_documents(project_id=inside.id, documents=documents)
                 stored += done.documents
                 if not as_json:
@@ -134,3 +139,18 @@ def export_documents(
             stdout().print(f"{len(written)} documents in {folder}", markup=False)
 
     execute(command, as_json=as_json)
+
+
+def batches(files: Sequence[DocumentFile], *, documents: int, size: int) -> Iterator[list[DocumentFile]]:
+    """Consecutive groups of at most so many documents and bytes; a larger document stands alone."""
+    group: list[DocumentFile] = []
+    total = 0
+    for file in files:
+        weight = file[2].stat().st_size
+        if group and (len(group) >= documents or total + weight > size):
+            yield group
+            group, total = [], 0
+        group.append(file)
+        total += weight
+    if group:
+        yield group

@@ -49,22 +49,27 @@ class Executor:
         self._ael = ael
         self._params: dict[str, Any] = {}
         self._trace: dict[str, str] = {}
+        self._reading: dict[str, anyio.Lock] = {}
         self._templates: dict[tuple[str, str], Template] = {}
 
     async def trace_of(self, plan_id: str) -> str:
-        """Return the id of the Trace of a run; read once."""
+        """Return the id of the Trace of a run; read once, also when many of its steps begin at the same moment."""
         if plan_id not in self._trace:
-            row = await self._db.read_one(
-                psg_cypher.statement("plan_run"), project_id=self._project_id, plan_id=plan_id
-            )
-            assert row is not None
-            self._trace[plan_id] = row["trace_id"]
-            self._params[plan_id] = loads(row["params"]) or {}
+            async with self._reading.setdefault(plan_id, anyio.Lock(fast_acquire=True)):
+                if plan_id not in self._trace:
+                    await self._read_run(plan_id)
         return self._trace[plan_id]
+
+    async def _read_run(self, plan_id: str) -> None:
+        row = await self._db.read_one(psg_cypher.statement("plan_run"), project_id=self._project_id, plan_id=plan_id)
+        assert row is not None
+        self._params[plan_id] = loads(row["params"]) or {}
+        self._trace[plan_id] = row["trace_id"]
 
     def forget(self, plan_id: str) -> None:
         """Drop what is remembered of a run that ended."""
         self._trace.pop(plan_id, None)
+        self._reading.pop(plan_id, None)
         self._params.pop(plan_id, None)
 
     async def scope(self, plan_id: str, references: frozenset[str]) -> dict[str, Any]:

@@ -38,10 +38,14 @@ class Capacity:
     def __init__(self, total: int) -> None:
         self.free = total
         self.lanes = 0
+        self._most = max(1, total // 2)
 
     def take_share(self) -> int:
-        """Reserve and return this lane's share of what is free."""
-        share = max(1, self.free // max(1, self.lanes)) if self.free > 0 else 0
+        """Reserve and return this lane's share of what is free.
+
+        Never more than half of all at once: while the database commits for one half, the other half runs here.
+        """
+        share = min(self._most, max(1, self.free // max(1, self.lanes))) if self.free > 0 else 0
         self.free -= share
         return share
 
