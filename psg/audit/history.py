@@ -10,20 +10,24 @@ from psg.audit.facts import Facts, Finding
 from psg.audit.fold import FoldedEntity, logged_value
 from psg.model.codec import moment
 from psg.model.entities import ENTITIES
-from psg.model.lifecycle import TABLES
+from psg.model.lifecycle import STATUS_LABELS, TABLES, status_labels
 
 STATUSES: dict[str, frozenset[str]] = {
     **{label: frozenset(table) for label, table in TABLES.items()},
     "TraceSegment": frozenset(("pending", "running", "completed", "failed", "cancelled", "skipped")),
     "Decision": frozenset(("approved", "rejected", "cancelled")),
 }
+STATUS_NAMES = frozenset(STATUS_LABELS.values())
 
 
 def check_status(facts: Facts) -> Iterator[Finding]:
-    """A status is one of the protocol's."""
+    """A status is one of the protocol's, and the label that colours it in Neo4j Browser is its own."""
     allowed, status = STATUSES.get(facts.label), facts.props.get("status")
     if allowed is not None and status not in allowed:
         yield "status", f"the status {status!r} is none of {', '.join(sorted(allowed))}"
+    shown, expected = sorted(STATUS_NAMES & set(facts.labels)), status_labels(facts.label, status)
+    if shown != expected:
+        yield "status", f"its labels show {', '.join(shown) or 'no status'}, its status is {status!r}"
 
 
 def check_log(facts: Facts) -> Iterator[Finding]:

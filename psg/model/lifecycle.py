@@ -67,6 +67,21 @@ STAGE_STATUS: Mapping[str, str] = {
     "cancelled": "skipped",
 }
 
+STATUS_LABELS: Mapping[str, str] = {
+    "in_progress": "InProgress",
+    "completed": "Completed",
+    "failed": "Failed",
+    "skipped": "Skipped",
+    "cancelled": "Cancelled",
+}
+"""Label that a Plan or Step of a status carries, because Neo4j Browser colours by label; derived from the status."""
+
+
+def status_labels(label: str, status: str | None) -> list[str]:
+    """Return the labels that show a status: one for a Plan or Step that runs or is finished, else none."""
+    shown = STATUS_LABELS.get(status or "")
+    return [shown] if shown and label in ("Plan", "Step") else []
+
 
 def sources(label: str, target: str) -> list[str]:
     """Return the statuses from which ``label`` may go to ``target``; empty when there are none."""

@@ -8,6 +8,7 @@ from typing import Any
 from psg.model.codec import dumps, for_log
 from psg.model.entities import ENTITIES
 from psg.model.ids import new_id
+from psg.model.lifecycle import status_labels
 from psg.write.command import Command
 
 Link = tuple[str, str, Mapping[str, Any]]
@@ -81,7 +82,8 @@ class Change:
         self.fields.append(entity.id_field)
         stored = {k: v for k, v in props.items() if v is not None}
         stored |= {"id": node_id, "project_id": None, "revision": 1}
-        self.creates.append({"labels": [label, *extra_labels], "props": stored})
+        shown = status_labels(label, stored.get("status"))
+        self.creates.append({"labels": [label, *extra_labels, *shown], "props": stored})
         for kind, target, rel_props in links:
             self.links.append({"from": node_id, "to": target, "type": kind, "props": dict(rel_props)})
         logged = entity.logged
@@ -147,7 +149,8 @@ class Change:
         self.set(
             label, node_id, {"status": current}, {"status": target, **(extra or {})},
             kind=f"{label.lower()}_{target}", plan=plan, family="pipeline_stage" if stage else "graph_update",
-            operational=operational, add=add, remove=remove, details=details,
+            operational=operational, details=details, add=[*add, *status_labels(label, target)],
+            remove=[*remove, *status_labels(label, current)],
         )  # fmt: skip
 
     def link(

@@ -117,7 +117,8 @@ async def test_a_plan_that_is_no_plan_is_refused_whole(sample: Sample) -> None:
     )
     assert sorted(error.details["path"]) == ["a", "b", "c"]
     twice = PlanSpec.model_construct(title="t", objective="o", steps=steps_of({"a": ()}) * 2, params={})
-    await check_no(sample, PlanInvalid, "two steps have the key 'a'", lambda: graph.create_plan(project, context, twice))
+    message = "two steps have the key 'a'"
+    await check_no(sample, PlanInvalid, message, lambda: graph.create_plan(project, context, twice))
     empty = plan_document(context) | {"steps": []}
     await check_no(sample, PlanInvalid, "^Invalid Plan: steps", lambda: graph.create_document(project, "plan", empty))
     with pytest.raises(ValidationError, match="steps"):

@@ -59,7 +59,9 @@ PLANNED: list[tuple[str, str, str, set[str]]] = [
     ("an offered step that waits for a decision, too", "a", STEP + "SET s:Undecided", {"ready"}),
     ("a timer that never rings", "a", STEP + "REMOVE s:Ready SET s:Timer", {"ready"}),
     ("a ready step that no index shows", "a", STEP + "REMOVE s.sched_order", {"ready"}),
-    ("a running plan that nobody is offered", "a", PLAN + "SET p.status = 'in_progress'", {"runnable", "state_vs_log"}),
+    ("a running plan that nobody is offered", "a", PLAN + "SET p:InProgress, p.status = 'in_progress'",
+     {"runnable", "state_vs_log"}),
+    ("a colour of another status", "a", STEP + "SET s:Failed", {"status"}),
     ("an offered plan that no index shows", "a", PLAN + "REMOVE p.served_at SET p:Runnable", {"runnable"}),
     ("a wrong number of steps", "a", PLAN + "SET p.steps_total = 5", {"counters"}),
     ("a wrong number of open steps", "a", PLAN + "SET p.steps_open = 3", {"counters"}),
@@ -117,8 +119,10 @@ async def test_what_is_planted_in_a_plan_is_named(
 FINISHED: list[tuple[str, str, set[str]]] = [
     ("a finished step that is offered", STEP + "SET s:Ready", {"ready"}),
     ("a finished step with an owner", STEP + "SET s.owner = 'nobody'", {"lease"}),
-    ("an open step in a finished plan", STEP + "SET s.status = 'pending'", {"closing", "counters", "state_vs_log"}),
-    ("a finished plan that was not finished", PLAN + "SET p.status = 'in_progress'", {"stuck", "state_vs_log"}),
+    ("an open step in a finished plan", STEP + "REMOVE s:Completed SET s.status = 'pending'",
+     {"closing", "counters", "state_vs_log"}),
+    ("a finished plan that was not finished", PLAN + "REMOVE p:Completed SET p:InProgress, p.status = 'in_progress'",
+     {"stuck", "state_vs_log"}),
     ("times of a trace that go back", SEGMENT + "SET g.finished_at = '2001-01-01T00:00:00Z'",
      {"trace_order", "state_vs_log"}),
     ("a segment without place", SEGMENT + "REMOVE g.log_seq", {"trace_order"}),
@@ -137,7 +141,7 @@ async def test_what_is_planted_in_a_finished_run_is_named(world: World, damage: 
     assert await kinds(world) == expected
 
 
-RUNS = STEP + "REMOVE s:Ready SET s.status = 'in_progress' "
+RUNS = STEP + "REMOVE s:Ready SET s:InProgress, s.status = 'in_progress' "
 IN_PROGRESS: list[tuple[str, str, set[str]]] = [
     ("run by a session that does not exist", "SET s.owner = 'nobody'", {"lease", "state_vs_log"}),
     ("run by nobody", "", {"lease", "state_vs_log"}),

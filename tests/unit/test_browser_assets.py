@@ -13,12 +13,13 @@ import pytest
 
 import psg_cypher
 from psg.model.entities import ENTITIES
+from psg.model.lifecycle import STATUS_LABELS
 from psg.model.references import REFERENCES
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = files("psg_cypher").joinpath("browser")
 QUERIES = {f.name: f.read_text("utf-8") for f in BROWSER.iterdir() if f.name.endswith(".cypher")}
-STATE_LABELS = {"Ready", "Undecided", "Timer", "Unlocking", "Runnable", "Closing", "Tombstone"}
+STATE_LABELS = {"Ready", "Undecided", "Timer", "Unlocking", "Runnable", "Closing", "Tombstone", *STATUS_LABELS.values()}
 OUTSIDE = {"Session", "Event", "ProjectHead"}
 
 

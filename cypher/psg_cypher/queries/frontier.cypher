@@ -35,9 +35,12 @@ CALL () {
 WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 'ok'] AS done
 FOREACH (j IN done | FOREACH (s IN [j.s] |
   SET s.status = j.r.status, s.output = j.r.output, s.error = j.r.error, s.revision = s.revision + 1,
-    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null))
+    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null
+  REMOVE s:InProgress))
+FOREACH (j IN [x IN done WHERE x.r.status = 'completed'] | FOREACH (s IN [j.s] | SET s:Completed))
+FOREACH (j IN [x IN done WHERE x.r.status = 'failed'] | FOREACH (s IN [j.s] | SET s:Failed))
 FOREACH (j IN skipped | FOREACH (s IN [j.s] | REMOVE s:Undecided
-  SET s.status = 'skipped', s.skip_reason = j.r.reason, s.revision = s.revision + 1, s.finished_ms = now,
+  SET s:Skipped, s.status = 'skipped', s.skip_reason = j.r.reason, s.revision = s.revision + 1, s.finished_ms = now,
     s.sys_updated_ms = now))
 FOREACH (s IN cleared | REMOVE s:Undecided SET s.gated = false)
 WITH h, now, at, live, judged, skipped, cleared, done, h.seq AS base
@@ -100,9 +103,11 @@ CALL (ended, now) {
   WITH p WHERE p.steps_open = 0 AND p.status = 'in_progress'
   RETURN collect(p) AS finished
 }
-FOREACH (p IN finished | REMOVE p:Runnable
+FOREACH (p IN finished | REMOVE p:Runnable, p:InProgress
   SET p.status = CASE WHEN p.steps_failed > 0 THEN 'failed' ELSE 'completed' END, p.revision = p.revision + 1,
     p.finished_ms = now, p.sys_updated_ms = now)
+FOREACH (p IN [x IN finished WHERE x.steps_failed > 0] | SET p:Failed)
+FOREACH (p IN [x IN finished WHERE x.steps_failed = 0] | SET p:Completed)
 WITH h, now, at, live, judged, base, newly, plans_undecided, finished
 CALL (newly, live) {
   UNWIND newly AS t
@@ -152,7 +157,7 @@ CALL (now, live, direct) {
 WITH h, now, at, judged, base, finished, coalesce(more, false) AS more, undecided,
   [s IN direct + coalesce(indexed, []) | {s: s, fresh: s.status = 'pending', parked: s.parked}] AS claims
 FOREACH (c IN claims | FOREACH (s IN [c.s] | REMOVE s:Ready
-  SET s.status = 'in_progress', s.owner = $session_id, s.fence = s.fence + 1, s.revision = s.revision + 1,
+  SET s:InProgress, s.status = 'in_progress', s.owner = $session_id, s.fence = s.fence + 1, s.revision = s.revision + 1,
     s.attempt = s.attempt + CASE WHEN c.parked IS NULL THEN 1 ELSE 0 END, s.parked = null,
     s.resumed = CASE WHEN c.parked IS NULL THEN s.resumed ELSE c.parked END,
     s.started_ms = CASE WHEN c.fresh THEN now ELSE s.started_ms END, s.sys_updated_ms = now))
