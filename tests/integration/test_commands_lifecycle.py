@@ -167,7 +167,7 @@ async def test_each_change_of_status_is_told_exactly_once_when_a_plan_is_cancell
     for step_id in steps.values():
         assert await stages(sample, step_id) == [("pending", "skipped")]
     plan = await sample.node(plan_id)
-    assert (plan["steps_open"], plan["labels"]) == (0, {"PsgNode", "Plan"})
+    assert (plan["steps_open"], plan["labels"]) == (0, {"PsgNode", "Plan", "Cancelled"})
 
 
 async def test_a_plan_starts_only_in_an_active_context(sample: Sample) -> None:
