@@ -149,7 +149,8 @@ async def test_a_fan_out_that_is_told_in_chunks_is_right_between_them(world: Wor
     await world.damage(
         "MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan}) "
         "MATCH (s:Step {project_id: $project_id, plan: $plan, key: 'root'}) REMOVE s:Ready "
-        "SET s:Unlocking, s:Completed, s.unlock_after = -1, s.status = 'completed', p.steps_open = p.steps_open - 1", plan=plan_id,
+        "SET s:Unlocking, s:Completed, s.unlock_after = -1, s.status = 'completed', p.steps_open = p.steps_open - 1",
+        plan=plan_id,
     )  # fmt: skip
     while "Unlocking" in (steps := await world.steps(plan_id))["root"]["labels"]:
         report = await verify(world.db, world.project_id)
