@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 import anyio
+import structlog
 from anyio.to_thread import run_sync
 
 from psg.commands.documents import store_document
@@ -39,6 +41,11 @@ class GraphStoringNothing(Graph):
 async def main() -> None:
     """Serve until standard input ends; prints both addresses, one a line."""
     uri, user, context_id = sys.argv[1:]
+    # Standard output is a pipe that nobody empties once both addresses were read.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     settings = ApiSettings(port=0, shutdown_grace_s=1.0)
     stop = anyio.Event()
 

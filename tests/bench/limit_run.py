@@ -25,7 +25,9 @@ CALL (now) {
   UNWIND $batch.done AS r
   MATCH (s:PsgNode:Step {project_id: $project, id: r.id})
   WHERE s.status = 'in_progress' AND s.fence = r.fence AND s.owner = $session
-  SET s.status = 'completed', s.revision = s.revision + 1, s.finished_ms = now, s.sys_updated_ms = now, s.owner = null
+  SET s.status = 'completed', s.revision = s.revision + 1, s.finished_ms = now, s.sys_updated_ms = now, s.owner = null,
+    s:Completed
+  REMOVE s:InProgress
   RETURN collect({s: s, r: r}) AS done
 }
 CALL (done, now, at, base) {
@@ -64,8 +66,8 @@ CALL (done, now) {
   MATCH (p:PsgNode:Plan {project_id: $project, id: plan})
   SET p.steps_open = p.steps_open - k
   WITH p, now WHERE p.steps_open = 0
-  REMOVE p:Runnable
-  SET p.status = 'completed', p.revision = p.revision + 1, p.finished_ms = now, p.sys_updated_ms = now
+  REMOVE p:Runnable, p:InProgress
+  SET p:Completed, p.status = 'completed', p.revision = p.revision + 1, p.finished_ms = now, p.sys_updated_ms = now
   RETURN collect(p) AS finished
 }
 """
@@ -99,7 +101,7 @@ WITH h, base, now, at, done, finished, newly + indexed AS picked
 """
 _CLAIM: LiteralString = """
 FOREACH (s IN picked | REMOVE s:Ready
-  SET s.status = 'in_progress', s.owner = $session, s.fence = s.fence + 1, s.revision = s.revision + 1,
+  SET s:InProgress, s.status = 'in_progress', s.owner = $session, s.fence = s.fence + 1, s.revision = s.revision + 1,
     s.attempt = s.attempt + 1, s.started_ms = now, s.sys_updated_ms = now)
 WITH h, now, at, finished, picked, base + 3 * size(done) AS base
 FOREACH (i IN range(0, size(picked) - 1) | FOREACH (s IN [picked[i]] |
