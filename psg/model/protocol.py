@@ -15,6 +15,8 @@ CROSS_CUTTING = Literal[
     "coordination", "error-handling", "event-bus", "learning-feedback", "observability", "orchestration",
     "performance", "protocol-versioning", "security", "state-sync", "transaction",
 ]  # fmt: skip
+ABSENT: Any = None
+"""Default of an optional field: never validated nor copied, so that only what is given counts."""
 PlanStatus = Literal["draft", "proposed", "approved", "in_progress", "completed", "cancelled", "failed"]
 StepStatus = Literal["pending", "in_progress", "completed", "blocked", "skipped", "failed"]
 
@@ -55,20 +57,20 @@ class Document(BaseModel):
 class Meta(Document):
     protocol_version: Version
     schema_version: Version
-    created_at: DateTime = ""
-    created_by: StrictStr = ""
-    updated_at: DateTime = ""
-    updated_by: StrictStr = ""
-    tags: Annotated[list[StrictStr], AfterValidator(_unique)] = []
-    cross_cutting: Annotated[list[CROSS_CUTTING], AfterValidator(_unique)] = []
+    created_at: DateTime = ABSENT
+    created_by: StrictStr = ABSENT
+    updated_at: DateTime = ABSENT
+    updated_by: StrictStr = ABSENT
+    tags: Annotated[list[StrictStr], AfterValidator(_unique)] = ABSENT
+    cross_cutting: Annotated[list[CROSS_CUTTING], AfterValidator(_unique)] = ABSENT
 
 
 class Span(Document):
     trace_id: Id
     span_id: Id
-    parent_span_id: Id = ""
-    context_id: Id = ""
-    attributes: dict[str, Any] = {}
+    parent_span_id: Id = ABSENT
+    context_id: Id = ABSENT
+    attributes: dict[str, Any] = ABSENT
 
 
 class BaseEvent(Document):
@@ -76,21 +78,21 @@ class BaseEvent(Document):
     event_type: Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9]*(\.[a-z][a-z0-9]*)*$")]
     source: StrictStr
     timestamp: DateTime
-    trace_id: Id = ""
+    trace_id: Id = ABSENT
     data: dict[str, Any] | None = None
 
 
 class Ref(Document):
     id: Id
     module: Literal["context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network"]
-    description: StrictStr = ""
+    description: StrictStr = ABSENT
 
 
 class Governance(Document):
-    lifecyclePhase: StrictStr = ""
-    truthDomain: StrictStr = ""
-    locked: StrictBool = False
-    lastConfirmRef: Ref = Field(default=None)  # type: ignore[assignment]
+    lifecyclePhase: StrictStr = ABSENT
+    truthDomain: StrictStr = ABSENT
+    locked: StrictBool = ABSENT
+    lastConfirmRef: Ref = ABSENT
 
 
 class Root(BaseModel):
@@ -98,37 +100,37 @@ class Root(BaseModel):
 
     domain: StrictStr
     environment: StrictStr
-    entry_point: StrictStr = ""
+    entry_point: StrictStr = ABSENT
 
 
 class Module(Document):
     meta: Meta
-    trace: Span = Field(default=None)  # type: ignore[assignment]
-    events: list[BaseEvent] = []
+    trace: Span = ABSENT
+    events: list[BaseEvent] = ABSENT
 
 
 class ContextDocument(Module):
-    governance: Governance = Field(default=None)  # type: ignore[assignment]
+    governance: Governance = ABSENT
     context_id: Id
     root: Root
     title: Text
-    summary: StrictStr = ""
+    summary: StrictStr = ABSENT
     status: Literal["draft", "active", "suspended", "archived", "closed"]
-    tags: list[Text] = []
-    language: StrictStr = ""
-    owner_role: StrictStr = ""
-    constraints: dict[str, Any] = {}
-    created_at: DateTime = ""
-    updated_at: DateTime = ""
+    tags: list[Text] = ABSENT
+    language: StrictStr = ABSENT
+    owner_role: StrictStr = ABSENT
+    constraints: dict[str, Any] = ABSENT
+    created_at: DateTime = ABSENT
+    updated_at: DateTime = ABSENT
 
 
 class StepDocument(Document):
     step_id: Id
     description: Text
     status: StepStatus
-    dependencies: list[Id] = []
-    agent_role: StrictStr = ""
-    order_index: Index = 0
+    dependencies: list[Id] = ABSENT
+    agent_role: StrictStr = ABSENT
+    order_index: Index = ABSENT
 
 
 class PlanDocument(Module):
@@ -142,26 +144,26 @@ class PlanDocument(Module):
 
 class SegmentDocument(Document):
     segment_id: Id
-    parent_segment_id: Id = ""
+    parent_segment_id: Id = ABSENT
     label: StrictStr
     status: Literal["pending", "running", "completed", "failed", "cancelled", "skipped"]
-    started_at: DateTime = ""
-    finished_at: DateTime = ""
-    attributes: dict[str, Any] = {}
+    started_at: DateTime = ABSENT
+    finished_at: DateTime = ABSENT
+    attributes: dict[str, Any] = ABSENT
 
 
 class TraceDocument(Document):
     meta: Meta
-    governance: Governance = Field(default=None)  # type: ignore[assignment]
+    governance: Governance = ABSENT
     trace_id: Id
     context_id: Id
-    plan_id: Id = ""
+    plan_id: Id = ABSENT
     root_span: Span
     status: Literal["pending", "running", "completed", "failed", "cancelled"]
-    started_at: DateTime = ""
-    finished_at: DateTime = ""
-    segments: list[SegmentDocument] = []
-    events: list[BaseEvent] = []
+    started_at: DateTime = ABSENT
+    finished_at: DateTime = ABSENT
+    segments: list[SegmentDocument] = ABSENT
+    events: list[BaseEvent] = ABSENT
 
 
 class DecisionDocument(Document):
@@ -169,29 +171,29 @@ class DecisionDocument(Document):
     status: Literal["approved", "rejected", "cancelled"]
     decided_by_role: StrictStr
     decided_at: DateTime
-    reason: StrictStr = ""
+    reason: StrictStr = ABSENT
 
 
 class ConfirmDocument(Module):
-    governance: Governance = Field(default=None)  # type: ignore[assignment]
+    governance: Governance = ABSENT
     confirm_id: Id
     target_type: Literal["context", "plan", "trace", "extension", "other"]
     target_id: Id
     status: Literal["pending", "approved", "rejected", "cancelled"]
     requested_by_role: StrictStr
     requested_at: DateTime
-    reason: StrictStr = ""
-    decisions: list[DecisionDocument] = []
+    reason: StrictStr = ABSENT
+    decisions: list[DecisionDocument] = ABSENT
 
 
 class RoleDocument(Module):
-    governance: Governance = Field(default=None)  # type: ignore[assignment]
+    governance: Governance = ABSENT
     role_id: Id
     name: StrictStr
-    description: StrictStr = ""
-    capabilities: list[StrictStr] = []
-    created_at: DateTime = ""
-    updated_at: DateTime = ""
+    description: StrictStr = ABSENT
+    capabilities: list[StrictStr] = ABSENT
+    created_at: DateTime = ABSENT
+    updated_at: DateTime = ABSENT
 
 
 DOCUMENTS: Mapping[str, type[BaseModel]] = {

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import anyio
-from anyio.lowlevel import checkpoint_if_cancelled
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 import psg_cypher
 from psg.errors import NotFound, PsgError
@@ -76,6 +76,8 @@ class ProjectWriter:
                 return self._answer(entry)
         self._busy = True
         with anyio.CancelScope(shield=True):  # others wait for this commit too
+            # Callers that the last commit answered go on in this very turn of the loop: their next commands come along.
+            await cancel_shielded_checkpoint()
             await self._commit(self._take(entry))
             self._hand_over()
         await checkpoint_if_cancelled()
@@ -137,9 +139,10 @@ class ProjectWriter:
 
     async def _run(self, rows: list[Row]) -> list[Row]:
         faults.at("before_apply", self.project_id)
-        answers = await _once_more(
+        applied = await _once_more(
             lambda: self._db.write(self._apply, project_id=self.project_id, batch={"rows": rows})
         )
+        answers: list[Row] = applied[0]["answers"]
         if not answers:
             raise NotFound(f"project {self.project_id} does not exist", project_id=self.project_id)
         last = max((a["last_seq"] or 0 for a in answers), default=0)
@@ -230,8 +233,9 @@ async def commit_locked(db: Database, signals: Signals, project_id: str, command
             psg_cypher.statement("command_apply"), project_id=project_id,
             batch={"rows": [change.row(project_id)]},
         )
-        answer = answer_of(project_id, change, rows[0])
-        last[0] = rows[0]["last_seq"] or 0
+        row = rows[0]["answers"][0]
+        answer = answer_of(project_id, change, row)
+        last[0] = row["last_seq"] or 0
         return answer
 
     last = [0]

@@ -93,7 +93,8 @@ async def apply(sample: Sample, *changes: Change) -> list[dict[str, Any]]:
     """Commit changes together, as one batch."""
     batch = {"rows": [change.row(sample.project_id) for change in changes]}
     statement = psg_cypher.statement("command_apply")
-    return await sample.db.write(statement, project_id=sample.project_id, batch=batch)
+    applied = await sample.db.write(statement, project_id=sample.project_id, batch=batch)
+    return applied[0]["answers"]
 
 
 async def test_a_repeated_command_has_the_first_answer_and_one_effect(sample: Sample) -> None:

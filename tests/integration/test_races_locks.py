@@ -147,8 +147,8 @@ async def command_apply(race: Race) -> None:
                 document = role_document()
                 change = store_document(race.p, "role", document, Command("race", document))
                 rows.append(change.row(race.p))
-            answers = await race.db.write(statement, project_id=race.p, batch={"rows": rows})
-            assert [a["verdict"] for a in answers] == ["ok"] * 3
+            applied = await race.db.write(statement, project_id=race.p, batch={"rows": rows})
+            assert [a["verdict"] for a in applied[0]["answers"]] == ["ok"] * 3
 
     await at_once(8, write)
     numbers = [row["seq"] for row in await race.raw("sequence", p=race.p)]

@@ -12,7 +12,7 @@ RETURN h.seq AS head_seq, CASE WHEN h.clock > clock THEN h.clock ELSE clock END 
 MATCH (c:Event {project_id: $project_id, command_id: $command_id})
 RETURN c.seq AS seq, c.command_hash AS command_hash, c.answer AS answer
 
-// name: command_apply :write :many
+// name: command_apply :write :one
 // Applies a batch of commands to one project: lock, judge each row after the lock, write and log only the rows found
 // good (DESIGN §5). A row of $batch.rows is what psg.write.change makes; a map, so that one plan serves every size.
 CYPHER replan=skip
@@ -96,4 +96,5 @@ CALL (h, now, r) {
     CASE WHEN verdict = 'ok' THEN base + logged END AS last_seq,
     CASE WHEN verdict = 'ok' THEN r.answer ELSE c.answer END AS answer
 }
-RETURN r.command_id AS command_id, verdict, fault, seq, last_seq, answer
+// One record for the whole batch: unpacking one by one costs the client more than the commit.
+RETURN collect({verdict: verdict, fault: fault, seq: seq, last_seq: last_seq, answer: answer}) AS answers
