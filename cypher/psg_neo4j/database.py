@@ -257,7 +257,9 @@ class Database:
                     statement.mode, notifications_min_severity=neo4j.NotificationMinimumSeverity.INFORMATION
                 ) as session,
             ):
-                result = await session.run(explained, dict(params or {}))
+                # Planning on a server that has just booted may take longer than the server's own limit.
+                query = neo4j.Query(explained, timeout=_WARM_SECONDS)
+                result = await session.run(query, dict(params or {}))
                 return query_plan(await result.consume())
         except _DRIVER_ERRORS as error:
             raise mapped(error, self.uri, statement.name) from error

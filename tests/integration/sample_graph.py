@@ -14,7 +14,6 @@ import orjson
 import pytest
 from conftest import Neo4jServer, in_other_loop
 
-import psg_cypher
 from psg.graph import Graph
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_cypher import parse_statements
@@ -119,8 +118,7 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> It
     async def prepare() -> None:
         async with server.database() as database:
             await migrate(database)
-            for name in ("command_apply", "frontier_advance", "unlock_chunk", "timers_release"):
-                await database.warm([psg_cypher.statement(name)])
+            await Graph(database).warm()
 
     in_other_loop(prepare)
     yield server

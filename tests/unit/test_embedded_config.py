@@ -33,7 +33,7 @@ def test_the_server_listens_on_loopback_and_tells_nobody() -> None:
     assert all(value.startswith("127.0.0.1") for name, value in lines.items() if name.endswith("_address"))
     assert lines["dbms.usage_report.enabled"] == lines["client.allow_telemetry"] == "false"
     assert lines["dbms.security.auth_enabled"] == "true"
-    assert lines["db.transaction.timeout"] == "5000ms"
+    assert lines["db.transaction.timeout"] == "15000ms"
     assert lines["db.tx_log.preallocate"] == "false"
 
 

@@ -29,7 +29,8 @@ class ServerSettings:
     """How the server of one home is started; a server that runs already keeps the settings it was started with.
 
     ``heap`` and ``pagecache`` as Java sizes ("512m"); ``bolt_port`` and ``http_port`` 0 for any free one;
-    ``transaction_timeout`` in seconds (what a client that stopped can block, at most); ``linger`` in seconds
+    ``transaction_timeout`` in seconds, planning included (our own units of work that hold a lock over round trips
+    bound themselves to less); ``linger`` in seconds
     (how long it stays when the last client is gone); ``api_url`` the platform's own address, from which Neo4j
     Browser loads guide and style when it connects (empty: none); ``java_options`` more options of the Java
     runtime, separated by blanks.
@@ -39,7 +40,7 @@ class ServerSettings:
     pagecache: str = "128m"
     bolt_port: int = 0
     http_port: int = 0
-    transaction_timeout: float = 5.0
+    transaction_timeout: float = 15.0
     linger: float = 2.0
     api_url: str = ""
     java_options: str = ""
