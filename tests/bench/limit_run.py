@@ -104,14 +104,18 @@ FOREACH (s IN picked | REMOVE s:Ready
   SET s:InProgress, s.status = 'in_progress', s.owner = $session, s.fence = s.fence + 1, s.revision = s.revision + 1,
     s.attempt = s.attempt + 1, s.started_ms = now, s.sys_updated_ms = now)
 WITH h, now, at, finished, picked, base + 3 * size(done) AS base
-FOREACH (i IN range(0, size(picked) - 1) | FOREACH (s IN [picked[i]] |
-  CREATE (:Event {project_id: $project, seq: base + 1 + i, event_id: randomUUID(), family: 'pipeline_stage',
+CALL (picked, now, base) {
+  UNWIND range(0, size(picked) - 1) AS i
+  WITH picked[i] AS s, base + 1 + i AS seq, now
+  CREATE (:Event {project_id: $project, seq: seq, event_id: randomUUID(), family: 'pipeline_stage',
     type: 'step_in_progress', op: 'set', entity_type: 'Step', entity: s.id, plan: s.plan, at: now, actor: $session,
     revision: s.revision,
     changes: '{"op":"set","before":{"status":"pending","fence":' + (s.fence - 1) + ',"attempt":' + (s.attempt - 1) +
       '},"after":{"status":"in_progress","fence":' + s.fence + ',"attempt":' + s.attempt + '},"session":"' + $session
-      + '"}'})))
-WITH h, now, at, finished, picked, base + size(picked) AS base
+      + '"}'})
+  RETURN collect([s.id, s.key, s.plan, s.fence, s.attempt, s.capability, s.params]) AS claimed
+}
+WITH h, now, at, finished, claimed, base + size(picked) AS base
 CALL (finished, now, at, base) {
   UNWIND range(0, size(finished) - 1) AS i
   WITH finished[i] AS p, base + 1 + 2 * i AS seq, now, at
@@ -127,7 +131,7 @@ CALL (finished, now, at, base) {
   RETURN count(*) AS closed
 }
 SET h.seq = base + 2 * size(finished), h.clock = now
-RETURN [s IN picked | [s.id, s.key, s.plan, s.fence, s.attempt, s.capability, s.params]] AS claimed
+RETURN claimed
 """
 ONE_PLAN = _RUN + _ONE_PLAN + _CLAIM
 MANY_PLANS = _RUN + _MANY_PLANS + _CLAIM
