@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,10 @@ from psg_neo4j.embedded import EmbeddedServer, ServerSettings, stop
 from psg_neo4j.migrations import migrate
 
 T = TypeVar("T")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: programs under test would inherit that Ctrl-C means nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # For servers that a test starts, kills and throws away: a quick boot matters, a fast optimising compiler does not.
 TEST_SETTINGS = ServerSettings(heap="384m", pagecache="64m", linger=0.5, java_options="-XX:TieredStopAtLevel=1")

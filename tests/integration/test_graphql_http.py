@@ -223,7 +223,7 @@ async def test_a_schema_behind_the_code_keeps_the_api_from_starting(
     later = parse_migration("V9999__later.cypher", "RETURN 1;")
     known = [*psg_cypher.migrations(), later]
     monkeypatch.setattr(psg_cypher, "migrations", lambda: known)
-    with pytest.raises(SchemaNotMigrated, match="psg db migrate"):
+    with pytest.raises(SchemaNotMigrated, match="psg migrate"):
         await require_schema(db)
     with pytest.raises(SchemaNotMigrated):
         await serve(Graph(db), ApiSettings(port=0), stop=anyio.Event())

@@ -87,7 +87,7 @@ async def chain(database: Database) -> list[str]:
 async def test_pending_migrations_are_applied_once_and_recorded_as_neo4j_migrations_does(empty: Database) -> None:
     before = await schema_state(empty, migrations=BOTH)
     assert (before.current, [item.version for item in before.pending]) == (None, ["0001", "0002"])
-    with pytest.raises(SchemaNotMigrated, match=r"V0001, V0002.*psg db migrate"):
+    with pytest.raises(SchemaNotMigrated, match=r"V0001, V0002.*psg migrate"):
         await require_schema(empty, migrations=BOTH)
     assert await migrate(empty, migrations=BOTH) == MigrationReport(["0001", "0002"], "0002")
     first, second = await empty.read(ASK["chain"])

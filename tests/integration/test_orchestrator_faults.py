@@ -94,8 +94,8 @@ async def test_a_killed_orchestrator_s_steps_run_elsewhere_and_each_is_recorded_
     world: World, start_process: Start, tmp_path: Path
 ) -> None:
     effects = tmp_path / "effects"
-    plan_id = await world.started(*slow_steps(12, effects, 0.3), step("end", *[f"s{i}" for i in range(12)]))
     victim, _ = await start_process(), await start_process()
+    plan_id = await world.started(*slow_steps(24, effects, 0.5), step("end", *[f"s{i}" for i in range(24)]))
 
     async def owns_some() -> bool:
         return bool(await world.query(

@@ -36,7 +36,9 @@ RETURN head, earliest, upto, seen, events
 
 // name: log_of_plan :read :many
 // The events of one plan behind $after up to $upto, by their own index; $upto was read under the lock.
-MATCH (e:Event) WHERE e.project_id = $project_id AND e.plan = $plan_id AND e.seq > $after AND e.seq <= $upto
+// The hint: by statistics alone the planner may prefer the project's whole log and sort it.
+MATCH (e:Event) USING INDEX e:Event(project_id, plan, seq)
+WHERE e.project_id = $project_id AND e.plan = $plan_id AND e.seq > $after AND e.seq <= $upto
   AND ($filter.families IS NULL OR e.family IN $filter.families)
 WITH e ORDER BY e.project_id, e.plan, e.seq LIMIT toInteger($limit)
 RETURN e {.project_id, .seq, .event_id, .family, .type, .op, .entity_type, .entity, .plan, .at, .actor, .command_id,
