@@ -165,6 +165,7 @@ WITH h, now, at, judged, base, finished, claims, more, undecided
 CALL (claims, now, base) {
   UNWIND range(0, size(claims) - 1) AS i
   WITH claims[i].s AS s, claims[i].fresh AS fresh, claims[i].parked AS parked, base + 1 + i AS seq, now
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
   CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(),
     family: CASE WHEN fresh THEN 'pipeline_stage' ELSE 'runtime_execution' END,
     type: CASE WHEN fresh THEN 'step_in_progress' ELSE 'step_resumed' END, op: 'set', entity_type: 'Step',
@@ -174,7 +175,7 @@ CALL (claims, now, base) {
       toString(s.attempt - CASE WHEN parked IS NULL THEN 1 ELSE 0 END) + '},"after":{' +
       CASE WHEN fresh THEN '"status":"in_progress",' ELSE '' END + '"fence":' + toString(s.fence) +
       ',"attempt":' + toString(s.attempt) + '},"session":"' + $session_id + '"}'})
-  RETURN collect({id: s.id, key: s.key, plan: s.plan, type: s.type, capability: s.capability,
+  RETURN collect({id: s.id, key: s.key, plan: s.plan, trace_id: p.trace_id, type: s.type, capability: s.capability,
     description: s.description, agent_role: s.agent_role, params: s.params, condition: s.condition,
     timeout_ms: s.timeout_ms, retries: s.retries, attempt: s.attempt, failures: s.failures, fence: s.fence,
     resumed: s.resumed, takeovers: coalesce(s.takeovers, 0)}) AS claimed
@@ -278,10 +279,10 @@ UNWIND $keys AS key
 MATCH (s:PsgNode:Step {project_id: $project_id, plan: $plan_id, key: key})
 RETURN s.key AS key, s.status AS status, s.output AS output, s.skip_reason AS skip_reason
 
-// name: plan_run :read :one
-// What every step of a run shares.
+// name: plan_params :read :one
+// The parameters of a plan, which templates and conditions of its steps can read.
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id})
-RETURN p.trace_id AS trace_id, p.params AS params, p.title AS title, p.status AS status
+RETURN p.params AS params
 
 // name: confirm_decision :read :one
 // The last decision of the Confirm that gates a step.

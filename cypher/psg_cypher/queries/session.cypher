@@ -43,7 +43,8 @@ MATCH (s:Step) WHERE s.owner = $session_id RETURN DISTINCT s.project_id AS proje
 // name: session_steps :read :many
 // The steps a session owns in a project, with their fences.
 MATCH (s:Step) WHERE s.owner = $session_id AND s.project_id = $project_id AND s.status = 'in_progress'
-RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, s.type AS type, s.capability AS capability,
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
+RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, p.trace_id AS trace_id, s.type AS type, s.capability AS capability,
   s.description AS description, s.agent_role AS agent_role, s.params AS params, s.condition AS condition,
   s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures,
   s.resumed AS resumed, coalesce(s.takeovers, 0) AS takeovers

@@ -54,13 +54,12 @@ class Action:
         """
         if isinstance(action, Action):
             return action
-        known = {f.name for f in fields(cls)}
         kind = action.get("type")
         if kind not in ACTION_TYPES:
             near = get_close_matches(str(kind), ACTION_TYPES, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(ACTION_TYPES)}"
             raise ValidationFailed(f"Unknown action type `{kind}`: {hint}", type=kind)
-        return cls(**{key: value for key, value in action.items() if key in known})
+        return cls(**{key: value for key, value in action.items() if key in _ACTION_FIELDS})
 
     @property
     def executor_kind(self) -> str:
@@ -72,6 +71,9 @@ class Action:
         if self.name == "process.run":
             return "external"
         return "worker" if self.type == "custom_action" and self.name in CONTROL_STEPS else "tool"
+
+
+_ACTION_FIELDS = frozenset(f.name for f in fields(Action))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,7 @@ class Capability:
     output: TypeAdapter[Any] | None
     wants_context: bool
     input_is_model: bool
-
-    @property
-    def is_async(self) -> bool:
-        return inspect.iscoroutinefunction(self.call) or inspect.iscoroutinefunction(
-            getattr(self.call, "__call__", None)  # noqa: B004 - an instance with an async __call__
-        )
+    is_async: bool
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The params as typed keyword arguments, defaults applied; raises ValidationFailed (ORCH-12)."""
@@ -242,7 +237,13 @@ def _capability(
         output=None if output_schema is None else TypeAdapter(output_schema),
         wants_context="ctx" in signature.parameters,
         input_is_model=hasattr(input_schema, "model_fields"),
+        is_async=_is_async(call),
     )
+
+
+def _is_async(call: Callable[..., Any]) -> bool:
+    by_instance = getattr(call, "__call__", None)  # noqa: B004 - an instance with an async __call__
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(by_instance)
 
 
 def _signature_adapter(name: str, call: Callable[..., Any], signature: inspect.Signature) -> TypeAdapter[Any]:

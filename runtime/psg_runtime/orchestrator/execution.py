@@ -48,33 +48,27 @@ class Executor:
         self._project_id = project_id
         self._ael = ael
         self._params: dict[str, Any] = {}
-        self._trace: dict[str, str] = {}
         self._reading: dict[str, anyio.Lock] = {}
         self._templates: dict[tuple[str, str], Template] = {}
 
-    async def trace_of(self, plan_id: str) -> str:
-        """Return the id of the Trace of a run; read once, also when many of its steps begin at the same moment."""
-        if plan_id not in self._trace:
+    async def _plan_params(self, plan_id: str) -> Any:
+        """The parameters of a plan, read once, also when many of its steps begin at the same moment."""
+        if plan_id not in self._params:
             async with self._reading.setdefault(plan_id, anyio.Lock(fast_acquire=True)):
-                if plan_id not in self._trace:
-                    await self._read_run(plan_id)
-        return self._trace[plan_id]
-
-    async def _read_run(self, plan_id: str) -> None:
-        row = await self._db.read_one(psg_cypher.statement("plan_run"), project_id=self._project_id, plan_id=plan_id)
-        assert row is not None
-        self._params[plan_id] = loads(row["params"]) or {}
-        self._trace[plan_id] = row["trace_id"]
+                if plan_id not in self._params:
+                    row = await self._db.read_one(
+                        psg_cypher.statement("plan_params"), project_id=self._project_id, plan_id=plan_id
+                    )
+                    self._params[plan_id] = (loads(row["params"]) if row else None) or {}
+        return self._params[plan_id]
 
     def forget(self, plan_id: str) -> None:
         """Drop what is remembered of a run that ended."""
-        self._trace.pop(plan_id, None)
         self._reading.pop(plan_id, None)
         self._params.pop(plan_id, None)
 
     async def scope(self, plan_id: str, references: frozenset[str]) -> dict[str, Any]:
         """Return the values that expressions of a plan can read: outputs of the named steps, plan parameters."""
-        await self.trace_of(plan_id)
         keys = sorted(references - NAMESPACES)
         steps: dict[str, Any] = {}
         if keys:
@@ -82,7 +76,8 @@ class Executor:
                 psg_cypher.statement("step_inputs"), project_id=self._project_id, plan_id=plan_id, keys=keys
             )
             steps = {r["key"]: {"status": r["status"], "output": loads(r["output"])} for r in rows}
-        return {"steps": steps, "params": self._params[plan_id]}
+        params = await self._plan_params(plan_id) if "params" in references else {}
+        return {"steps": steps, "params": params}
 
     async def condition_holds(self, plan_id: str, text: str) -> bool:
         """Evaluate a step's condition on the present outputs; raises when it cannot be."""

@@ -251,7 +251,7 @@ class Lane:
         if (parked := outcome.parked) is not None:
             await self._until_stored(lambda: park(self._graph, self.project_id, session_id, claim, parked))
             return
-        trace_id = await self._executor.trace_of(claim["plan"])
+        trace_id = claim["trace_id"]
         if outcome.error is not None:
             log.info("step_failed", step=claim["key"], code=outcome.error.get("code"), attempt=claim["attempt"])
             decision = decide_failure(
