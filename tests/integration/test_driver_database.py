@@ -260,7 +260,7 @@ async def test_a_stopped_client_gives_its_lock_back(neo4j_server: Neo4jServer, p
                 assert holder.stdout is not None
                 assert b"holding" in await holder.stdout.receive()
                 holder.send_signal(signal.SIGSTOP)
-                with anyio.fail_after(12):
+                with anyio.fail_after(45):
                     rows = await _patient(database, probe)
                 assert rows == [{"count": 1}]
             finally:
