@@ -16,7 +16,7 @@ from bench_store import Load, Store
 
 from psg_runtime.orchestrator.session import Session
 
-_RUN: LiteralString = """CYPHER replan=skip
+_RUN: LiteralString = """
 MATCH (h:ProjectHead {id: $project}) SET h._lock = true
 WITH h, h.seq AS base, datetime.realtime().epochMillis AS now
 MATCH (me:Session {id: $session}) WHERE me.ended_ms IS NULL AND me.lease_until > now
