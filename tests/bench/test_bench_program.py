@@ -28,7 +28,7 @@ def test_bench_prints_one_row_per_figure() -> None:
         assert set(row) == KEYS
         assert row["value"] > 0
         assert row["ratio"] == pytest.approx(row["value"] / row["limit"], rel=0.01)
-        assert row["reached"] is (row["ratio"] >= row["target"])
+        assert row["reached"] is (row["target"] <= row["ratio"] <= 1.1)
     assert "chain" in done.stderr
 
 
