@@ -21,15 +21,18 @@ MATCH (h:ProjectHead {id: $project}) SET h._lock = true
 WITH h, h.seq AS base, datetime.realtime().epochMillis AS now
 MATCH (me:Session {id: $session}) WHERE me.ended_ms IS NULL AND me.lease_until > now
 WITH h, base, now, toString(datetime({epochMillis: now})) AS at
-CALL (now) {
+CALL () {
   UNWIND $batch.done AS r
   MATCH (s:PsgNode:Step {project_id: $project, id: r.id})
-  WHERE s.status = 'in_progress' AND s.fence = r.fence AND s.owner = $session
+  // A verdict, not a filter: the planner would look for the filtered steps through the index on their owner.
+  RETURN collect(CASE WHEN s.status = 'in_progress' AND s.fence = r.fence AND s.owner = $session
+    THEN {s: s, r: r} END) AS done
+}
+FOREACH (d IN done | FOREACH (s IN [d.s] |
   SET s.status = 'completed', s.revision = s.revision + 1, s.finished_ms = now, s.sys_updated_ms = now, s.owner = null,
     s:Completed
-  REMOVE s:InProgress
-  RETURN collect({s: s, r: r}) AS done
-}
+  REMOVE s:InProgress))
+WITH h, base, now, at, done
 CALL (done, now, at, base) {
   UNWIND range(0, size(done) - 1) AS i
   WITH done[i].s AS s, done[i].r AS r, base + 1 + 3 * i AS seq, now, at
@@ -79,7 +82,7 @@ WITH h, base, now, at, done, newly, finished, CASE WHEN EXISTS {
 FOREACH (t IN newly[size(direct)..] | SET t:Ready)
 WITH h, base, now, at, done, finished, direct
 CALL (direct) {
-  WITH direct WHERE size(direct) = 0
+  UNWIND CASE WHEN size(direct) = 0 THEN [1] ELSE [] END AS look
   MATCH (s:Ready) WHERE s.project_id = $project AND s.plan = $plan AND s.sched_urgency IS NOT NULL
     AND s.sched_order IS NOT NULL AND s.position IS NOT NULL
   WITH s ORDER BY s.project_id, s.plan, s.sched_urgency, s.sched_order, s.position LIMIT toInteger($want)
@@ -90,7 +93,7 @@ WITH h, base, now, at, done, finished, direct + indexed AS picked
 # Every plan has room in the claim: what is unlocked is handed over, and only the first claim looks for plans.
 _MANY_PLANS: LiteralString = """
 CALL (done) {
-  WITH done WHERE size(done) = 0
+  UNWIND CASE WHEN size(done) = 0 THEN [1] ELSE [] END AS first
   MATCH (p:Runnable) WHERE p.project_id = $project AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
   MATCH (s:Ready) WHERE s.project_id = $project AND s.plan = p.id AND s.sched_urgency IS NOT NULL
     AND s.sched_order IS NOT NULL AND s.position IS NOT NULL

@@ -16,16 +16,17 @@ RETURN c.seq AS seq, c.command_hash AS command_hash, c.answer AS answer
 // Applies a batch of commands to one project: lock, judge each row after the lock, write and log only the rows found
 // good (DESIGN §5). A row of $batch.rows is what psg.write.change makes; a map, so that one plan serves every size.
 CYPHER replan=skip
-MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
+MATCH (h:ProjectHead {id: $project_id}) USING INDEX SEEK h:ProjectHead(id) SET h._lock = true
 WITH h, datetime.realtime().epochMillis AS clock
 WITH h, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now
 UNWIND $batch.rows AS r
 CALL (h, now, r) {
   OPTIONAL MATCH (c:Event {project_id: $project_id, command_id: r.command_id})
+    USING INDEX SEEK c:Event(project_id, command_id)
   CALL (r) {
     UNWIND range(0, size(r.guards) - 1) AS i
     WITH i, r.guards[i] AS g
-    OPTIONAL MATCH (n:PsgNode {project_id: $project_id, id: g.id})
+    OPTIONAL MATCH (n:PsgNode {project_id: $project_id, id: g.id}) USING INDEX SEEK n:PsgNode(project_id, id)
     WITH i, g, n, CASE
       WHEN g.absent THEN CASE WHEN n IS NULL THEN null ELSE 'exists' END
       WHEN n IS NULL THEN 'missing'
@@ -58,7 +59,7 @@ CALL (h, now, r) {
   CALL (now, r, verdict) {
     WITH now, r WHERE verdict = 'ok'
     UNWIND r.sets AS u
-    MATCH (n:PsgNode {project_id: $project_id, id: u.id})
+    MATCH (n:PsgNode {project_id: $project_id, id: u.id}) USING INDEX SEEK n:PsgNode(project_id, id)
     SET n += u.props, n.revision = n.revision + u.bump, n.sys_updated_ms = now
     FOREACH (label IN u.add | SET n:$(label))
     FOREACH (label IN u.remove | REMOVE n:$(label))
@@ -67,15 +68,16 @@ CALL (h, now, r) {
   CALL (r, verdict) {
     WITH r WHERE verdict = 'ok'
     UNWIND r.links AS l
-    MATCH (a:PsgNode {project_id: $project_id, id: l.from})
-    MATCH (b:PsgNode {project_id: $project_id, id: l.to})
+    MATCH (a:PsgNode {project_id: $project_id, id: l.from}) USING INDEX SEEK a:PsgNode(project_id, id)
+    MATCH (b:PsgNode {project_id: $project_id, id: l.to}) USING INDEX SEEK b:PsgNode(project_id, id)
     CREATE (a)-[e:$(l.type)]->(b) SET e = l.props
     RETURN count(*) AS linked
   }
   CALL (r, verdict) {
     WITH r WHERE verdict = 'ok'
     UNWIND r.unlinks AS l
-    MATCH (a:PsgNode {project_id: $project_id, id: l.from})-[e]->(b:PsgNode {project_id: $project_id, id: l.to})
+    MATCH (a:PsgNode {project_id: $project_id, id: l.from}) USING INDEX SEEK a:PsgNode(project_id, id)
+    MATCH (a)-[e]->(b:PsgNode {project_id: $project_id, id: l.to})
     WHERE type(e) = l.type
     DELETE e
     RETURN count(*) AS unlinked
@@ -87,7 +89,7 @@ CALL (h, now, r) {
     WITH r, base, now
     UNWIND range(0, size(r.events) - 1) AS i
     WITH r.events[i] AS v, base + 1 + i AS seq, now
-    OPTIONAL MATCH (n:PsgNode {project_id: $project_id, id: v.entity})
+    OPTIONAL MATCH (n:PsgNode {project_id: $project_id, id: v.entity}) USING INDEX SEEK n:PsgNode(project_id, id)
     CREATE (e:Event) SET e = v, e.project_id = $project_id, e.seq = seq, e.at = now, e.revision = n.revision
     RETURN count(*) AS logged
   }

@@ -2,18 +2,19 @@
 // Records what finished, unlocks what waited for it, and claims what is next, in one commit for one project
 // (DESIGN §5, F3). $batch holds results (rows of orchestrator.records), skips {id, reason, changes} and runs (ids of
 // steps decided to run); one map, so that one plan serves whatever is in it. Judged after the lock; refused rows write
-// nothing. replan=skip: its plan is index seeks at any size, and planning it takes longer than a hundred runs.
+// nothing. replan=skip: planning it takes longer than a hundred runs; what is hinted stays a seek, also when the first plan
+// was made for an almost empty store (then a scan of the few traces there are looks as good).
 CYPHER replan=skip
-MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
+MATCH (h:ProjectHead {id: $project_id}) USING INDEX SEEK h:ProjectHead(id) SET h._lock = true
 WITH h, datetime.realtime().epochMillis AS clock
 WITH h, clock, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now
-OPTIONAL MATCH (me:Session {id: $session_id})
+OPTIONAL MATCH (me:Session {id: $session_id}) USING INDEX SEEK me:Session(id)
 WITH h, now, me IS NOT NULL AND me.ended_ms IS NULL AND me.lease_until > clock AS live,
   toString(datetime({epochMillis: now})) AS at
 CALL () {
   UNWIND $batch.results AS r
-  OPTIONAL MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
-  OPTIONAL MATCH (t:PsgNode:Trace {project_id: $project_id, id: r.trace_id})
+  OPTIONAL MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id}) USING INDEX SEEK s:PsgNode(project_id, id)
+  OPTIONAL MATCH (t:PsgNode:Trace {project_id: $project_id, id: r.trace_id}) USING INDEX SEEK t:PsgNode(project_id, id)
   RETURN collect({r: r, s: s, t: t, verdict: CASE
     WHEN s IS NULL OR t IS NULL THEN 'missing'
     WHEN s.fence = r.fence AND s.status = 'in_progress' AND s.owner = $session_id THEN 'ok'
@@ -22,13 +23,13 @@ CALL () {
 }
 CALL () {
   UNWIND $batch.skips AS r
-  MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id})
+  MATCH (s:PsgNode:Step {project_id: $project_id, id: r.id}) USING INDEX SEEK s:PsgNode(project_id, id)
   WHERE s:Undecided AND s.status = 'pending'
   RETURN collect({r: r, s: s}) AS skipped
 }
 CALL () {
   UNWIND $batch.runs AS id
-  MATCH (s:PsgNode:Step {project_id: $project_id, id: id})
+  MATCH (s:PsgNode:Step {project_id: $project_id, id: id}) USING INDEX SEEK s:PsgNode(project_id, id)
   WHERE s:Undecided AND s.status = 'pending' AND s.waits = 0
   RETURN collect(s) AS cleared
 }
@@ -36,9 +37,7 @@ WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 
 FOREACH (j IN done | FOREACH (s IN [j.s] |
   SET s.status = j.r.status, s.output = j.r.output, s.error = j.r.error, s.revision = s.revision + 1,
     s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null
-  REMOVE s:InProgress))
-FOREACH (j IN [x IN done WHERE x.r.status = 'completed'] | FOREACH (s IN [j.s] | SET s:Completed))
-FOREACH (j IN [x IN done WHERE x.r.status = 'failed'] | FOREACH (s IN [j.s] | SET s:Failed))
+  REMOVE s:InProgress SET s:$(CASE j.r.status WHEN 'failed' THEN 'Failed' ELSE 'Completed' END)))
 FOREACH (j IN skipped | FOREACH (s IN [j.s] | REMOVE s:Undecided
   SET s:Skipped, s.status = 'skipped', s.skip_reason = j.r.reason, s.revision = s.revision + 1, s.finished_ms = now,
     s.sys_updated_ms = now))
@@ -98,23 +97,22 @@ WITH h, now, at, live, judged, ended, base, cleared + [u IN unlocked WHERE NOT u
 CALL (ended, now) {
   UNWIND ended AS j
   WITH j.s.plan AS plan, count(*) AS k, sum(CASE WHEN j.s.status = 'failed' THEN 1 ELSE 0 END) AS failures, now
-  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan})
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan}) USING INDEX SEEK p:PsgNode(project_id, id)
   SET p.steps_open = p.steps_open - k, p.steps_failed = p.steps_failed + failures
   WITH p WHERE p.steps_open = 0 AND p.status = 'in_progress'
   RETURN collect(p) AS finished
 }
 FOREACH (p IN finished | REMOVE p:Runnable, p:InProgress
   SET p.status = CASE WHEN p.steps_failed > 0 THEN 'failed' ELSE 'completed' END, p.revision = p.revision + 1,
-    p.finished_ms = now, p.sys_updated_ms = now)
-FOREACH (p IN [x IN finished WHERE x.steps_failed > 0] | SET p:Failed)
-FOREACH (p IN [x IN finished WHERE x.steps_failed = 0] | SET p:Completed)
+    p.finished_ms = now, p.sys_updated_ms = now, p:$(CASE WHEN p.steps_failed > 0 THEN 'Failed' ELSE 'Completed' END))
 WITH h, now, at, live, judged, base, newly, plans_undecided, finished
 CALL (newly, live) {
   UNWIND newly AS t
   WITH t.plan AS plan, collect(t) AS steps, live
-  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan})
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan}) USING INDEX SEEK p:PsgNode(project_id, id)
   WITH p, steps, live AND p.status = 'in_progress' AND NOT p.paused AND NOT EXISTS {
-    MATCH (x:Ready) WHERE x.project_id = $project_id AND x.plan = plan AND x.sched_urgency IS NOT NULL
+    MATCH (x:Ready) USING INDEX SEEK x:Ready(project_id, plan, sched_urgency, sched_order, position)
+    WHERE x.project_id = $project_id AND x.plan = plan AND x.sched_urgency IS NOT NULL
       AND x.sched_order IS NOT NULL AND x.position IS NOT NULL } AS direct
   RETURN reduce(all = [], x IN collect(CASE WHEN direct THEN steps ELSE [] END) | all + x) AS direct,
     reduce(all = [], x IN collect(CASE WHEN direct THEN [] ELSE steps END) | all + x) AS queued
@@ -127,18 +125,18 @@ WITH h, now, at, live, judged, base, finished, direct, size(plans_undecided) AS 
 CALL (awake) {
   UNWIND awake AS plan
   WITH DISTINCT plan
-  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan})
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan}) USING INDEX SEEK p:PsgNode(project_id, id)
   WHERE p.status = 'in_progress' AND NOT p.paused AND NOT p:Runnable
   SET p:Runnable
   RETURN count(*) AS woken
 }
 CALL (now, live, direct) {
   WITH now, live, direct WHERE live AND $want > size(direct)
-  MATCH (p:Runnable)
+  MATCH (p:Runnable) USING INDEX SEEK p:Runnable(project_id, sched_urgency, served_at)
   WHERE p.project_id = $project_id AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
   WITH p ORDER BY p.project_id, p.sched_urgency, p.served_at LIMIT 64
   CALL (p) {
-    MATCH (s:Ready)
+    MATCH (s:Ready) USING INDEX SEEK s:Ready(project_id, plan, sched_urgency, sched_order, position)
     WHERE s.project_id = $project_id AND s.plan = p.id AND s.sched_urgency IS NOT NULL AND s.sched_order IS NOT NULL
       AND s.position IS NOT NULL
     WITH s ORDER BY s.project_id, s.plan, s.sched_urgency, s.sched_order, s.position LIMIT toInteger($want)
@@ -147,7 +145,8 @@ CALL (now, live, direct) {
   WITH collect({p: p, ready: ready}) AS offers
   WITH offers, [o IN offers WHERE size(o.ready) > 0] AS full, toInteger($want) - size(direct) AS want
   FOREACH (o IN offers | FOREACH (p IN CASE WHEN size(o.ready) = 0 AND NOT EXISTS {
-    MATCH (u:Undecided) WHERE u.project_id = $project_id AND u.plan = o.p.id AND u.position IS NOT NULL }
+    MATCH (u:Undecided) USING INDEX SEEK u:Undecided(project_id, plan, position)
+    WHERE u.project_id = $project_id AND u.plan = o.p.id AND u.position IS NOT NULL }
     THEN [o.p] ELSE [] END | REMOVE p:Runnable))
   FOREACH (o IN full | FOREACH (p IN [o.p] | SET p.served_at = now))
   WITH want, full, CASE WHEN size(full) = 0 THEN 0 ELSE want / size(full) + 1 END AS share
@@ -165,7 +164,7 @@ WITH h, now, at, judged, base, finished, claims, more, undecided
 CALL (claims, now, base) {
   UNWIND range(0, size(claims) - 1) AS i
   WITH claims[i].s AS s, claims[i].fresh AS fresh, claims[i].parked AS parked, base + 1 + i AS seq, now
-  MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan}) USING INDEX SEEK p:PsgNode(project_id, id)
   CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(),
     family: CASE WHEN fresh THEN 'pipeline_stage' ELSE 'runtime_execution' END,
     type: CASE WHEN fresh THEN 'step_in_progress' ELSE 'step_resumed' END, op: 'set', entity_type: 'Step',
@@ -189,7 +188,7 @@ CALL (finished, now, at, base) {
     revision: p.revision,
     changes: '{"op":"set","before":{"status":"in_progress"},"after":{"status":"' + p.status + '"}}'})
   WITH p, seq, now, at
-  MATCH (t:PsgNode:Trace {project_id: $project_id, id: p.trace_id})
+  MATCH (t:PsgNode:Trace {project_id: $project_id, id: p.trace_id}) USING INDEX SEEK t:PsgNode(project_id, id)
   SET t.status = p.status, t.finished_at = at, t.revision = t.revision + 1, t.sys_updated_ms = now
   CREATE (:Event {project_id: $project_id, seq: seq + 1, event_id: randomUUID(), family: 'graph_update',
     type: 'trace_' + p.status, op: 'set', entity_type: 'Trace', entity: t.id, plan: p.id, at: now, actor: $actor,

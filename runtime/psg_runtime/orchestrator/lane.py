@@ -38,14 +38,10 @@ class Capacity:
     def __init__(self, total: int) -> None:
         self.free = total
         self.lanes = 0
-        self._most = max(1, total // 2)
 
     def take_share(self) -> int:
-        """Reserve and return this lane's share of what is free.
-
-        Never more than half of all at once: while the database commits for one half, the other half runs here.
-        """
-        share = min(self._most, max(1, self.free // max(1, self.lanes))) if self.free > 0 else 0
+        """Reserve and return this lane's share of what is free."""
+        share = max(1, self.free // max(1, self.lanes)) if self.free > 0 else 0
         self.free -= share
         return share
 
@@ -183,8 +179,7 @@ class Lane:
         self._undecided = self._undecided or answer["undecided"] > 0
         filled = want > 0 and len(answer["claimed"]) == want
         self._look = self._look or filled or answer["more"] or self._undecided
-        for claim in answer["claimed"]:
-            self._start(tasks, claim)
+        self._begin(tasks, answer["claimed"])
         self._committing = False
         for plan_id in answer["finished"]:
             self._executor.forget(plan_id)
@@ -215,7 +210,7 @@ class Lane:
         for claim in owned:
             if claim["id"] not in self._running and claim["id"] not in finished:
                 self._capacity.free -= 1
-                self._start(tasks, claim)
+                self._begin(tasks, [claim])
         self._ambiguous = False
 
     async def _judged(self, answer: Row, results: list[Row]) -> None:
@@ -228,10 +223,21 @@ class Lane:
                 claim = {"id": row["id"], "fence": row["fence"], "attempt": row["attempt"], "plan": None}
                 await keep_evidence(self._graph, self.project_id, self._session_id(), claim, row["status"])
 
-    def _start(self, tasks: TaskGroup, claim: Row) -> None:
-        scope = anyio.CancelScope()
-        self._running[claim["id"]] = (claim, scope)
-        tasks.start_soon(self._execute, claim, scope, name=f"step {claim['key']}")
+    def _begin(self, tasks: TaskGroup, claims: list[Row]) -> None:
+        """Start what was claimed; many at once only after the next commit, if there is one, has been sent."""
+        for claim in claims:
+            self._running[claim["id"]] = (claim, anyio.CancelScope())
+        if self._results and len(claims) > 1:
+            tasks.start_soon(self._start, tasks, claims)
+        else:
+            self._start_now(tasks, claims)
+
+    async def _start(self, tasks: TaskGroup, claims: list[Row]) -> None:
+        self._start_now(tasks, claims)
+
+    def _start_now(self, tasks: TaskGroup, claims: list[Row]) -> None:
+        for claim in claims:
+            tasks.start_soon(self._execute, claim, self._running[claim["id"]][1], name=f"step {claim['key']}")
 
     async def _execute(self, claim: Row, scope: anyio.CancelScope) -> None:
         try:

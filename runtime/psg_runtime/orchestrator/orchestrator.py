@@ -21,6 +21,8 @@ from psg_runtime.orchestrator.settings import OrchestratorSettings
 log = structlog.get_logger(__name__)
 
 WATCH_S = 0.4
+POLL_REST = 40
+POLL_MAX_S = 0.4
 
 
 class Orchestrator:
@@ -118,13 +120,16 @@ class Orchestrator:
     async def _poll(self, tasks: TaskGroup) -> None:
         """Look for work that others made ready: plans started, timers due, fan-outs to go on with."""
         while True:
+            started = time.monotonic()
             try:
                 rows = await self.graph.db.read(psg_cypher.statement("frontier_wakeups"))
+                took = time.monotonic() - started
                 await self._dispatch(rows, tasks)
             except PsgError as error:
                 log.warning("frontier_not_read", code=error.code, error=str(error))
-                await anyio.sleep(WATCH_S)
-            await anyio.sleep(self._settings.poll_ms / 1000)
+                took = WATCH_S
+            # A busy database is asked less often: looking never takes more than a fraction of the time.
+            await anyio.sleep(max(self._settings.poll_ms / 1000, min(POLL_REST * took, POLL_MAX_S)))
 
     async def _dispatch(self, rows: list[dict[str, object]], tasks: TaskGroup) -> None:
         now = time.monotonic()
