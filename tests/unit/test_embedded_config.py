@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_the_browser_opens_guide_and_style_of_the_api() -> None:
     assert {"127.0.0.1", "localhost"} <= set(lines["browser.remote_content_hostname_whitelist"].split(","))
 
 
+def test_every_setting_that_is_shown_is_read() -> None:
+    environment = {
+        "PSG_NEO4J_HEAP": "1g", "PSG_NEO4J_PAGECACHE": "1m", "PSG_NEO4J_BOLT_PORT": "1", "PSG_NEO4J_HTTP_PORT": "2",
+        "PSG_NEO4J_TRANSACTION_TIMEOUT": "3.5", "PSG_NEO4J_LINGER": "4", "PSG_NEO4J_JAVA_OPTIONS": "-Dx=y",
+    }  # fmt: skip
+    settings = ServerSettings.from_environment(environment, api_url="http://localhost:1")
+    unread = [f.name for f in fields(settings) if getattr(settings, f.name) == getattr(ServerSettings(), f.name)]
+    assert unread == []
+
+
 def test_settings_come_from_the_environment_and_survive_the_way_to_the_supervisor() -> None:
     environment = {"PSG_NEO4J_HEAP": "1g", "PSG_NEO4J_PAGECACHE": "256m", "PSG_NEO4J_BOLT_PORT": "7687"}
     settings = ServerSettings.from_environment(environment, api_url="http://localhost:1")
@@ -58,7 +69,10 @@ def test_settings_come_from_the_environment_and_survive_the_way_to_the_superviso
 
 @pytest.mark.parametrize(
     "environment",
-    [{"PSG_NEO4J_HEAP": "much"}, {"PSG_NEO4J_HEAP": "512m\nx=y"}, {"PSG_NEO4J_BOLT_PORT": "bolt"}],
+    [
+        {"PSG_NEO4J_HEAP": "much"}, {"PSG_NEO4J_HEAP": "512m\nx=y"}, {"PSG_NEO4J_BOLT_PORT": "bolt"},
+        {"PSG_NEO4J_LINGER": "long"}, {"PSG_NEO4J_TRANSACTION_TIMEOUT": "15s"},
+    ],
 )
 def test_bad_settings_are_refused(environment: dict[str, str]) -> None:
     with pytest.raises(EmbeddedServerFailed):

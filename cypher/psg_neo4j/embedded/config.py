@@ -54,9 +54,10 @@ class ServerSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, *, api_url: str = "") -> Self:
-        """Settings from ``PSG_NEO4J_HEAP``, ``_PAGECACHE``, ``_BOLT_PORT``, ``_HTTP_PORT``, ``_JAVA_OPTIONS``.
+        """Settings from ``PSG_NEO4J_HEAP``, ``_PAGECACHE``, ``_BOLT_PORT``, ``_HTTP_PORT``, ``_TRANSACTION_TIMEOUT``,
+        ``_LINGER`` and ``_JAVA_OPTIONS``.
 
-        Raises EmbeddedServerFailed for a value that is no size or no port.
+        Raises EmbeddedServerFailed for a value that is no size, no port or no number of seconds.
         """
         default = cls()
         try:
@@ -65,11 +66,18 @@ class ServerSettings:
                 pagecache=environment.get("PSG_NEO4J_PAGECACHE") or default.pagecache,
                 bolt_port=int(environment.get("PSG_NEO4J_BOLT_PORT") or 0),
                 http_port=int(environment.get("PSG_NEO4J_HTTP_PORT") or 0),
+                transaction_timeout=float(
+                    environment.get("PSG_NEO4J_TRANSACTION_TIMEOUT") or default.transaction_timeout
+                ),
+                linger=float(environment.get("PSG_NEO4J_LINGER") or default.linger),
                 api_url=api_url,
                 java_options=environment.get("PSG_NEO4J_JAVA_OPTIONS", ""),
             )
         except ValueError as error:
-            raise EmbeddedServerFailed(f"PSG_NEO4J_BOLT_PORT or PSG_NEO4J_HTTP_PORT is no number: {error}") from error
+            raise EmbeddedServerFailed(
+                "one of PSG_NEO4J_BOLT_PORT, _HTTP_PORT (ports), _TRANSACTION_TIMEOUT and _LINGER (seconds) is no "
+                f"number: {error}"
+            ) from error
 
     def to_json(self) -> str:
         """The settings as text for the supervisor."""
