@@ -9,7 +9,7 @@ from typing import Any
 
 import psg_cypher
 from psg.commands import confirms, lifecycle, nodes, structure
-from psg.commands.documents import store_document
+from psg.commands.documents import decided_inside, store_document
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
 from psg.documents.exporting import export_document
 from psg.errors import CommandReused, DuplicateId, NotFound
@@ -126,12 +126,19 @@ class Graph:
         actor: str = "system",
         command_id: str | None = None,
         progress: Progress | None = None,
+        placeholders: bool = False,
     ) -> Answer:
-        """Store a protocol 1.0.0 document of ``module`` (context, plan, trace, confirm, role). ids: the module's id."""
+        """Store a protocol 1.0.0 document of any module. ids: the module's id.
+
+        With ``placeholders`` (import) roles that it names and that are not there are made in the same commit (C-30).
+        """
         command = _command(f"create_{module}", document, actor, command_id)
         if module == "plan":
             changes = store_plan_document(document, command)
             return await self._submit_all(project_id, changes, progress, len(document["steps"]))
+        inside = decided_inside(module, document, command, placeholders=placeholders)
+        if inside is not None:
+            return await self.locked(project_id, command, inside)
         return await self.writer(project_id).submit(store_document(project_id, module, document, command))
 
     async def create_plan(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from psg.audit.facts import Facts, Finding, Row
 from psg.model.entities import ENTITIES
-from psg.model.references import CONFIRM_TARGETS, Reference
+from psg.model.references import CONFIRM_TARGETS, OWNER_KEYS, Reference, references_of
 
-OWNER_COPIES = {"Step": ("plan", "IN_PLAN"), "TraceSegment": ("trace", "IN_TRACE")}
+OWNER_COPIES = {label: (key, references_of(label)[0].relationship) for label, key in OWNER_KEYS.items()}
 SAME_OWNER = {"DEPENDS_ON": "plan", "CHILD_OF": "trace"}
 """Relationships that stay inside one owner, by the property that names it."""
 

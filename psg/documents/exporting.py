@@ -14,13 +14,18 @@ from psg_neo4j.database import Database
 
 Row = dict[str, Any]
 
-EXPORT_ORDER = ("context", "role", "plan", "trace", "confirm")
+EXPORT_ORDER = (
+    "context", "role", "core", "plan", "trace", "extension", "dialog", "collab", "network", "confirm"
+)  # fmt: skip
 PAGE = 500
 
 _PARTS: Mapping[str, str] = {
     "Step": "document_steps",
     "TraceSegment": "document_segments",
     "Decision": "document_decisions",
+    "Message": "document_messages",
+    "Participant": "document_participants",
+    "NetworkNode": "document_network_nodes",
 }
 # Positions count from 0; segments that were imported count up to 0 from below.
 _BEFORE_FIRST = -(2**53)
@@ -38,6 +43,8 @@ async def export_document(db: Database, project_id: str, module: str, node_id: s
     row = await db.read_one(psg_cypher.statement("document_node"), project_id=project_id, node_id=node_id)
     if row is None or label not in row["labels"] or "Tombstone" in row["labels"]:
         raise NotFound(f"id: {module} {node_id} does not exist in this project", id=node_id, entity_type=label)
+    if row["node"].get("placeholder"):
+        raise NotFound(f"id: {module} {node_id} is only named by others; its document was never imported", id=node_id)
     return await _document(db, project_id, label, row)
 
 

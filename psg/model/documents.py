@@ -8,6 +8,7 @@ from typing import Any
 
 from psg.model.codec import dumps, loads
 from psg.model.entities import ENTITIES
+from psg.model.ids import UUID4, derived_id
 from psg.model.references import BY_FIELD, references_of
 
 
@@ -22,11 +23,12 @@ class Taken:
     parts: dict[str, list[dict[str, Any]]]
 
 
-def take_apart(label: str, document: Mapping[str, Any]) -> Taken:
-    """Return the properties, references and parts of a valid document.
+def take_apart(label: str, document: Mapping[str, Any], node_id: str | None = None) -> Taken:
+    """Return the properties, references and parts of a valid document; ``node_id`` is for a part without one.
 
     Empty reference and part lists are remembered in the payload, so that an absent list stays absent and an empty one
-    stays empty (strict round trip).
+    stays empty (strict round trip). A reference that is no UUID (the schema allows it for ``role_id``) is a name: it
+    is kept as it is, and leads to the node of the id that ``named_id`` derives from it.
     """
     entity = ENTITIES[label]
     scalars = {k: document[k] for k in entity.scalars if k in document}
@@ -41,6 +43,9 @@ def take_apart(label: str, document: Mapping[str, Any]) -> Taken:
             known.add(reference.field)
             if reference.many and not value:
                 rest[reference.field] = []
+            elif not reference.many and not UUID4.fullmatch(value):
+                references[reference.field] = [named_id(reference.targets[0], value)]
+                rest[reference.field] = value
     for field, _ in entity.parts:
         if field in document:
             parts[field] = list(document[field])
@@ -49,7 +54,35 @@ def take_apart(label: str, document: Mapping[str, Any]) -> Taken:
                 rest[field] = []
     rest |= {k: v for k, v in document.items() if k not in known}
     props = scalars | ({"payload": dumps(rest)} if rest else {})
-    return Taken(label, document[entity.id_field], props, references, parts)
+    return Taken(label, node_id or document[entity.id_field], props, references, parts)
+
+
+def named_id(label: str, name: str) -> str:
+    """Return the id under which a node is kept that documents call by a name instead of an id."""
+    return derived_id("named", label, name)
+
+
+def part_id(owner_id: str, label: str, position: int) -> str:
+    """Return the id of a part that the protocol gives none: it follows from its owner and place."""
+    return derived_id("part", label, owner_id, str(position))
+
+
+def parts_of(taken: Taken) -> list[Taken]:
+    """Return the parts of a document taken apart, in their order."""
+    found = []
+    for field, label in ENTITIES[taken.label].parts:
+        for position, part in enumerate(taken.parts.get(field, ())):
+            own = None if ENTITIES[label].own_id else part_id(taken.node_id, label, position)
+            found.append(take_apart(label, part, own))
+    return found
+
+
+def needed_ids(label: str, document: Mapping[str, Any]) -> set[str]:
+    """Return the ids outside a valid document that it or its parts refer to: what has to be stored before it."""
+    taken = take_apart(label, document)
+    inside = parts_of(taken)
+    wanted = {i for t in (taken, *inside) for targets in t.references.values() for i in targets}
+    return wanted - {t.node_id for t in inside}
 
 
 def put_together(
@@ -60,12 +93,12 @@ def put_together(
 ) -> dict[str, Any]:
     """Return the protocol document of a stored node; what the runtime added is left out (DESIGN §8)."""
     entity = ENTITIES[label]
-    document: dict[str, Any] = {entity.id_field: node["id"]}
+    document: dict[str, Any] = {entity.id_field: node["id"]} if entity.own_id else {}
     document |= {k: node[k] for k in entity.scalars if node.get(k) is not None}
     document |= loads(node.get("payload")) or {}
     for field, targets in references.items():
         reference = BY_FIELD[(label, field)]
-        if targets and reference.exported and not reference.owner:
+        if targets and reference.exported and not reference.owner and (reference.many or field not in document):
             document[field] = list(targets) if reference.many else targets[0]
     for field, found in parts.items():
         if found:

@@ -14,8 +14,9 @@ class Entity:
 
     ``id_field`` is the protocol's name of its id; ``scalars`` are protocol fields kept as searchable properties;
     ``runtime`` are properties of ours that are authoritative (in the log, never exported); ``json`` those of them that
-    hold JSON text; ``parts`` maps a protocol list field to the node type of its owned parts. Whatever else a document
-    has lives in the ``payload`` property.
+    hold JSON text; ``parts`` maps a protocol list field to the node type of its owned parts. ``own_id`` is false for a
+    part that the protocol gives no id: its id is derived from its owner and place, and never exported. Whatever else a
+    document has lives in the ``payload`` property.
     """
 
     label: str
@@ -24,6 +25,7 @@ class Entity:
     runtime: tuple[str, ...] = ()
     json: tuple[str, ...] = ()
     parts: tuple[tuple[str, str], ...] = ()
+    own_id: bool = True
 
     @property
     def logged(self) -> frozenset[str]:
@@ -87,7 +89,41 @@ ENTITIES: Mapping[str, Entity] = {
             ("status", "decided_by_role", "decided_at", "reason"),
             ("position", "actor"),
         ),
-        Entity("Role", "role_id", ("name", "description", "capabilities", "created_at", "updated_at")),
+        Entity(
+            "Role",
+            "role_id",
+            ("name", "description", "capabilities", "created_at", "updated_at"),
+            ("placeholder",),
+        ),
+        Entity(
+            "Dialog",
+            "dialog_id",
+            ("thread_id", "status", "started_at", "ended_at"),
+            parts=(("messages", "Message"),),
+        ),
+        Entity("Message", "message_id", ("role", "content", "timestamp"), ("position",), own_id=False),
+        Entity(
+            "Collab",
+            "collab_id",
+            ("title", "purpose", "mode", "status", "created_at", "updated_at"),
+            parts=(("participants", "Participant"),),
+        ),
+        Entity(
+            "Participant",
+            "participant_node_id",
+            ("participant_id", "kind", "display_name"),
+            ("position",),
+            own_id=False,
+        ),
+        Entity("Extension", "extension_id", ("name", "extension_type", "version", "status")),
+        Entity("Core", "core_id", ("protocol_version", "status")),
+        Entity(
+            "Network",
+            "network_id",
+            ("name", "description", "topology_type", "status"),
+            parts=(("nodes", "NetworkNode"),),
+        ),
+        Entity("NetworkNode", "node_id", ("name", "kind", "status"), ("position",)),
     )
 }  # fmt: skip
 
@@ -97,4 +133,10 @@ MODULES: Mapping[str, str] = {
     "trace": "Trace",
     "confirm": "Confirm",
     "role": "Role",
+    "dialog": "Dialog",
+    "collab": "Collab",
+    "extension": "Extension",
+    "core": "Core",
+    "network": "Network",
 }
+"""The protocol's modules and the node types of their documents."""

@@ -44,12 +44,59 @@ TRACE: Mapping[str, tuple[str, ...]] = {
     "failed": (),
     "cancelled": (),
 }
+DIALOG: Mapping[str, tuple[str, ...]] = {
+    "active": ("paused", "completed", "cancelled"),
+    "paused": ("active", "cancelled"),
+    "completed": (),
+    "cancelled": (),
+}
+COLLAB: Mapping[str, tuple[str, ...]] = {
+    "draft": ("active", "cancelled"),
+    "active": ("suspended", "completed", "cancelled"),
+    "suspended": ("active",),
+    "completed": (),
+    "cancelled": (),
+}
+EXTENSION: Mapping[str, tuple[str, ...]] = {
+    "registered": ("active",),
+    "active": ("inactive", "deprecated"),
+    "inactive": ("active",),
+    "deprecated": ("inactive",),
+}
+CORE: Mapping[str, tuple[str, ...]] = {
+    "draft": ("active",),
+    "active": ("deprecated",),
+    "deprecated": ("archived",),
+    "archived": (),
+}
+# The protocol names the statuses of a network and of its nodes, but no table: this is ours (docs/modules.md).
+NETWORK: Mapping[str, tuple[str, ...]] = {
+    "draft": ("provisioning", "retired"),
+    "provisioning": ("active", "retired"),
+    "active": ("degraded", "maintenance", "retired"),
+    "degraded": ("active", "maintenance", "retired"),
+    "maintenance": ("active", "retired"),
+    "retired": (),
+}
+NETWORK_NODE: Mapping[str, tuple[str, ...]] = {
+    "active": ("inactive", "degraded", "unreachable", "retired"),
+    "inactive": ("active", "retired"),
+    "degraded": ("active", "inactive", "unreachable", "retired"),
+    "unreachable": ("active", "inactive", "degraded", "retired"),
+    "retired": (),
+}
 TABLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Plan": PLAN,
     "Step": STEP,
     "Context": CONTEXT,
     "Confirm": CONFIRM,
     "Trace": TRACE,
+    "Dialog": DIALOG,
+    "Collab": COLLAB,
+    "Extension": EXTENSION,
+    "Core": CORE,
+    "Network": NETWORK,
+    "NetworkNode": NETWORK_NODE,
 }
 TERMINAL_STEP = frozenset(s for s, after in STEP.items() if not after)
 TERMINAL_PLAN = frozenset(s for s, after in PLAN.items() if not after)

@@ -32,8 +32,10 @@ CONFIRM_TARGETS: Mapping[str, tuple[str, ...]] = {
     "plan": ("Plan",),
     "trace": ("Trace",),
     "extension": ("Extension",),
-    "other": ("Context", "Plan", "Step", "Trace", "Confirm", "Role"),
-}
+    "other": (
+        "Context", "Plan", "Step", "Trace", "Confirm", "Role", "Dialog", "Collab", "Extension", "Core", "Network",
+    ),
+}  # fmt: skip
 
 REFERENCES: tuple[Reference, ...] = (
     Reference("Context", "project_id", "IN_PROJECT", ("Project",), exported=False),
@@ -50,11 +52,34 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("Confirm", "target_id", "CONFIRMS", CONFIRM_TARGETS["other"]),
     Reference("Confirm", "step_id", "GATES", ("Step",), required=False, exported=False),
     Reference("Decision", "confirm_id", "DECIDES", ("Confirm",), owner=True, restrict=True),
+    Reference("Dialog", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
+    Reference("Message", "dialog_id", "IN_DIALOG", ("Dialog",), owner=True),
+    Reference("Collab", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
+    Reference("Participant", "collab_id", "IN_COLLAB", ("Collab",), owner=True),
+    Reference("Participant", "role_id", "PLAYS_ROLE", ("Role",), required=False, restrict=True),
+    Reference("Extension", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
+    Reference("Core", "project_id", "IN_PROJECT", ("Project",), exported=False),
+    Reference("Network", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
+    Reference("NetworkNode", "network_id", "IN_NETWORK", ("Network",), owner=True),
+    Reference("NetworkNode", "role_id", "PLAYS_ROLE", ("Role",), required=False, restrict=True),
 )
 
 BY_FIELD: Mapping[tuple[str, str], Reference] = {(r.label, r.field): r for r in REFERENCES}
+_OF: Mapping[str, tuple[Reference, ...]] = {
+    label: tuple(sorted((r for r in REFERENCES if r.label == label), key=lambda r: not r.owner))
+    for label in {r.label for r in REFERENCES}
+}
+
+OWNER_KEYS: Mapping[str, str] = {
+    "Step": "plan",
+    "TraceSegment": "trace",
+    "Message": "dialog",
+    "Participant": "collab",
+    "NetworkNode": "network",
+}
+"""Parts that repeat their owner's id as a property, for ordered pages by index, and the name of that property."""
 
 
 def references_of(label: str) -> tuple[Reference, ...]:
     """Return the reference fields of a node type, owner first."""
-    return tuple(sorted((r for r in REFERENCES if r.label == label), key=lambda r: not r.owner))
+    return _OF.get(label, ())

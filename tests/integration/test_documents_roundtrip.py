@@ -74,9 +74,8 @@ def id_of(module: str, document: dict[str, Any]) -> str:
 
 
 def kept(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The documents of a golden flow, without those of modules that are not kept yet (collab)."""
-    files = [f for f in sorted(folder.glob("*.json")) if f.stem in MODULES]
-    return [(module, document) for f in files for module, document, _ in read_folder(f)]
+    """The documents of a golden flow."""
+    return [(module, document) for module, document, _ in read_folder(folder)]
 
 
 @needs_kit
@@ -192,8 +191,8 @@ async def test_a_set_with_one_bad_document_is_refused_before_anything_is_stored(
             await import_documents(sample.graph, sample.project_id, [("context", good), ("plan", bad)])
         with pytest.raises(DuplicateId, match=r"documents\.1: .* is also documents\.0"):
             await import_documents(sample.graph, sample.project_id, [("context", good), ("context", good)])
-        with pytest.raises(ValidationFailed, match="'collab' is no module kept here"):
-            await import_documents(sample.graph, sample.project_id, [("context", good), ("collab", {})])
+        with pytest.raises(ValidationFailed, match="'event' is no module kept here"):
+            await import_documents(sample.graph, sample.project_id, [("context", good), ("event", {})])
         with pytest.raises(DependencyCycle):
             await import_documents(sample.graph, sample.project_id, [("confirm", loop)])
 
@@ -237,7 +236,7 @@ async def test_only_what_lives_in_this_project_under_this_type_is_exported(sampl
     with pytest.raises(NotFound):
         await export_document(db, sample.project_id, "plan", plan_id)
     with pytest.raises(ValidationFailed):
-        await export_document(db, sample.project_id, "collab", plan_id)
+        await export_document(db, sample.project_id, "event", plan_id)
 
 
 async def test_a_plan_of_several_pages_comes_out_whole(sample: Sample) -> None:
@@ -272,12 +271,11 @@ def test_every_file_that_is_no_document_is_named(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(orjson.dumps({"meta": META, "plan_id": "x"}).decode())
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "broken.json").write_text('{"plan_id":\n oops}')
-    (tmp_path / "collab.json").write_text('{"collab_id": "x", "context_id": "y"}')
     (tmp_path / "other.json").write_text('{"hello": 1}')
     with pytest.raises(ValidationFailed) as caught:
         read_folder(tmp_path)
     problems = caught.value.details["problems"]
     assert [p.partition(": ")[0].rpartition("/")[2] for p in problems] == [
-        "broken.json", "collab.json", "list.json", "other.json",
+        "broken.json", "list.json", "other.json",
     ]  # fmt: skip
-    assert "line 2, column 2" in problems[0] and "not kept yet" in problems[1]
+    assert "line 2, column 2" in problems[0]

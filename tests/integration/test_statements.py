@@ -49,9 +49,10 @@ UNKNOWN_NAMES = {"01N50", "01N51", "01N52"}
 # What a node of ours may have besides what its document and its log hold (DESIGN §4-§6).
 OPERATIONAL = (
     "id", "project_id", "revision", "sys_created_ms", "sys_updated_ms", "payload", "_lock", "seq", "clock",
-    "earliest_seq", "at", "plan", "trace", "log_seq", "steps_total", "steps_open", "steps_failed", "steps_next",
-    "loading", "trace_id", "started_ms", "finished_ms", "served_at", "paused_ms", "close_after", "waits", "rank",
-    "gated", "owner", "due_at", "parked", "failures", "resumed", "takeovers", "sched_order", "unlock_after",
+    "earliest_seq", "at", "plan", "trace", "dialog", "collab", "network", "log_seq", "steps_total", "steps_open",
+    "steps_failed", "steps_next", "loading", "trace_id", "started_ms", "finished_ms", "served_at", "paused_ms",
+    "close_after", "waits", "rank", "gated", "owner", "due_at", "parked", "failures", "resumed", "takeovers",
+    "sched_order", "unlock_after",
     "lease_until", "lease_ms", "ended_ms", "ended", "capabilities", "roles", "host", "pid", "capacity", "event_id",
     "family", "type", "op", "entity", "entity_type", "command_id", "command_hash", "answer", "correlation_id",
     "changes", "update_kind", "node_delta", "edge_delta", "version", "description", "checksum", "source",
@@ -60,7 +61,7 @@ OPERATIONAL = (
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
-    "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Extension",
+    "Unlocking", "Runnable", "Closing", "__Neo4jMigration",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 
@@ -222,7 +223,7 @@ MATCH (a:PsgNode {project_id: $p, id: $p}) MATCH (b:PsgNode {project_id: $p, id:
 
 def test_statements_are_constant_and_give_labels_beside_the_unique_one() -> None:
     """`(s:Step {id: …})` scans where the constraint is on `:PsgNode` (DESIGN §3)."""
-    types = "Context|Plan|Step|Trace|TraceSegment|Confirm|Decision|Role"
+    types = "|".join(ENTITIES)
     for statement in checked():
         slips = re.findall(rf"\(\w*:(?:{types}) {{[^}}]*\bid:", statement.text)
         assert slips == [], statement.name

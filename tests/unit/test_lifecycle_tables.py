@@ -8,8 +8,9 @@ from typing import get_args
 import pytest
 
 from psg.errors import InvalidTransition
+from psg.model.entities import MODULES
 from psg.model.lifecycle import PLAN, STAGE_STATUS, STEP, TABLES, TERMINAL_PLAN, TERMINAL_STEP, check_transition
-from psg.model.protocol import ConfirmDocument, ContextDocument, PlanStatus, StepStatus, TraceDocument
+from psg.model.protocol import DOCUMENTS, PARTS, PlanStatus, StepStatus
 
 LEGAL_PLAN = {
     ("draft", "proposed"), ("proposed", "approved"), ("proposed", "draft"), ("approved", "in_progress"),
@@ -18,9 +19,12 @@ LEGAL_PLAN = {
 STATUSES = {
     "Plan": get_args(PlanStatus),
     "Step": get_args(StepStatus),
-    "Context": get_args(ContextDocument.model_fields["status"].annotation),
-    "Confirm": get_args(ConfirmDocument.model_fields["status"].annotation),
-    "Trace": get_args(TraceDocument.model_fields["status"].annotation),
+    **{
+        label: get_args(DOCUMENTS[module].model_fields["status"].annotation)
+        for module, label in MODULES.items()
+        if label not in ("Plan", "Role")
+    },
+    "NetworkNode": get_args(PARTS["NetworkNode"].model_fields["status"].annotation),
 }
 
 

@@ -29,7 +29,8 @@ VALUES: list[Any] = [
     "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2024-02-29T00:00:00Z", "2023-02-29T00:00:00Z",
     "2026-01-01t00:00:00z", "2026-01-01T00:00:00.123456789Z", "2026-01-01T24:00:00Z", "2026-01-01 00:00:00Z",
     "2026-01-01T00:00:00+0200", "2026-01-01T00:00:00", "2026-01-01T00:00:00Z\n", "2016-12-31T23:59:60Z",
-    "2016-12-31T23:58:60Z", "2026-01-01", [], ["x"], ["x", "x"], [1], {}, {"x": 1}, [{}],
+    "2016-12-31T23:58:60Z", "2026-01-01", "01.0.0", "1.0.0-01", "1.0.0-a.1+x.y", "1.0.0\n", "1.0.\u0661",
+    [], ["x"], ["x", "x"], [1], {}, {"x": 1}, [{}],
 ]  # fmt: skip
 
 
@@ -100,6 +101,33 @@ RICH: list[tuple[str, dict[str, Any]]] = [
     ("role", {
         "meta": META, "governance": GOVERNANCE, "role_id": V4, "name": "n", "description": "d", "capabilities": ["c"],
         "created_at": NOW, "updated_at": NOW, "trace": SPAN, "events": [EVENT],
+    }),
+    ("dialog", {
+        "meta": META, "governance": GOVERNANCE, "dialog_id": V4, "context_id": V4, "thread_id": V4, "status": "active",
+        "messages": [{"role": "user", "content": "c", "timestamp": NOW, "event": EVENT}], "started_at": NOW,
+        "ended_at": NOW, "trace": SPAN, "events": [EVENT],
+    }),
+    ("collab", {
+        "meta": META, "governance": GOVERNANCE, "collab_id": V4, "context_id": V4, "title": "t", "purpose": "p",
+        "mode": "pair", "status": "active", "created_at": NOW, "updated_at": NOW, "trace": SPAN, "events": [EVENT],
+        "participants": [{"participant_id": "p", "role_id": V4, "kind": "agent", "display_name": "d"}],
+    }),
+    ("extension", {
+        "meta": META, "governance": GOVERNANCE, "extension_id": V4, "context_id": V4, "name": "n",
+        "extension_type": "policy", "version": "1.2.3-rc.1+b", "status": "active", "config": {"a": 1}, "trace": SPAN,
+        "events": [EVENT],
+    }),
+    ("core", {
+        "meta": META, "governance": GOVERNANCE, "core_id": V4, "protocol_version": "1.0.0", "status": "draft",
+        "modules": [
+            {"module_id": "plan", "version": "1", "status": "enabled", "required": True, "description": "d"}
+        ],
+        "trace": SPAN, "events": [EVENT],
+    }),
+    ("network", {
+        "meta": META, "governance": GOVERNANCE, "network_id": V4, "context_id": V4, "name": "n", "description": "d",
+        "topology_type": "mesh", "status": "draft", "trace": SPAN, "events": [EVENT],
+        "nodes": [{"node_id": V4, "name": "n", "kind": "agent", "role_id": V4, "status": "active"}],
     }),
 ]  # fmt: skip
 
@@ -191,4 +219,4 @@ def test_what_is_no_object_is_refused_by_name(document: Any) -> None:
     for module in MODULES:
         assert not accepted(module, document)
     with pytest.raises(ValidationFailed, match="is no module kept here"):
-        check_document("collab", document)
+        check_document("event", document)

@@ -12,8 +12,8 @@ RETURN n {.*} AS node,
   COLLECT { MATCH (n)-[e]->(t:PsgNode) RETURN {type: type(e), id: t.id, deleted: t:Tombstone} } AS references
 
 // name: document_roles :read :many
-// A page of a project's roles by id, with what they refer to.
-MATCH (n:Role) WHERE n.project_id = $project_id AND n.id > $after AND NOT n:Tombstone
+// A page of a project's roles by id, with what they refer to; roles that others only name have no document.
+MATCH (n:Role) WHERE n.project_id = $project_id AND n.id > $after AND n.placeholder IS NULL AND NOT n:Tombstone
 WITH n ORDER BY n.project_id, n.id LIMIT toInteger($limit)
 RETURN n {.*} AS node,
   COLLECT { MATCH (n)-[e]->(t:PsgNode) RETURN {type: type(e), id: t.id, deleted: t:Tombstone} } AS references

@@ -51,7 +51,8 @@ OPTIONAL MATCH (n:PsgNode:Confirm {project_id: $batch.keys[at][0], id: $batch.ke
 OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone, target_id: t.id,
-  target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role']][0],
+  target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
+    'Extension', 'Core', 'Network']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
   decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision)
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} END AS node
@@ -211,7 +212,8 @@ WITH n ORDER BY n.project_id, n.id LIMIT toInteger($limit)
 OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN n {.*, deleted: false, target_id: t.id,
-  target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role']][0],
+  target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
+    'Extension', 'Core', 'Network']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
   decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision)
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} AS node
@@ -224,7 +226,8 @@ WITH n ORDER BY n.id LIMIT toInteger($limit)
 OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN n {.*, deleted: false, target_id: t.id,
-  target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role']][0],
+  target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
+    'Extension', 'Core', 'Network']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
   decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision)
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} AS node
@@ -249,8 +252,14 @@ RETURN count(n) AS count
 
 // name: document_count :read :one
 // How many protocol documents a project has.
-RETURN COUNT { MATCH (n:Role) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
+RETURN COUNT { MATCH (n:Role) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND n.placeholder IS NULL
+    AND NOT n:Tombstone }
   + COUNT { MATCH (n:Context) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
   + COUNT { MATCH (n:Plan) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
   + COUNT { MATCH (n:Trace) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
-  + COUNT { MATCH (n:Confirm) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone } AS count
+  + COUNT { MATCH (n:Confirm) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
+  + COUNT { MATCH (n:Dialog) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
+  + COUNT { MATCH (n:Collab) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
+  + COUNT { MATCH (n:Extension) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
+  + COUNT { MATCH (n:Core) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone }
+  + COUNT { MATCH (n:Network) WHERE n.project_id = $project_id AND n.id IS NOT NULL AND NOT n:Tombstone } AS count
