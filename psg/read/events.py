@@ -1,26 +1,18 @@
-"""The event log: exact pages without holes or torn commits, and its events as the protocol shows them (EVIDENCE A6)."""
+"""The event log: exact pages without holes or torn commits (EVIDENCE A6)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psg_cypher
 from psg.errors import CursorExpired, EventLogGap, NotFound, ValidationFailed
-from psg.model.codec import loads, timestamp
-from psg.model.lifecycle import STAGE_STATUS
 from psg_neo4j.database import Database
 
 Row = dict[str, Any]
 
 WINDOW = 1_000
-_SOURCE_MODULE: Mapping[str, str] = {"Step": "plan", "TraceSegment": "trace", "Decision": "confirm"}
-_EXECUTORS = frozenset(("agent", "tool", "llm", "worker", "external"))
-_EXECUTION_STATUS: Mapping[str, str] = {
-    "pending": "pending", "started": "running", "running": "running", "in_progress": "running",
-    "completed": "completed", "failed": "failed", "cancelled": "cancelled", "skipped": "cancelled",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,74 +134,3 @@ def _cut(events: list[Row], limit: int, upto: int, head: int) -> LogPage:
     if len(events) > limit:
         return LogPage(events[:limit], events[limit - 1]["seq"], head)
     return LogPage(events, upto, head)
-
-
-def statuses(event: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the status before and after an event, ``None`` where it does not say."""
-    changes = loads(event["changes"]) or {}
-    before, after = changes.get("before") or {}, changes.get("after") or {}
-    return before.get("status"), after.get("status")
-
-
-def event_view(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored event as the protocol's event schemas describe it."""
-    before, after = statuses(event)
-    payload = {
-        "resource_type": event["entity_type"], "resource_id": event["entity"], "op": event["op"],
-        "from_status": before, "to_status": after, "actor": event["actor"], "revision": event.get("revision"),
-        "command_id": event.get("command_id"), "correlation_id": event.get("correlation_id"),
-    }  # fmt: skip
-    view = {
-        "event_id": event["event_id"],
-        "event_type": event["type"],
-        "event_family": event["family"],
-        "timestamp": timestamp(event["at"]),
-        "project_id": event["project_id"],
-        "seq": event["seq"],
-        "lamport_timestamp": event["seq"],
-        "payload": {k: v for k, v in payload.items() if v is not None},
-    }
-    family = _FAMILIES.get(event["family"])
-    return view if family is None else view | family(event)
-
-
-def _graph_update(event: Mapping[str, Any]) -> dict[str, Any]:
-    entity_type = event["entity_type"]
-    return {
-        "graph_id": event["project_id"],
-        "update_kind": event.get("update_kind") or "node_update",
-        "node_delta": event.get("node_delta") or 0,
-        "edge_delta": event.get("edge_delta") or 0,
-        "source_module": _SOURCE_MODULE.get(entity_type, entity_type.lower()),
-    }
-
-
-def _pipeline_stage(event: Mapping[str, Any]) -> dict[str, Any]:
-    stage = {
-        "pipeline_id": event.get("plan") or event["entity"],
-        "stage_id": event["entity"],
-        "stage_status": STAGE_STATUS[statuses(event)[1] or "pending"],
-    }
-    entity = event.get("stage") or {}
-    named = {"stage_name": entity.get("name"), "stage_order": entity.get("order")}
-    return stage | {k: v for k, v in named.items() if v is not None}
-
-
-def _runtime_execution(event: Mapping[str, Any]) -> dict[str, Any]:
-    changes = loads(event["changes"]) or {}
-    kind = changes.get("executor_kind") or (event.get("stage") or {}).get("type")
-    status = changes.get("status") or event["type"].rpartition("_")[2]
-    view = {
-        "execution_id": event["event_id"],
-        "executor_kind": kind if kind in _EXECUTORS else "worker",
-        "status": _EXECUTION_STATUS.get(status, "running"),
-    }
-    role = changes.get("executor_role")
-    return view | {"executor_role": role} if isinstance(role, str) else view
-
-
-_FAMILIES = {
-    "graph_update": _graph_update,
-    "pipeline_stage": _pipeline_stage,
-    "runtime_execution": _runtime_execution,
-}

@@ -12,9 +12,10 @@ import pytest
 from sample_graph import KIT, Sample, make_sample, needs_kit, plan_spec
 
 from psg.errors import CursorExpired, EventLogGap, NotFound, ValidationFailed
+from psg.events.projection import protocol_event, statuses
 from psg.graph import Graph
 from psg.read import events as log_module
-from psg.read.events import EventLog, event_view, statuses
+from psg.read.events import EventLog
 from psg_cypher import parse_statements
 from psg_neo4j import Database
 
@@ -156,7 +157,7 @@ async def test_events_are_valid_by_the_schemas_of_the_protocol(sample: Sample) -
         validators[family] = jsonschema_rs.validator_for(schema, registry=registry, validate_formats=True)
     seen = set()
     for event in (await EventLog(sample.db).page(sample.project_id, 0, 500)).events:
-        view = event_view(event)
+        view = protocol_event(event)
         faults = [f"{e.instance_path}: {e.message}" for e in validators[view["event_family"]].iter_errors(view)]
         assert not faults, (view, faults)
         assert orjson.loads(orjson.dumps(view)) == view
@@ -174,6 +175,6 @@ def test_runtime_events_become_executions() -> None:
         "event_id": "e", "type": "step_started", "family": "runtime_execution", "at": 0, "project_id": "p", "seq": 1,
         "entity_type": "Step", "entity": "s", "op": "note", "actor": "a", "changes": None, "stage": {"type": "llm"},
     }  # fmt: skip
-    view = event_view(event)
+    view = protocol_event(event)
     assert (view["executor_kind"], view["status"], view["execution_id"]) == ("llm", "running", "e")
-    assert event_view(event | {"stage": {"type": "wait"}, "type": "x_failed"})["executor_kind"] == "worker"
+    assert protocol_event(event | {"stage": {"type": "wait"}, "type": "x_failed"})["executor_kind"] == "worker"

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.scalars import JSON
 
+from psg.events.projection import protocol_event, statuses
 from psg.model.codec import loads, timestamp
-from psg.read.events import event_view, statuses
 from psg_graphql.failures import Failure
 from psg_graphql.global_id import global_id
 from psg_graphql.scalars import EventFamily, EventOp, Long, PlanStatus, Timestamp
@@ -48,7 +48,7 @@ class Event:
 
     @strawberry.field(description="The event as the protocol's schemas describe it.")
     def protocol(self) -> JSON:
-        return JSON(event_view(self.stored))
+        return JSON(protocol_event(self.stored))
 
 
 def event_from(row: Row) -> Event:
