@@ -51,7 +51,7 @@ ENTITIES: Mapping[str, Entity] = {
             "Plan",
             "plan_id",
             ("title", "objective", "status"),
-            ("goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency"),
+            ("goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority"),
             json=("params",),
             parts=(("steps", "Step"),),
         ),
@@ -124,6 +124,7 @@ ENTITIES: Mapping[str, Entity] = {
             parts=(("nodes", "NetworkNode"),),
         ),
         Entity("NetworkNode", "node_id", ("name", "kind", "status"), ("position",)),
+        Entity("Value", "value_id", (), ("key", "value"), json=("value",), own_id=False),
     )
 }  # fmt: skip
 
