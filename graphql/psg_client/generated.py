@@ -8,10 +8,15 @@ from typing import Any, Literal
 
 from psg_client.calls import Calls, Reader, command_id_or_new, given, member
 
+CollabMode = Literal["broadcast", "orchestrated", "pair", "round_robin", "swarm"]
+CollabStatus = Literal["active", "cancelled", "completed", "draft", "suspended"]
 ConfirmStatus = Literal["approved", "cancelled", "pending", "rejected"]
 ConfirmTargetType = Literal["context", "extension", "other", "plan", "trace"]
 ContextStatus = Literal["active", "archived", "closed", "draft", "suspended"]
+CoreModuleStatus = Literal["deprecated", "disabled", "enabled", "experimental"]
+CoreStatus = Literal["active", "archived", "deprecated", "draft"]
 DecisionStatus = Literal["approved", "cancelled", "rejected"]
+DialogStatus = Literal["active", "cancelled", "completed", "paused"]
 EventFamily = Literal[
     "compensation_plan",
     "cost_budget",
@@ -27,10 +32,40 @@ EventFamily = Literal[
     "runtime_execution",
 ]
 EventOp = Literal["create", "link", "note", "set", "tombstone", "unlink"]
-Module = Literal["confirm", "context", "plan", "role", "trace"]
+ExtensionStatus = Literal["active", "deprecated", "inactive", "registered"]
+ExtensionType = Literal["capability", "integration", "other", "policy", "transformation", "validation"]
+MessageRole = Literal["agent", "assistant", "system", "user"]
+Module = Literal["collab", "confirm", "context", "core", "dialog", "extension", "network", "plan", "role", "trace"]
+NetworkNodeKind = Literal["agent", "database", "external", "other", "queue", "service"]
+NetworkNodeStatus = Literal["active", "degraded", "inactive", "retired", "unreachable"]
+NetworkStatus = Literal["active", "degraded", "draft", "maintenance", "provisioning", "retired"]
+ParticipantKind = Literal["agent", "external", "human", "system"]
 PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "in_progress", "proposed"]
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
 StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "tool", "wait"]
+TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreModuleInput:
+    """CoreModuleInput as the API tells it."""
+
+    module_id: Module
+    status: CoreModuleStatus
+    version: str
+    description: str | None = None
+    required: bool | None = None
+
+    def data(self) -> dict[str, Any]:
+        return given(
+            {
+                "description": self.description,
+                "moduleId": self.module_id,
+                "required": self.required,
+                "status": self.status,
+                "version": self.version,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +77,68 @@ class DocumentInput:
 
     def data(self) -> dict[str, Any]:
         return given({"document": self.document, "module": self.module})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageInput:
+    """MessageInput as the API tells it."""
+
+    content: str
+    role: MessageRole
+    event: Any = None
+    timestamp: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        return given(
+            {
+                "content": self.content,
+                "event": self.event,
+                "role": self.role,
+                "timestamp": self.timestamp,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkNodeInput:
+    """NetworkNodeInput as the API tells it."""
+
+    kind: NetworkNodeKind
+    name: str | None = None
+    role_id: str | None = None
+    status: NetworkNodeStatus | None = None
+    uuid: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        return given(
+            {
+                "kind": self.kind,
+                "name": self.name,
+                "roleId": self.role_id,
+                "status": self.status,
+                "uuid": self.uuid,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantInput:
+    """ParticipantInput as the API tells it."""
+
+    kind: ParticipantKind
+    participant_id: str
+    display_name: str | None = None
+    role_id: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        return given(
+            {
+                "displayName": self.display_name,
+                "kind": self.kind,
+                "participantId": self.participant_id,
+                "roleId": self.role_id,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +242,134 @@ class StepPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSummary:
+    """One message of a dialog; what was said stays said."""
+
+    id: str
+    role: MessageRole
+    content: str
+    timestamp: str
+    position: int
+    event: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> MessageSummary:
+        return cls(
+            id=data["id"],
+            role=data["role"],
+            content=data["content"],
+            timestamp=data["timestamp"],
+            position=data["position"],
+            event=data["event"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePayload:
+    """MessagePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    dialog_message: MessageSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> MessagePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            dialog_message=MessageSummary.read(data["dialogMessage"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkNodeSummary:
+    """A node of a network."""
+
+    id: str
+    uuid: str
+    name: str | None
+    kind: NetworkNodeKind
+    status: NetworkNodeStatus
+    role_id: str | None
+    position: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> NetworkNodeSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            name=data["name"],
+            kind=data["kind"],
+            status=data["status"],
+            role_id=data["roleId"],
+            position=data["position"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkNodePayload:
+    """NetworkNodePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    node: NetworkNodeSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> NetworkNodePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            node=NetworkNodeSummary.read(data["node"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantSummary:
+    """A participant of a collab."""
+
+    id: str
+    participant_id: str
+    kind: ParticipantKind
+    display_name: str | None
+    role_id: str | None
+    position: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ParticipantSummary:
+        return cls(
+            id=data["id"],
+            participant_id=data["participantId"],
+            kind=data["kind"],
+            display_name=data["displayName"],
+            role_id=data["roleId"],
+            position=data["position"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantPayload:
+    """ParticipantPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    participant: ParticipantSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ParticipantPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            participant=ParticipantSummary.read(data["participant"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSummary:
     """A plan: one run of steps towards an objective."""
 
@@ -203,6 +428,95 @@ class PlanPayload:
             seq=data["seq"],
             replayed=data["replayed"],
             plan=PlanSummary.read(data["plan"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollabSummary:
+    """A collab: who works together, for what, and in which turns."""
+
+    id: str
+    uuid: str
+    context_id: str
+    title: str
+    purpose: str
+    mode: CollabMode
+    status: CollabStatus
+    created_at: str
+    updated_at: str | None
+    revision: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CollabSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            context_id=data["contextId"],
+            title=data["title"],
+            purpose=data["purpose"],
+            mode=data["mode"],
+            status=data["status"],
+            created_at=data["createdAt"],
+            updated_at=data["updatedAt"],
+            revision=data["revision"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Where a page begins and ends."""
+
+    has_next_page: bool
+    end_cursor: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PageInfo:
+        return cls(
+            has_next_page=data["hasNextPage"],
+            end_cursor=data["endCursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollabParticipantsParticipants:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[ParticipantSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CollabParticipantsParticipants:
+        return cls(
+            nodes=[ParticipantSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollabParticipants:
+    """A collab: who works together, for what, and in which turns."""
+
+    participants: CollabParticipantsParticipants
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CollabParticipants:
+        return cls(
+            participants=CollabParticipantsParticipants.read(data["participants"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Collabs:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[CollabSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Collabs:
+        return cls(
+            nodes=[CollabSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
         )
 
 
@@ -274,21 +588,6 @@ class ConfirmSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class PageInfo:
-    """Where a page begins and ends."""
-
-    has_next_page: bool
-    end_cursor: str | None
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> PageInfo:
-        return cls(
-            has_next_page=data["hasNextPage"],
-            end_cursor=data["endCursor"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Confirms:
     """One page of a list; go on with `after: pageInfo.endCursor`."""
 
@@ -338,6 +637,84 @@ class Contexts:
 
 
 @dataclass(frozen=True, slots=True)
+class CoreSummaryModules:
+    """A module of the protocol in a core."""
+
+    module_id: Module
+    version: str
+    status: CoreModuleStatus
+    required: bool | None
+    description: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CoreSummaryModules:
+        return cls(
+            module_id=data["moduleId"],
+            version=data["version"],
+            status=data["status"],
+            required=data["required"],
+            description=data["description"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSummary:
+    """A core: the modules of the protocol that a project uses."""
+
+    id: str
+    uuid: str
+    protocol_version: str
+    status: CoreStatus
+    revision: int
+    modules: list[CoreSummaryModules]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CoreSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            protocol_version=data["protocolVersion"],
+            status=data["status"],
+            revision=data["revision"],
+            modules=[CoreSummaryModules.read(item) for item in data["modules"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[CoreSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Cores:
+        return cls(
+            nodes=[CoreSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollabPayload:
+    """CollabPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    collab: CollabSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CollabPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            collab=CollabSummary.read(data["collab"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ContextPayload:
     """ContextPayload as the API tells it."""
 
@@ -353,6 +730,165 @@ class ContextPayload:
             seq=data["seq"],
             replayed=data["replayed"],
             context=ContextSummary.read(data["context"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CorePayload:
+    """CorePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    core: CoreSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CorePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            core=CoreSummary.read(data["core"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DialogSummary:
+    """A dialog: messages in the order in which they were said."""
+
+    id: str
+    uuid: str
+    context_id: str
+    thread_id: str | None
+    status: DialogStatus
+    started_at: str | None
+    ended_at: str | None
+    revision: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> DialogSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            context_id=data["contextId"],
+            thread_id=data["threadId"],
+            status=data["status"],
+            started_at=data["startedAt"],
+            ended_at=data["endedAt"],
+            revision=data["revision"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DialogPayload:
+    """DialogPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    dialog: DialogSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> DialogPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            dialog=DialogSummary.read(data["dialog"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionSummary:
+    """An extension: a capability, policy, integration, … with its version."""
+
+    id: str
+    uuid: str
+    context_id: str
+    name: str
+    extension_type: ExtensionType
+    version: str
+    status: ExtensionStatus
+    config: Any | None
+    revision: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ExtensionSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            context_id=data["contextId"],
+            name=data["name"],
+            extension_type=data["extensionType"],
+            version=data["version"],
+            status=data["status"],
+            config=data["config"],
+            revision=data["revision"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionPayload:
+    """ExtensionPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    extension: ExtensionSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ExtensionPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            extension=ExtensionSummary.read(data["extension"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSummary:
+    """A network: what is connected, and in which shape."""
+
+    id: str
+    uuid: str
+    context_id: str
+    name: str
+    description: str | None
+    topology_type: TopologyType
+    status: NetworkStatus
+    revision: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> NetworkSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            context_id=data["contextId"],
+            name=data["name"],
+            description=data["description"],
+            topology_type=data["topologyType"],
+            status=data["status"],
+            revision=data["revision"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPayload:
+    """NetworkPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    network: NetworkSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> NetworkPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            network=NetworkSummary.read(data["network"]),
         )
 
 
@@ -454,6 +990,49 @@ class DeletePayload:
 
 
 @dataclass(frozen=True, slots=True)
+class DialogMessagesMessages:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[MessageSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> DialogMessagesMessages:
+        return cls(
+            nodes=[MessageSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DialogMessages:
+    """A dialog: messages in the order in which they were said."""
+
+    messages: DialogMessagesMessages
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> DialogMessages:
+        return cls(
+            messages=DialogMessagesMessages.read(data["messages"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogs:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[DialogSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Dialogs:
+        return cls(
+            nodes=[DialogSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ExportDocumentsNodes:
     """A protocol 1.0.0 document."""
 
@@ -479,6 +1058,21 @@ class ExportDocuments:
     def read(cls, data: Mapping[str, Any]) -> ExportDocuments:
         return cls(
             nodes=[ExportDocumentsNodes.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[ExtensionSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Extensions:
+        return cls(
+            nodes=[ExtensionSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
         )
 
@@ -510,6 +1104,49 @@ class ImportPayload:
     def read(cls, data: Mapping[str, Any]) -> ImportPayload:
         return cls(
             documents=[ImportPayloadDocuments.read(item) for item in data["documents"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkMembersMembers:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[NetworkNodeSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> NetworkMembersMembers:
+        return cls(
+            nodes=[NetworkNodeSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkMembers:
+    """A network: what is connected, and in which shape."""
+
+    members: NetworkMembersMembers
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> NetworkMembers:
+        return cls(
+            members=NetworkMembersMembers.read(data["members"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[NetworkSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Networks:
+        return cls(
+            nodes=[NetworkSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
         )
 
 
@@ -735,6 +1372,15 @@ class PlanProgress:
 _ADD_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
+_ADD_MESSAGE_MEMBERS: dict[str, Reader[MessagePayload]] = {
+    "MessagePayload": MessagePayload.read,
+}
+_ADD_NETWORK_NODE_MEMBERS: dict[str, Reader[NetworkNodePayload]] = {
+    "NetworkNodePayload": NetworkNodePayload.read,
+}
+_ADD_PARTICIPANT_MEMBERS: dict[str, Reader[ParticipantPayload]] = {
+    "ParticipantPayload": ParticipantPayload.read,
+}
 _ADD_STEP_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
@@ -744,8 +1390,23 @@ _APPROVE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 _CANCEL_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
+_CREATE_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
+    "CollabPayload": CollabPayload.read,
+}
 _CREATE_CONTEXT_MEMBERS: dict[str, Reader[ContextPayload]] = {
     "ContextPayload": ContextPayload.read,
+}
+_CREATE_CORE_MEMBERS: dict[str, Reader[CorePayload]] = {
+    "CorePayload": CorePayload.read,
+}
+_CREATE_DIALOG_MEMBERS: dict[str, Reader[DialogPayload]] = {
+    "DialogPayload": DialogPayload.read,
+}
+_CREATE_EXTENSION_MEMBERS: dict[str, Reader[ExtensionPayload]] = {
+    "ExtensionPayload": ExtensionPayload.read,
+}
+_CREATE_NETWORK_MEMBERS: dict[str, Reader[NetworkPayload]] = {
+    "NetworkPayload": NetworkPayload.read,
 }
 _CREATE_PLAN_MEMBERS: dict[str, Reader[CreatePlanPayload]] = {
     "CreatePlanPayload": CreatePlanPayload.read,
@@ -783,8 +1444,41 @@ _REVISE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 _START_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
+_TRANSITION_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
+    "CollabPayload": CollabPayload.read,
+}
 _TRANSITION_CONTEXT_MEMBERS: dict[str, Reader[ContextPayload]] = {
     "ContextPayload": ContextPayload.read,
+}
+_TRANSITION_CORE_MEMBERS: dict[str, Reader[CorePayload]] = {
+    "CorePayload": CorePayload.read,
+}
+_TRANSITION_DIALOG_MEMBERS: dict[str, Reader[DialogPayload]] = {
+    "DialogPayload": DialogPayload.read,
+}
+_TRANSITION_EXTENSION_MEMBERS: dict[str, Reader[ExtensionPayload]] = {
+    "ExtensionPayload": ExtensionPayload.read,
+}
+_TRANSITION_NETWORK_MEMBERS: dict[str, Reader[NetworkPayload]] = {
+    "NetworkPayload": NetworkPayload.read,
+}
+_TRANSITION_NETWORK_NODE_MEMBERS: dict[str, Reader[NetworkNodePayload]] = {
+    "NetworkNodePayload": NetworkNodePayload.read,
+}
+_UPDATE_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
+    "CollabPayload": CollabPayload.read,
+}
+_UPDATE_CORE_MEMBERS: dict[str, Reader[CorePayload]] = {
+    "CorePayload": CorePayload.read,
+}
+_UPDATE_DIALOG_MEMBERS: dict[str, Reader[DialogPayload]] = {
+    "DialogPayload": DialogPayload.read,
+}
+_UPDATE_EXTENSION_MEMBERS: dict[str, Reader[ExtensionPayload]] = {
+    "ExtensionPayload": ExtensionPayload.read,
+}
+_UPDATE_NETWORK_MEMBERS: dict[str, Reader[NetworkPayload]] = {
+    "NetworkPayload": NetworkPayload.read,
 }
 _WATCH_EVENTS_MEMBERS: dict[str, Reader[EventBatch | Heartbeat | Closing]] = {
     "EventBatch": EventBatch.read,
@@ -841,6 +1535,115 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_ADD_MESSAGE = """\
+mutation AddMessage($input: AddMessageInput!) {
+  addMessage(input: $input) {
+    __typename
+    ...MessagePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment MessagePayload on MessagePayload {
+  commandId
+  seq
+  replayed
+  dialogMessage {
+    ...MessageSummary
+  }
+}
+
+fragment MessageSummary on Message {
+  id
+  role
+  content
+  timestamp
+  position
+  event
+}
+"""
+
+_ADD_NETWORK_NODE = """\
+mutation AddNetworkNode($input: AddNetworkNodeInput!) {
+  addNetworkNode(input: $input) {
+    __typename
+    ...NetworkNodePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment NetworkNodePayload on NetworkNodePayload {
+  commandId
+  seq
+  replayed
+  node {
+    ...NetworkNodeSummary
+  }
+}
+
+fragment NetworkNodeSummary on NetworkNode {
+  id
+  uuid
+  name
+  kind
+  status
+  roleId
+  position
+}
+"""
+
+_ADD_PARTICIPANT = """\
+mutation AddParticipant($input: AddParticipantInput!) {
+  addParticipant(input: $input) {
+    __typename
+    ...ParticipantPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ParticipantPayload on ParticipantPayload {
+  commandId
+  seq
+  replayed
+  participant {
+    ...ParticipantSummary
+  }
+}
+
+fragment ParticipantSummary on Participant {
+  id
+  participantId
+  kind
+  displayName
+  roleId
+  position
 }
 """
 
@@ -983,6 +1786,93 @@ fragment PlanSummary on Plan {
 }
 """
 
+_COLLAB = """\
+query Collab($id: ID!) {
+  collab(id: $id) {
+    ...CollabSummary
+  }
+}
+
+fragment CollabSummary on Collab {
+  id
+  uuid
+  contextId
+  title
+  purpose
+  mode
+  status
+  createdAt
+  updatedAt
+  revision
+}
+"""
+
+_COLLAB_PARTICIPANTS = """\
+query CollabParticipants($id: ID!, $first: Int! = 50, $after: String) {
+  collab(id: $id) {
+    participants(first: $first, after: $after) {
+      nodes {
+        ...ParticipantSummary
+      }
+      pageInfo {
+        ...PageInfo
+      }
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+
+fragment ParticipantSummary on Participant {
+  id
+  participantId
+  kind
+  displayName
+  roleId
+  position
+}
+"""
+
+_COLLABS = """\
+query Collabs($projectId: ID!, $contextId: ID, $status: CollabStatus, $first: Int! = 50, $after: String) {
+  collabs(
+    projectId: $projectId
+    contextId: $contextId
+    status: $status
+    first: $first
+    after: $after
+  ) {
+    nodes {
+      ...CollabSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment CollabSummary on Collab {
+  id
+  uuid
+  contextId
+  title
+  purpose
+  mode
+  status
+  createdAt
+  updatedAt
+  revision
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
 _CONFIRM = """\
 query Confirm($id: ID!) {
   confirm(id: $id) {
@@ -1078,6 +1968,102 @@ fragment PageInfo on PageInfo {
 }
 """
 
+_CORE = """\
+query Core($id: ID!) {
+  core(id: $id) {
+    ...CoreSummary
+  }
+}
+
+fragment CoreSummary on Core {
+  id
+  uuid
+  protocolVersion
+  status
+  revision
+  modules {
+    moduleId
+    version
+    status
+    required
+    description
+  }
+}
+"""
+
+_CORES = """\
+query Cores($projectId: ID!, $status: CoreStatus, $first: Int! = 50, $after: String) {
+  cores(projectId: $projectId, status: $status, first: $first, after: $after) {
+    nodes {
+      ...CoreSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment CoreSummary on Core {
+  id
+  uuid
+  protocolVersion
+  status
+  revision
+  modules {
+    moduleId
+    version
+    status
+    required
+    description
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_CREATE_COLLAB = """\
+mutation CreateCollab($input: CreateCollabInput!) {
+  createCollab(input: $input) {
+    __typename
+    ...CollabPayload
+    ...Failure
+  }
+}
+
+fragment CollabPayload on CollabPayload {
+  commandId
+  seq
+  replayed
+  collab {
+    ...CollabSummary
+  }
+}
+
+fragment CollabSummary on Collab {
+  id
+  uuid
+  contextId
+  title
+  purpose
+  mode
+  status
+  createdAt
+  updatedAt
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
 _CREATE_CONTEXT = """\
 mutation CreateContext($input: CreateContextInput!) {
   createContext(input: $input) {
@@ -1109,6 +2095,163 @@ fragment Failure on Failure {
   category
   retryable
   details
+}
+"""
+
+_CREATE_CORE = """\
+mutation CreateCore($input: CreateCoreInput!) {
+  createCore(input: $input) {
+    __typename
+    ...CorePayload
+    ...Failure
+  }
+}
+
+fragment CorePayload on CorePayload {
+  commandId
+  seq
+  replayed
+  core {
+    ...CoreSummary
+  }
+}
+
+fragment CoreSummary on Core {
+  id
+  uuid
+  protocolVersion
+  status
+  revision
+  modules {
+    moduleId
+    version
+    status
+    required
+    description
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_CREATE_DIALOG = """\
+mutation CreateDialog($input: CreateDialogInput!) {
+  createDialog(input: $input) {
+    __typename
+    ...DialogPayload
+    ...Failure
+  }
+}
+
+fragment DialogPayload on DialogPayload {
+  commandId
+  seq
+  replayed
+  dialog {
+    ...DialogSummary
+  }
+}
+
+fragment DialogSummary on Dialog {
+  id
+  uuid
+  contextId
+  threadId
+  status
+  startedAt
+  endedAt
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_CREATE_EXTENSION = """\
+mutation CreateExtension($input: CreateExtensionInput!) {
+  createExtension(input: $input) {
+    __typename
+    ...ExtensionPayload
+    ...Failure
+  }
+}
+
+fragment ExtensionPayload on ExtensionPayload {
+  commandId
+  seq
+  replayed
+  extension {
+    ...ExtensionSummary
+  }
+}
+
+fragment ExtensionSummary on Extension {
+  id
+  uuid
+  contextId
+  name
+  extensionType
+  version
+  status
+  config
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_CREATE_NETWORK = """\
+mutation CreateNetwork($input: CreateNetworkInput!) {
+  createNetwork(input: $input) {
+    __typename
+    ...NetworkPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment NetworkPayload on NetworkPayload {
+  commandId
+  seq
+  replayed
+  network {
+    ...NetworkSummary
+  }
+}
+
+fragment NetworkSummary on Network {
+  id
+  uuid
+  contextId
+  name
+  description
+  topologyType
+  status
+  revision
 }
 """
 
@@ -1267,6 +2410,89 @@ fragment Failure on Failure {
 }
 """
 
+_DIALOG = """\
+query Dialog($id: ID!) {
+  dialog(id: $id) {
+    ...DialogSummary
+  }
+}
+
+fragment DialogSummary on Dialog {
+  id
+  uuid
+  contextId
+  threadId
+  status
+  startedAt
+  endedAt
+  revision
+}
+"""
+
+_DIALOG_MESSAGES = """\
+query DialogMessages($id: ID!, $first: Int! = 50, $after: String) {
+  dialog(id: $id) {
+    messages(first: $first, after: $after) {
+      nodes {
+        ...MessageSummary
+      }
+      pageInfo {
+        ...PageInfo
+      }
+    }
+  }
+}
+
+fragment MessageSummary on Message {
+  id
+  role
+  content
+  timestamp
+  position
+  event
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_DIALOGS = """\
+query Dialogs($projectId: ID!, $contextId: ID, $status: DialogStatus, $first: Int! = 50, $after: String) {
+  dialogs(
+    projectId: $projectId
+    contextId: $contextId
+    status: $status
+    first: $first
+    after: $after
+  ) {
+    nodes {
+      ...DialogSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment DialogSummary on Dialog {
+  id
+  uuid
+  contextId
+  threadId
+  status
+  startedAt
+  endedAt
+  revision
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
 _EXPORT_DOCUMENTS = """\
 query ExportDocuments($projectId: ID!, $first: Int! = 100, $after: String) {
   exportDocuments(projectId: $projectId, first: $first, after: $after) {
@@ -1278,6 +2504,62 @@ query ExportDocuments($projectId: ID!, $first: Int! = 100, $after: String) {
       ...PageInfo
     }
   }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_EXTENSION = """\
+query Extension($id: ID!) {
+  extension(id: $id) {
+    ...ExtensionSummary
+  }
+}
+
+fragment ExtensionSummary on Extension {
+  id
+  uuid
+  contextId
+  name
+  extensionType
+  version
+  status
+  config
+  revision
+}
+"""
+
+_EXTENSIONS = """\
+query Extensions($projectId: ID!, $contextId: ID, $status: ExtensionStatus, $first: Int! = 50, $after: String) {
+  extensions(
+    projectId: $projectId
+    contextId: $contextId
+    status: $status
+    first: $first
+    after: $after
+  ) {
+    nodes {
+      ...ExtensionSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment ExtensionSummary on Extension {
+  id
+  uuid
+  contextId
+  name
+  extensionType
+  version
+  status
+  config
+  revision
 }
 
 fragment PageInfo on PageInfo {
@@ -1309,6 +2591,90 @@ fragment ImportPayload on ImportPayload {
     module
     replayed
   }
+}
+"""
+
+_NETWORK = """\
+query Network($id: ID!) {
+  network(id: $id) {
+    ...NetworkSummary
+  }
+}
+
+fragment NetworkSummary on Network {
+  id
+  uuid
+  contextId
+  name
+  description
+  topologyType
+  status
+  revision
+}
+"""
+
+_NETWORK_MEMBERS = """\
+query NetworkMembers($id: ID!, $first: Int! = 50, $after: String) {
+  network(id: $id) {
+    members(first: $first, after: $after) {
+      nodes {
+        ...NetworkNodeSummary
+      }
+      pageInfo {
+        ...PageInfo
+      }
+    }
+  }
+}
+
+fragment NetworkNodeSummary on NetworkNode {
+  id
+  uuid
+  name
+  kind
+  status
+  roleId
+  position
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_NETWORKS = """\
+query Networks($projectId: ID!, $contextId: ID, $status: NetworkStatus, $first: Int! = 50, $after: String) {
+  networks(
+    projectId: $projectId
+    contextId: $contextId
+    status: $status
+    first: $first
+    after: $after
+  ) {
+    nodes {
+      ...NetworkSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment NetworkSummary on Network {
+  id
+  uuid
+  contextId
+  name
+  description
+  topologyType
+  status
+  revision
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
 }
 """
 
@@ -1792,6 +3158,46 @@ fragment StepSummary on Step {
 }
 """
 
+_TRANSITION_COLLAB = """\
+mutation TransitionCollab($input: TransitionCollabInput!) {
+  transitionCollab(input: $input) {
+    __typename
+    ...CollabPayload
+    ...Failure
+  }
+}
+
+fragment CollabPayload on CollabPayload {
+  commandId
+  seq
+  replayed
+  collab {
+    ...CollabSummary
+  }
+}
+
+fragment CollabSummary on Collab {
+  id
+  uuid
+  contextId
+  title
+  purpose
+  mode
+  status
+  createdAt
+  updatedAt
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
 _TRANSITION_CONTEXT = """\
 mutation TransitionContext($input: TransitionContextInput!) {
   transitionContext(input: $input) {
@@ -1823,6 +3229,397 @@ fragment Failure on Failure {
   category
   retryable
   details
+}
+"""
+
+_TRANSITION_CORE = """\
+mutation TransitionCore($input: TransitionCoreInput!) {
+  transitionCore(input: $input) {
+    __typename
+    ...CorePayload
+    ...Failure
+  }
+}
+
+fragment CorePayload on CorePayload {
+  commandId
+  seq
+  replayed
+  core {
+    ...CoreSummary
+  }
+}
+
+fragment CoreSummary on Core {
+  id
+  uuid
+  protocolVersion
+  status
+  revision
+  modules {
+    moduleId
+    version
+    status
+    required
+    description
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_TRANSITION_DIALOG = """\
+mutation TransitionDialog($input: TransitionDialogInput!) {
+  transitionDialog(input: $input) {
+    __typename
+    ...DialogPayload
+    ...Failure
+  }
+}
+
+fragment DialogPayload on DialogPayload {
+  commandId
+  seq
+  replayed
+  dialog {
+    ...DialogSummary
+  }
+}
+
+fragment DialogSummary on Dialog {
+  id
+  uuid
+  contextId
+  threadId
+  status
+  startedAt
+  endedAt
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_TRANSITION_EXTENSION = """\
+mutation TransitionExtension($input: TransitionExtensionInput!) {
+  transitionExtension(input: $input) {
+    __typename
+    ...ExtensionPayload
+    ...Failure
+  }
+}
+
+fragment ExtensionPayload on ExtensionPayload {
+  commandId
+  seq
+  replayed
+  extension {
+    ...ExtensionSummary
+  }
+}
+
+fragment ExtensionSummary on Extension {
+  id
+  uuid
+  contextId
+  name
+  extensionType
+  version
+  status
+  config
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_TRANSITION_NETWORK = """\
+mutation TransitionNetwork($input: TransitionNetworkInput!) {
+  transitionNetwork(input: $input) {
+    __typename
+    ...NetworkPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment NetworkPayload on NetworkPayload {
+  commandId
+  seq
+  replayed
+  network {
+    ...NetworkSummary
+  }
+}
+
+fragment NetworkSummary on Network {
+  id
+  uuid
+  contextId
+  name
+  description
+  topologyType
+  status
+  revision
+}
+"""
+
+_TRANSITION_NETWORK_NODE = """\
+mutation TransitionNetworkNode($input: TransitionNetworkNodeInput!) {
+  transitionNetworkNode(input: $input) {
+    __typename
+    ...NetworkNodePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment NetworkNodePayload on NetworkNodePayload {
+  commandId
+  seq
+  replayed
+  node {
+    ...NetworkNodeSummary
+  }
+}
+
+fragment NetworkNodeSummary on NetworkNode {
+  id
+  uuid
+  name
+  kind
+  status
+  roleId
+  position
+}
+"""
+
+_UPDATE_COLLAB = """\
+mutation UpdateCollab($input: UpdateDocumentInput!) {
+  updateCollab(input: $input) {
+    __typename
+    ...CollabPayload
+    ...Failure
+  }
+}
+
+fragment CollabPayload on CollabPayload {
+  commandId
+  seq
+  replayed
+  collab {
+    ...CollabSummary
+  }
+}
+
+fragment CollabSummary on Collab {
+  id
+  uuid
+  contextId
+  title
+  purpose
+  mode
+  status
+  createdAt
+  updatedAt
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_UPDATE_CORE = """\
+mutation UpdateCore($input: UpdateDocumentInput!) {
+  updateCore(input: $input) {
+    __typename
+    ...CorePayload
+    ...Failure
+  }
+}
+
+fragment CorePayload on CorePayload {
+  commandId
+  seq
+  replayed
+  core {
+    ...CoreSummary
+  }
+}
+
+fragment CoreSummary on Core {
+  id
+  uuid
+  protocolVersion
+  status
+  revision
+  modules {
+    moduleId
+    version
+    status
+    required
+    description
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_UPDATE_DIALOG = """\
+mutation UpdateDialog($input: UpdateDocumentInput!) {
+  updateDialog(input: $input) {
+    __typename
+    ...DialogPayload
+    ...Failure
+  }
+}
+
+fragment DialogPayload on DialogPayload {
+  commandId
+  seq
+  replayed
+  dialog {
+    ...DialogSummary
+  }
+}
+
+fragment DialogSummary on Dialog {
+  id
+  uuid
+  contextId
+  threadId
+  status
+  startedAt
+  endedAt
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_UPDATE_EXTENSION = """\
+mutation UpdateExtension($input: UpdateDocumentInput!) {
+  updateExtension(input: $input) {
+    __typename
+    ...ExtensionPayload
+    ...Failure
+  }
+}
+
+fragment ExtensionPayload on ExtensionPayload {
+  commandId
+  seq
+  replayed
+  extension {
+    ...ExtensionSummary
+  }
+}
+
+fragment ExtensionSummary on Extension {
+  id
+  uuid
+  contextId
+  name
+  extensionType
+  version
+  status
+  config
+  revision
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_UPDATE_NETWORK = """\
+mutation UpdateNetwork($input: UpdateDocumentInput!) {
+  updateNetwork(input: $input) {
+    __typename
+    ...NetworkPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment NetworkPayload on NetworkPayload {
+  commandId
+  seq
+  replayed
+  network {
+    ...NetworkSummary
+  }
+}
+
+fragment NetworkSummary on Network {
+  id
+  uuid
+  contextId
+  name
+  description
+  topologyType
+  status
+  revision
 }
 """
 
@@ -1981,6 +3778,78 @@ class Operations(Calls):
         data = await self._call(_ADD_DEPENDENCY, "AddDependency", variables)
         return member(data["addDependency"], _ADD_DEPENDENCY_MEMBERS)
 
+    async def add_message(
+        self,
+        *,
+        dialog_id: str,
+        message: MessageInput,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> MessagePayload:
+        """Add a message to an active dialog, behind those there are."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "dialogId": dialog_id,
+                        "expectedRevision": expected_revision,
+                        "message": message.data(),
+                    }
+                ),
+            }
+        )
+        data = await self._call(_ADD_MESSAGE, "AddMessage", variables)
+        return member(data["addMessage"], _ADD_MESSAGE_MEMBERS)
+
+    async def add_network_node(
+        self,
+        *,
+        network_id: str,
+        node: NetworkNodeInput,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> NetworkNodePayload:
+        """Add a node to a network that is not retired."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "networkId": network_id,
+                        "node": node.data(),
+                    }
+                ),
+            }
+        )
+        data = await self._call(_ADD_NETWORK_NODE, "AddNetworkNode", variables)
+        return member(data["addNetworkNode"], _ADD_NETWORK_NODE_MEMBERS)
+
+    async def add_participant(
+        self,
+        *,
+        collab_id: str,
+        participant: ParticipantInput,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> ParticipantPayload:
+        """Add a participant to a collab that is not over."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "collabId": collab_id,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "participant": participant.data(),
+                    }
+                ),
+            }
+        )
+        data = await self._call(_ADD_PARTICIPANT, "AddParticipant", variables)
+        return member(data["addParticipant"], _ADD_PARTICIPANT_MEMBERS)
+
     async def add_step(
         self,
         *,
@@ -2053,6 +3922,50 @@ class Operations(Calls):
         data = await self._call(_CANCEL_PLAN, "CancelPlan", variables)
         return member(data["cancelPlan"], _CANCEL_PLAN_MEMBERS)
 
+    async def collab(
+        self,
+        *,
+        id: str,
+    ) -> CollabSummary | None:
+        """One collab with its participants."""
+        variables = given({"id": id})
+        data = await self._call(_COLLAB, "Collab", variables)
+        return None if data["collab"] is None else CollabSummary.read(data["collab"])
+
+    async def collab_participants(
+        self,
+        *,
+        id: str,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> CollabParticipants | None:
+        """One collab with its participants."""
+        variables = given({"id": id, "first": first, "after": after})
+        data = await self._call(_COLLAB_PARTICIPANTS, "CollabParticipants", variables)
+        return None if data["collab"] is None else CollabParticipants.read(data["collab"])
+
+    async def collabs(
+        self,
+        *,
+        project_id: str,
+        context_id: str | None = None,
+        status: CollabStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Collabs:
+        """Collabs of a project, or of one of its contexts."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "contextId": context_id,
+                "status": status,
+                "first": first,
+                "after": after,
+            }
+        )
+        data = await self._call(_COLLABS, "Collabs", variables)
+        return Collabs.read(data["collabs"])
+
     async def confirm(
         self,
         *,
@@ -2088,6 +4001,63 @@ class Operations(Calls):
         variables = given({"projectId": project_id, "status": status, "first": first, "after": after})
         data = await self._call(_CONTEXTS, "Contexts", variables)
         return Contexts.read(data["contexts"])
+
+    async def core(
+        self,
+        *,
+        id: str,
+    ) -> CoreSummary | None:
+        """One core with its modules."""
+        variables = given({"id": id})
+        data = await self._call(_CORE, "Core", variables)
+        return None if data["core"] is None else CoreSummary.read(data["core"])
+
+    async def cores(
+        self,
+        *,
+        project_id: str,
+        status: CoreStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Cores:
+        """Cores of a project."""
+        variables = given({"projectId": project_id, "status": status, "first": first, "after": after})
+        data = await self._call(_CORES, "Cores", variables)
+        return Cores.read(data["cores"])
+
+    async def create_collab(
+        self,
+        *,
+        context_id: str,
+        mode: CollabMode,
+        participants: list[ParticipantInput],
+        purpose: str,
+        title: str,
+        command_id: str | None = None,
+        created_at: str | None = None,
+        status: CollabStatus | None = None,
+        uuid: str | None = None,
+    ) -> CollabPayload:
+        """Create a collab with its participants."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "contextId": context_id,
+                        "createdAt": created_at,
+                        "mode": mode,
+                        "participants": [item.data() for item in participants],
+                        "purpose": purpose,
+                        "status": status,
+                        "title": title,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_COLLAB, "CreateCollab", variables)
+        return member(data["createCollab"], _CREATE_COLLAB_MEMBERS)
 
     async def create_context(
         self,
@@ -2128,6 +4098,130 @@ class Operations(Calls):
         )
         data = await self._call(_CREATE_CONTEXT, "CreateContext", variables)
         return member(data["createContext"], _CREATE_CONTEXT_MEMBERS)
+
+    async def create_core(
+        self,
+        *,
+        modules: list[CoreModuleInput],
+        project_id: str,
+        command_id: str | None = None,
+        protocol_version: str | None = None,
+        status: CoreStatus | None = None,
+        uuid: str | None = None,
+    ) -> CorePayload:
+        """Create a core: the modules of the protocol that the project uses."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "modules": [item.data() for item in modules],
+                        "projectId": project_id,
+                        "protocolVersion": protocol_version,
+                        "status": status,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_CORE, "CreateCore", variables)
+        return member(data["createCore"], _CREATE_CORE_MEMBERS)
+
+    async def create_dialog(
+        self,
+        *,
+        context_id: str,
+        command_id: str | None = None,
+        ended_at: str | None = None,
+        messages: list[MessageInput] | None = None,
+        started_at: str | None = None,
+        status: DialogStatus | None = None,
+        thread_id: str | None = None,
+        uuid: str | None = None,
+    ) -> DialogPayload:
+        """Create a dialog, with its first messages or none."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "contextId": context_id,
+                        "endedAt": ended_at,
+                        "messages": None if messages is None else [item.data() for item in messages],
+                        "startedAt": started_at,
+                        "status": status,
+                        "threadId": thread_id,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_DIALOG, "CreateDialog", variables)
+        return member(data["createDialog"], _CREATE_DIALOG_MEMBERS)
+
+    async def create_extension(
+        self,
+        *,
+        context_id: str,
+        extension_type: ExtensionType,
+        name: str,
+        version: str,
+        command_id: str | None = None,
+        config: Any = None,
+        status: ExtensionStatus | None = None,
+        uuid: str | None = None,
+    ) -> ExtensionPayload:
+        """Create an extension."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "config": config,
+                        "contextId": context_id,
+                        "extensionType": extension_type,
+                        "name": name,
+                        "status": status,
+                        "uuid": uuid,
+                        "version": version,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_EXTENSION, "CreateExtension", variables)
+        return member(data["createExtension"], _CREATE_EXTENSION_MEMBERS)
+
+    async def create_network(
+        self,
+        *,
+        context_id: str,
+        name: str,
+        topology_type: TopologyType,
+        command_id: str | None = None,
+        description: str | None = None,
+        nodes: list[NetworkNodeInput] | None = None,
+        status: NetworkStatus | None = None,
+        uuid: str | None = None,
+    ) -> NetworkPayload:
+        """Create a network, with its nodes or none."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "contextId": context_id,
+                        "description": description,
+                        "name": name,
+                        "nodes": None if nodes is None else [item.data() for item in nodes],
+                        "status": status,
+                        "topologyType": topology_type,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_NETWORK, "CreateNetwork", variables)
+        return member(data["createNetwork"], _CREATE_NETWORK_MEMBERS)
 
     async def create_plan(
         self,
@@ -2237,6 +4331,50 @@ class Operations(Calls):
         data = await self._call(_DELETE_NODE, "DeleteNode", variables)
         return member(data["deleteNode"], _DELETE_NODE_MEMBERS)
 
+    async def dialog(
+        self,
+        *,
+        id: str,
+    ) -> DialogSummary | None:
+        """One dialog with its messages."""
+        variables = given({"id": id})
+        data = await self._call(_DIALOG, "Dialog", variables)
+        return None if data["dialog"] is None else DialogSummary.read(data["dialog"])
+
+    async def dialog_messages(
+        self,
+        *,
+        id: str,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> DialogMessages | None:
+        """One dialog with its messages."""
+        variables = given({"id": id, "first": first, "after": after})
+        data = await self._call(_DIALOG_MESSAGES, "DialogMessages", variables)
+        return None if data["dialog"] is None else DialogMessages.read(data["dialog"])
+
+    async def dialogs(
+        self,
+        *,
+        project_id: str,
+        context_id: str | None = None,
+        status: DialogStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Dialogs:
+        """Dialogs of a project, or of one of its contexts."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "contextId": context_id,
+                "status": status,
+                "first": first,
+                "after": after,
+            }
+        )
+        data = await self._call(_DIALOGS, "Dialogs", variables)
+        return Dialogs.read(data["dialogs"])
+
     async def export_documents(
         self,
         *,
@@ -2248,6 +4386,38 @@ class Operations(Calls):
         variables = given({"projectId": project_id, "first": first, "after": after})
         data = await self._call(_EXPORT_DOCUMENTS, "ExportDocuments", variables)
         return ExportDocuments.read(data["exportDocuments"])
+
+    async def extension(
+        self,
+        *,
+        id: str,
+    ) -> ExtensionSummary | None:
+        """One extension."""
+        variables = given({"id": id})
+        data = await self._call(_EXTENSION, "Extension", variables)
+        return None if data["extension"] is None else ExtensionSummary.read(data["extension"])
+
+    async def extensions(
+        self,
+        *,
+        project_id: str,
+        context_id: str | None = None,
+        status: ExtensionStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Extensions:
+        """Extensions of a project, or of one of its contexts."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "contextId": context_id,
+                "status": status,
+                "first": first,
+                "after": after,
+            }
+        )
+        data = await self._call(_EXTENSIONS, "Extensions", variables)
+        return Extensions.read(data["extensions"])
 
     async def import_documents(
         self,
@@ -2270,6 +4440,50 @@ class Operations(Calls):
         )
         data = await self._call(_IMPORT_DOCUMENTS, "ImportDocuments", variables)
         return member(data["importDocuments"], _IMPORT_DOCUMENTS_MEMBERS)
+
+    async def network(
+        self,
+        *,
+        id: str,
+    ) -> NetworkSummary | None:
+        """One network with its nodes."""
+        variables = given({"id": id})
+        data = await self._call(_NETWORK, "Network", variables)
+        return None if data["network"] is None else NetworkSummary.read(data["network"])
+
+    async def network_members(
+        self,
+        *,
+        id: str,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> NetworkMembers | None:
+        """One network with its nodes."""
+        variables = given({"id": id, "first": first, "after": after})
+        data = await self._call(_NETWORK_MEMBERS, "NetworkMembers", variables)
+        return None if data["network"] is None else NetworkMembers.read(data["network"])
+
+    async def networks(
+        self,
+        *,
+        project_id: str,
+        context_id: str | None = None,
+        status: NetworkStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Networks:
+        """Networks of a project, or of one of its contexts."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "contextId": context_id,
+                "status": status,
+                "first": first,
+                "after": after,
+            }
+        )
+        data = await self._call(_NETWORKS, "Networks", variables)
+        return Networks.read(data["networks"])
 
     async def pause_plan(
         self,
@@ -2493,6 +4707,30 @@ class Operations(Calls):
         data = await self._call(_STEPS, "Steps", variables)
         return Steps.read(data["steps"])
 
+    async def transition_collab(
+        self,
+        *,
+        id: str,
+        status: CollabStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> CollabPayload:
+        """Change the status of a collab by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_COLLAB, "TransitionCollab", variables)
+        return member(data["transitionCollab"], _TRANSITION_COLLAB_MEMBERS)
+
     async def transition_context(
         self,
         *,
@@ -2516,6 +4754,246 @@ class Operations(Calls):
         )
         data = await self._call(_TRANSITION_CONTEXT, "TransitionContext", variables)
         return member(data["transitionContext"], _TRANSITION_CONTEXT_MEMBERS)
+
+    async def transition_core(
+        self,
+        *,
+        id: str,
+        status: CoreStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> CorePayload:
+        """Change the status of a core by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_CORE, "TransitionCore", variables)
+        return member(data["transitionCore"], _TRANSITION_CORE_MEMBERS)
+
+    async def transition_dialog(
+        self,
+        *,
+        id: str,
+        status: DialogStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> DialogPayload:
+        """Change the status of a dialog by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_DIALOG, "TransitionDialog", variables)
+        return member(data["transitionDialog"], _TRANSITION_DIALOG_MEMBERS)
+
+    async def transition_extension(
+        self,
+        *,
+        id: str,
+        status: ExtensionStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> ExtensionPayload:
+        """Change the status of an extension by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_EXTENSION, "TransitionExtension", variables)
+        return member(data["transitionExtension"], _TRANSITION_EXTENSION_MEMBERS)
+
+    async def transition_network(
+        self,
+        *,
+        id: str,
+        status: NetworkStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> NetworkPayload:
+        """Change the status of a network by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_NETWORK, "TransitionNetwork", variables)
+        return member(data["transitionNetwork"], _TRANSITION_NETWORK_MEMBERS)
+
+    async def transition_network_node(
+        self,
+        *,
+        id: str,
+        status: NetworkNodeStatus,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> NetworkNodePayload:
+        """Change the status of a node of a network by its lifecycle."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                        "status": status,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRANSITION_NETWORK_NODE, "TransitionNetworkNode", variables)
+        return member(data["transitionNetworkNode"], _TRANSITION_NETWORK_NODE_MEMBERS)
+
+    async def update_collab(
+        self,
+        *,
+        changes: Any,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> CollabPayload:
+        """Set fields of a collab."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "changes": changes,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_UPDATE_COLLAB, "UpdateCollab", variables)
+        return member(data["updateCollab"], _UPDATE_COLLAB_MEMBERS)
+
+    async def update_core(
+        self,
+        *,
+        changes: Any,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> CorePayload:
+        """Set fields of a core."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "changes": changes,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_UPDATE_CORE, "UpdateCore", variables)
+        return member(data["updateCore"], _UPDATE_CORE_MEMBERS)
+
+    async def update_dialog(
+        self,
+        *,
+        changes: Any,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> DialogPayload:
+        """Set fields of a dialog."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "changes": changes,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_UPDATE_DIALOG, "UpdateDialog", variables)
+        return member(data["updateDialog"], _UPDATE_DIALOG_MEMBERS)
+
+    async def update_extension(
+        self,
+        *,
+        changes: Any,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> ExtensionPayload:
+        """Set fields of an extension."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "changes": changes,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_UPDATE_EXTENSION, "UpdateExtension", variables)
+        return member(data["updateExtension"], _UPDATE_EXTENSION_MEMBERS)
+
+    async def update_network(
+        self,
+        *,
+        changes: Any,
+        id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> NetworkPayload:
+        """Set fields of a network."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "changes": changes,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_UPDATE_NETWORK, "UpdateNetwork", variables)
+        return member(data["updateNetwork"], _UPDATE_NETWORK_MEMBERS)
 
     def watch_events(
         self,

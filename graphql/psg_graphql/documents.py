@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
+import psg_cypher
 from psg.documents import export_document, import_documents
 from psg.documents.exporting import EXPORT_ORDER
 from psg.model.entities import MODULES
@@ -60,12 +61,9 @@ async def export_page(info: Info, project_id: str, first: int, after: str | None
 
 
 async def _ids(info: Info, module: str, project_id: str, after: str, limit: int) -> list[str]:
-    reader = info.context.reader
-    pages = {
-        "role": reader.roles, "context": reader.contexts, "plan": reader.plans, "trace": reader.traces,
-        "confirm": reader.confirms,
-    }  # fmt: skip
-    return [row["id"] for row in await pages[module](project_id, after, limit)]
+    statement = psg_cypher.statement(f"document_{module}s")
+    rows = await info.context.graph.db.read(statement, project_id=project_id, after=after, limit=limit)
+    return [row["node"]["id"] for row in rows]
 
 
 async def _exported(info: Info, project_id: str, module: str, node_id: str) -> ExportedDocument:

@@ -30,7 +30,7 @@ from psg.errors import ValidationFailed
 from psg_graphql.connections import MAX_FIRST
 from psg_graphql.settings import ApiSettings
 
-LIST_FIELDS: Mapping[str, int] = {"dependencies": 10, "decisions": 10, "changedSteps": MAX_FIRST}
+LIST_FIELDS: Mapping[str, int] = {"dependencies": 10, "decisions": 10, "modules": 10, "changedSteps": MAX_FIRST}
 
 DEEPEST = 150
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from psg.commands.parts import PART_NAMES
 from psg.read.nodes import FIRST_ID, FIRST_POSITION, FIRST_SEGMENT, Row
 from psg_graphql.connections import Connection, connection, key_of, page_size
+from psg_graphql.global_id import GlobalId
 from psg_graphql.request_context import Info
 
 
@@ -121,3 +123,27 @@ async def role_page(info: Info, project_id: str, first: int, after: str | None) 
     key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
     rows = await info.context.reader.roles(project_id, key, limit)
     return _id_page(info, rows, "Role", first, after, "role_count", project_id=project_id)
+
+
+async def module_page(
+    info: Info, label: str, project_id: str, first: int, after: str | None, status: Any, context_id: str | None = None
+) -> Connection[Any]:
+    """Return dialogs, collabs, extensions, cores or networks of a project, or of one of its contexts."""
+    name, key, limit = label.lower(), str(key_of(after, FIRST_ID)), page_size(first) + 1
+    rows = await info.context.reader.documents(name, project_id, key, limit, _value(status), context_id)
+    by: dict[str, Any] = {"project_id": project_id, "status": _value(status)}
+    if context_id is not None:
+        return _id_page(info, rows, label, first, after, f"{name}_count_of_context", **by, context_id=context_id)
+    return _id_page(info, rows, label, first, after, f"{name}_count", **by)
+
+
+async def part_page(info: Info, label: str, owner: GlobalId, first: int, after: str | None) -> Connection[Any]:
+    """Return messages, participants or nodes of one document by position."""
+    name, key, limit = PART_NAMES[label], int(key_of(after, FIRST_POSITION)), page_size(first) + 1
+    reader = info.context.reader
+    rows = await reader.parts(name, owner.project_id, owner.node_id, key, limit)
+
+    async def count() -> int:
+        return await reader.count(f"{name}_count", project_id=owner.project_id, owner_id=owner.node_id)
+
+    return connection(rows, first, after, "position", _makers()[label], count)

@@ -14,6 +14,7 @@ from psg_graphql.documents import ExportedDocument, export_one, export_page
 from psg_graphql.failures import failure_fields
 from psg_graphql.global_id import parse_global_id, parse_in, project_of
 from psg_graphql.health import health_now
+from psg_graphql.module_queries import ModuleQueries
 from psg_graphql.pages import (
     confirm_page,
     context_page,
@@ -42,7 +43,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 
 
 @strawberry.type(description="Reading.")
-class Query:
+class Query(ModuleQueries):
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await info.context.nodes.load(id)
@@ -184,7 +185,7 @@ class Query:
             has_next_page=page.more,
         )
 
-    @query("A context, plan, trace, confirm or role as its protocol document.")
+    @query("A node of any module as its protocol document.")
     async def export_document(self, info: Info, id: strawberry.ID) -> JSON:
         return JSON(await export_one(info, id))
 

@@ -60,6 +60,9 @@ class Nodes:
         found: dict[GlobalId, Any] = {}
         for label in dict.fromkeys(key.label for key in keys):
             wanted = [key for key in keys if key.label == label]
+            if label not in MAKERS:  # what the API does not show
+                found |= dict.fromkeys(wanted)
+                continue
             rows = await self._reader.by_ids(label, [(key.project_id, key.node_id) for key in wanted])
             for key, row in zip(wanted, rows, strict=True):
                 found[key] = None if row is None else MAKERS[label](row)

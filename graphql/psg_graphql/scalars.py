@@ -160,6 +160,11 @@ class Module(Enum):
     trace = "trace"
     confirm = "confirm"
     role = "role"
+    dialog = "dialog"
+    collab = "collab"
+    extension = "extension"
+    core = "core"
+    network = "network"
 
 
 @strawberry.enum(description="The error categories of the specification.")

@@ -18,15 +18,23 @@ from psg_graphql.queries import Query
 from psg_graphql.scalars import SCALARS
 from psg_graphql.settings import ApiSettings
 from psg_graphql.subscriptions import Subscription
+from psg_graphql.types.collab import Collab, Participant
 from psg_graphql.types.confirm import Confirm, Decision
 from psg_graphql.types.context import Context
+from psg_graphql.types.core import Core
+from psg_graphql.types.dialog import Dialog, Message
+from psg_graphql.types.extension import Extension
+from psg_graphql.types.network import Network, NetworkNode
 from psg_graphql.types.plan import Plan
 from psg_graphql.types.project import Project
 from psg_graphql.types.role import Role
 from psg_graphql.types.step import Step
 from psg_graphql.types.trace import Trace, TraceSegment
 
-NODE_TYPES = [Project, Context, Plan, Step, Trace, TraceSegment, Confirm, Decision, Role]
+NODE_TYPES = [
+    Project, Context, Plan, Step, Trace, TraceSegment, Confirm, Decision, Role, Dialog, Message, Collab, Participant,
+    Extension, Core, Network, NetworkNode,
+]  # fmt: skip
 
 
 class PsgSchema(strawberry.Schema):

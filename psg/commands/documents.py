@@ -17,7 +17,7 @@ from psg.write.change import Change, Link
 from psg.write.command import Command
 from psg.write.writer import Locked
 
-PARTS_LIMIT = 10_000
+PARTS_LIMIT = 5_000
 """Most messages, participants or nodes that one document may have: it is stored, and deleted, in one commit."""
 # Modules whose parts name roles.
 NAMES_ROLES = ("collab", "network")

@@ -5,35 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psg.commands.inside import node_inside
 from psg.commands.lifecycle import CLOSE_BATCH, plan_inside
-from psg.errors import ImmutableHistory, NotEditable, NotFound, Refused, StaleRevision, ValidationFailed
+from psg.commands.parts import PART_NAMES, living_parts
+from psg.errors import ImmutableHistory, NotEditable, Refused, ValidationFailed
 from psg.model.documents import put_together, take_apart
 from psg.model.entities import ENTITIES, MODULES
 from psg.model.lifecycle import TABLES, TERMINAL_STEP, check_transition
 from psg.model.protocol import check_document
-from psg.model.references import REFERENCES
+from psg.model.references import OWNER_KEYS, REFERENCES
 from psg.write.change import Change
 from psg.write.command import Command
 from psg.write.writer import Locked
 
-HISTORY = ("TraceSegment", "Trace", "Decision")
-EDITABLE = ("Context", "Role")
-
-
-async def node_inside(
-    locked: Locked, label: str, node_id: str, expected_revision: int | None
-) -> Mapping[str, Any]:
-    """Read a living node of a type inside the lock; raises ``NotFound`` or ``StaleRevision``."""
-    found = await locked.read_one("node_state", node_id=node_id, known=list(ENTITIES))
-    if found is None or found["deleted"] or found["label"] != label:
-        raise NotFound(f"id: {label.lower()} {node_id} does not exist in this project", id=node_id, entity_type=label)
-    node = found["node"]
-    if expected_revision is not None and node["revision"] != expected_revision:
-        raise StaleRevision(
-            f"{label} {node_id} is at revision {node['revision']}, not {expected_revision}; read it again",
-            id=node_id, current=node["revision"], expected=expected_revision,
-        )  # fmt: skip
-    return node
+HISTORY = ("TraceSegment", "Trace", "Decision", "Message")
+EDITABLE = ("Context", "Role", "Dialog", "Collab", "Extension", "Core", "Network")
 
 
 async def update_document(
@@ -44,17 +30,26 @@ async def update_document(
     expected_revision: int | None,
     command: Command,
 ) -> Change:
-    """Decide new values of fields of a context or role; ``None`` removes one. The status goes by its own command."""
+    """Decide new values of a document's own fields; ``None`` removes one.
+
+    Status, references and parts go by commands of their own; plans, traces and confirms have no other fields to set.
+    """
     label = MODULES[module]
     if label not in EDITABLE:
         raise NotEditable(f"a {module} is changed by its own commands, not by setting fields", entity_type=label)
     node = await node_inside(locked, label, node_id, expected_revision)
+    if node.get("placeholder"):
+        raise NotEditable(f"{module} {node_id} is only named by others; import or create its document", id=node_id)
     before = put_together(label, node, {}, {})
-    fixed = [f for f in fields if f == "status" or f.endswith("_id")]
+    parts = [field for field, _ in ENTITIES[label].parts]
+    kept = {*ENTITIES[label].reference_fields, *parts}
+    fixed = [f for f in fields if f in {"status", ENTITIES[label].id_field, *kept}]
     if fixed:
-        raise ValidationFailed(f"{', '.join(fixed)}: identity and status cannot be set like a field", fields=fixed)
+        raise ValidationFailed(
+            f"{', '.join(fixed)}: identity, status and parts cannot be set like a field", fields=fixed
+        )
     after = {k: v for k, v in (before | dict(fields)).items() if v is not None}
-    taken = take_apart(label, check_document(module, after))
+    taken = take_apart(label, check_document(module, after, kept=kept))
     change = Change(command)
     names = [*ENTITIES[label].scalars, "payload"]
     changed = {k: taken.props.get(k) for k in names if taken.props.get(k) != node.get(k)}
@@ -67,15 +62,16 @@ async def update_document(
 async def transition_node(
     locked: Locked, label: str, node_id: str, status: str, expected_revision: int | None, command: Command
 ) -> Change:
-    """Decide a change of status of a context by its transition table.
+    """Decide a change of status by the transition table of the type.
 
-    Other types have commands of their own; what their table does not have is told first, as for every caller (DD-10).
+    Plans, steps, traces and confirms have commands of their own; what their table does not have is told first, as for
+    every caller (DD-10).
     """
     if label not in TABLES:
         raise NotEditable(f"a {label} has no status that changes", entity_type=label)
     node = await node_inside(locked, label, node_id, expected_revision)
     check_transition(label, node["status"], status)
-    if label not in EDITABLE:
+    if label not in (*EDITABLE, "NetworkNode"):
         raise NotEditable(f"the status of a {label} changes by its own commands only", entity_type=label)
     change = Change(command)
     change.transition(label, node_id, node["status"], status)
@@ -102,6 +98,12 @@ async def delete_node(
         await _delete_step(change, locked, node)
     if label == "Confirm":
         await _refuse_gate(locked, node_id)
+    if label == "Participant":
+        await _refuse_last(locked, node)
+    for _, kind in ENTITIES[label].parts:
+        if kind in PART_NAMES:
+            for row in await living_parts(locked, kind, node_id):
+                change.tombstone(kind, row["id"])
     needing = [{"type": r.relationship, "label": r.label} for r in REFERENCES if label in r.targets and r.restrict]
     change.require(node_id, [label], "id", unneeded=needing)
     change.tombstone(label, node_id, plan=plan_id)
@@ -131,6 +133,14 @@ async def _delete_step(change: Change, locked: Locked, step: Mapping[str, Any]) 
         "steps_failed": plan["steps_failed"] - (step["status"] == "failed"),
     }
     change.adjust(step["plan"], counts)
+
+
+async def _refuse_last(locked: Locked, participant: Mapping[str, Any]) -> None:
+    collab = participant[OWNER_KEYS["Participant"]]
+    if len(await living_parts(locked, "Participant", collab)) <= 1:
+        raise Refused(
+            f"the last participant of collab {collab} cannot be deleted; delete the collab", id=participant["id"]
+        )
 
 
 async def _refuse_gate(locked: Locked, confirm_id: str) -> None:

@@ -26,6 +26,14 @@ _BY_ID: Mapping[str, str] = {
     "Confirm": "confirms_by_id",
     "Decision": "decisions_by_id",
     "Role": "roles_by_id",
+    "Dialog": "dialogs_by_id",
+    "Message": "messages_by_id",
+    "Collab": "collabs_by_id",
+    "Participant": "participants_by_id",
+    "Extension": "extensions_by_id",
+    "Core": "cores_by_id",
+    "Network": "networks_by_id",
+    "NetworkNode": "network_nodes_by_id",
 }
 
 
@@ -113,6 +121,27 @@ class Reader:
     async def roles(self, project_id: str, after: str, limit: int) -> list[Row]:
         """Return roles by id."""
         return await self._page("role_page", project_id=project_id, after=after, limit=limit)
+
+    async def documents(
+        self,
+        module: str,
+        project_id: str,
+        after: str,
+        limit: int,
+        status: str | None = None,
+        context_id: str | None = None,
+    ) -> list[Row]:
+        """Return dialogs, collabs, extensions, cores or networks by id, those of one context or all."""
+        by: dict[str, Any] = {"project_id": project_id, "after": after, "limit": limit, "status": status}
+        if context_id is not None:
+            return await self._page(f"{module}_page_of_context", **by, context_id=context_id)
+        return await self._page(f"{module}_page", **by)
+
+    async def parts(self, name: str, project_id: str, owner_id: str, after: int, limit: int) -> list[Row]:
+        """Return parts of a document by position; ``name`` is message, participant or network_node."""
+        return await self._page(
+            f"{name}_page", project_id=project_id, owner_id=owner_id, after=after, limit=limit
+        )
 
     async def step_counts(self, project_id: str, plan_id: str) -> dict[str, int]:
         """Return how many steps of a plan are in which status."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError as PydanticError
 
-from psg.errors import PlanInvalid
+from psg.errors import PlanInvalid, ValidationFailed
 from psg.model.ids import new_id
 from psg.plan.spec import StepSpec
 from psg.write.command import Answer
@@ -44,6 +44,13 @@ async def stored(info: Info, label: str, answer: Answer, node_id: str) -> Any:
 def given(**values: Any) -> dict[str, Any]:
     """Return those values that are not ``None``: absent fields of a protocol document stay absent."""
     return {k: v for k, v in values.items() if v is not None}
+
+
+def changed_fields(changes: object) -> dict[str, object]:
+    """Return the fields that an update is to set; raises ``ValidationFailed`` for anything but an object."""
+    if not isinstance(changes, dict) or not changes:
+        raise ValidationFailed("changes: an object of protocol fields is expected", field="changes")
+    return changes
 
 
 def step_spec(step: StepInput) -> StepSpec:

@@ -6,13 +6,13 @@ from enum import Enum
 
 import strawberry
 
-from psg.errors import ValidationFailed
 from psg.model.codec import timestamp
 from psg.model.ids import check_id, derived_id
+from psg.model.references import CONFIRM_TARGETS
 from psg_graphql.clock import now_ms
 from psg_graphql.global_id import parse_global_id, parse_in, project_of
 from psg_graphql.mutations import inputs, results
-from psg_graphql.mutations.answers import META, command, effect, given, stored
+from psg_graphql.mutations.answers import META, changed_fields, command, effect, given, stored
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 
@@ -46,7 +46,7 @@ class NodeMutations:
     async def update_context(self, info: Info, input: inputs.UpdateContextInput) -> results.ContextResult:
         target = parse_global_id(input.id, "id", "Context")
         answer = await info.context.graph.update_document(
-            target.project_id, "context", target.node_id, _fields(input.changes),
+            target.project_id, "context", target.node_id, changed_fields(input.changes),
             **command(info, input.command_id, input.expected_revision),
         )  # fmt: skip
         context = await stored(info, "Context", answer, target.node_id)
@@ -77,7 +77,7 @@ class NodeMutations:
     async def update_role(self, info: Info, input: inputs.UpdateRoleInput) -> results.RoleResult:
         target = parse_global_id(input.id, "id", "Role")
         answer = await info.context.graph.update_document(
-            target.project_id, "role", target.node_id, _fields(input.changes),
+            target.project_id, "role", target.node_id, changed_fields(input.changes),
             **command(info, input.command_id, input.expected_revision),
         )  # fmt: skip
         return results.RolePayload(role=await stored(info, "Role", answer, target.node_id), **effect(answer))
@@ -98,8 +98,8 @@ class NodeMutations:
 
     @mutation("Ask for a confirmation.")
     async def create_confirm(self, info: Info, input: inputs.CreateConfirmInput) -> results.ConfirmResult:
-        target = parse_global_id(input.target_id, "targetId", "Context", "Plan", "Trace", "Step", "Role", "Confirm")
-        kind = target.label.lower() if target.label in ("Context", "Plan", "Trace") else "other"
+        target = parse_global_id(input.target_id, "targetId", *CONFIRM_TARGETS["other"])
+        kind = target.label.lower() if target.label.lower() in CONFIRM_TARGETS else "other"
         request = command(info, input.command_id)
         confirm_id = input.uuid or derived_id("confirm", request["command_id"])
         document = given(
@@ -139,9 +139,3 @@ async def _requested_at(info: Info, project_id: str, confirm_id: str) -> str:
 
 def _value(status: Enum | None, default: str) -> str:
     return default if status is None else status.value
-
-
-def _fields(changes: object) -> dict[str, object]:
-    if not isinstance(changes, dict) or not changes:
-        raise ValidationFailed("changes: an object of protocol fields is expected", field="changes")
-    return changes

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from psg_graphql.types.collab import collab_from, participant_from
 from psg_graphql.types.confirm import confirm_from, decision_from
 from psg_graphql.types.context import context_from
+from psg_graphql.types.core import core_from
+from psg_graphql.types.dialog import dialog_from, message_from
+from psg_graphql.types.extension import extension_from
+from psg_graphql.types.network import network_from, network_node_from
 from psg_graphql.types.node import Node
 from psg_graphql.types.plan import plan_from
 from psg_graphql.types.project import project_from
@@ -24,4 +29,12 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Node]] = {
     "Confirm": confirm_from,
     "Decision": decision_from,
     "Role": role_from,
+    "Dialog": dialog_from,
+    "Message": message_from,
+    "Collab": collab_from,
+    "Participant": participant_from,
+    "Extension": extension_from,
+    "Core": core_from,
+    "Network": network_from,
+    "NetworkNode": network_node_from,
 }

@@ -17,6 +17,7 @@ class Role(Node):
     capabilities: list[str] | None
     created_at: Timestamp | None
     updated_at: Timestamp | None
+    placeholder: bool = strawberry.field(description="Only named by a document that was imported; its own never came.")
     stored: strawberry.Private[str | None]
 
     @strawberry.field(description="Everything else of the protocol document: meta, governance, …")
@@ -33,5 +34,6 @@ def role_from(row: Row) -> Role:
         capabilities=row.get("capabilities"),
         created_at=row.get("created_at"),
         updated_at=row.get("updated_at"),
+        placeholder=bool(row.get("placeholder")),
         stored=row.get("payload"),
     )
