@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import psg_cypher
 from psg.commands import confirms, lifecycle, nodes, structure
 from psg.commands.documents import decided_inside, store_document
+from psg.commands.plan_load import PlanLoad, load
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
 from psg.documents.exporting import export_document
 from psg.errors import CommandReused, DuplicateId, NotFound
@@ -40,15 +41,16 @@ class Graph:
     def __init__(self, db: Database, signals: Signals | None = None) -> None:
         self.db = db
         self.signals = signals or Signals()
-        self._writers: dict[str, ProjectWriter] = {}
+        self._writers: dict[tuple[str, str], ProjectWriter] = {}
 
-    def writer(self, project_id: str) -> ProjectWriter:
-        """Return the one coalescing writer of a project in this process."""
-        writer = self._writers.get(project_id)
+    def writer(self, project_id: str, statement: str = "command_apply") -> ProjectWriter:
+        """Return the one coalescing writer of a project in this process, for rows of ``statement``."""
+        writer = self._writers.get((project_id, statement))
         if writer is None:
             if len(self._writers) >= WRITERS_KEPT:
                 self._writers = {k: w for k, w in self._writers.items() if w.busy}
-            writer = self._writers[project_id] = ProjectWriter(self.db, self.signals, project_id)
+            writer = ProjectWriter(self.db, self.signals, project_id, statement)
+            self._writers[project_id, statement] = writer
         return writer
 
     async def locked(self, project_id: str, command: Command, decide: Decide) -> Answer:
@@ -57,9 +59,10 @@ class Graph:
 
     async def warm(self) -> None:
         """Have the server plan the statements of every write now; a first plan takes long on a server just booted."""
-        nowhere = {"project_id": NOWHERE, "command_id": NOWHERE}
-        apply, lock = psg_cypher.statement("command_apply"), psg_cypher.statement("project_lock")
-        await self.db.warm([(apply, {"project_id": NOWHERE, "batch": {"rows": []}}), (lock, nowhere)])
+        nothing = {"project_id": NOWHERE, "batch": {"rows": []}}
+        writes = [(psg_cypher.statement(name), nothing) for name in ("command_apply", "plan_load")]
+        lock = (psg_cypher.statement("project_lock"), {"project_id": NOWHERE, "command_id": NOWHERE})
+        await self.db.warm([*writes, lock])
 
     # Projects
 
@@ -134,8 +137,7 @@ class Graph:
         """
         command = _command(f"create_{module}", document, actor, command_id)
         if module == "plan":
-            changes = store_plan_document(document, command)
-            return await self._submit_all(project_id, changes, progress, len(document["steps"]))
+            return await self.load_plan(project_id, store_plan_document(document, command), progress)
         inside = decided_inside(module, document, command, placeholders=placeholders)
         if inside is not None:
             return await self.locked(project_id, command, inside)
@@ -161,28 +163,16 @@ class Graph:
         command = _command("create_plan", payload, actor, command_id)
         plan_id = check_id(plan_id or plan_id_of(command), "plan_id")
         check_id(context_id, "context_id")
-        changes = store_plan(plan_id, context_id, spec, command)
-        answer = await self._submit_all(project_id, changes, progress, len(spec.steps))
+        answer = await self.load_plan(project_id, store_plan(plan_id, context_id, spec, command), progress)
         return replace(answer, ids=answer.ids | {"steps": {s.key: derived_id(plan_id, s.key) for s in spec.steps}})
 
     async def export_document(self, project_id: str, module: str, node_id: str) -> dict[str, Any]:
         """Return a node as its protocol document; raises ``NotFound``."""
         return await export_document(self.db, project_id, module, node_id)
 
-    async def _submit_all(
-        self, project_id: str, changes: Iterator[Change], progress: Progress | None, total: int
-    ) -> Answer:
-        first: Answer | None = None
-        done = 0
-        for change in changes:
-            steps = sum("Step" in c["labels"] for c in change.creates)
-            answer = await self.writer(project_id).submit(change)
-            first = first or answer
-            done += steps
-            if progress is not None:
-                progress(done, total)
-        assert first is not None
-        return first
+    async def load_plan(self, project_id: str, plan: PlanLoad, progress: Progress | None = None) -> Answer:
+        """Store a plan that ``psg.commands.plans`` has prepared. ids: ``plan``."""
+        return await load(plan, self.writer(project_id, "plan_load"), self.writer(project_id), progress)
 
     async def update_document(
         self,
@@ -323,8 +313,8 @@ class Graph:
         Whoever finds a plan that is closing may call this; each batch has a command id of its own, so that two who do
         get in nobody's way.
         """
-        after: int | None = -1
         decide = nodes.delete_parts if deleted else lifecycle.close_steps
+        after: int | None = -1
         while after is not None:
             kind = "delete_parts" if deleted else "close_steps"
             command = Command(kind, [plan_id, after], "system", f"{kind}:{plan_id}:{after}")

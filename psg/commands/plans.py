@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from psg.commands.lifecycle import META
+from psg.commands.plan_load import CHUNK_STEPS, PlanChunk, PlanLoad
 from psg.errors import PlanInvalid
 from psg.model.codec import dumps
 from psg.model.documents import take_apart
@@ -19,18 +20,16 @@ from psg.plan.steps import StepRecord, frontier_state, records_of_document, reco
 from psg.write.change import Change, Link
 from psg.write.command import Command
 
-CHUNK_STEPS = 2_000
-
 
 def plan_id_of(command: Command) -> str:
     """Return the id of a plan that the request did not name: always the same for the same command."""
     return derived_id("plan", command.command_id)
 
 
-def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) -> Iterator[Change]:
-    """Yield the changes that store a plan file's plan as a draft.
+def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) -> PlanLoad:
+    """Return how a plan file's plan is stored as a draft.
 
-    Raises ``PlanInvalid`` or ``DependencyCycle`` before the first change, so that nothing of a bad plan is stored.
+    Raises ``PlanInvalid`` or ``DependencyCycle`` here, so that nothing of a bad plan is stored.
     """
     props = {
         "title": spec.title, "objective": spec.objective, "status": "draft", "goal_id": spec.goal_id,
@@ -41,12 +40,17 @@ def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) 
     return _store(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
 
 
-def store_plan_document(document: Mapping[str, Any], command: Command) -> Iterator[Change]:
-    """Yield the changes that store a protocol plan as it is; one that was running is stored paused.
+def store_plan_document(document: Mapping[str, Any], command: Command) -> PlanLoad:
+    """Return how a protocol plan is stored as it is; one that was running is stored paused.
 
-    Raises ``PlanInvalid`` (message begins ``Invalid Plan:``) or ``DependencyCycle`` before the first change.
+    Raises ``PlanInvalid`` (message begins ``Invalid Plan:``) or ``DependencyCycle``.
     """
-    taken = take_apart("Plan", check_document("plan", document))
+    return store_checked_plan(check_document("plan", document), command)
+
+
+def store_checked_plan(document: Mapping[str, Any], command: Command) -> PlanLoad:
+    """Return how a plan that ``check_document`` has passed already is stored; raises as ``store_plan_document``."""
+    taken = take_apart("Plan", document)
     props = taken.props | {"paused": taken.props["status"] == "in_progress", "sched_urgency": 100}
     (context_id,) = taken.references["context_id"]
     return _store(taken.node_id, context_id, props, records_of_document(taken.parts["steps"]), command)
@@ -54,7 +58,7 @@ def store_plan_document(document: Mapping[str, Any], command: Command) -> Iterat
 
 def _store(
     plan_id: str, context_id: str, props: Mapping[str, Any], records: Sequence[StepRecord], command: Command
-) -> Iterator[Change]:
+) -> PlanLoad:
     if not records:
         raise PlanInvalid("Invalid Plan: steps: a plan has at least one step")
     by_key = {r.step_id: r for r in records}
@@ -62,12 +66,16 @@ def _store(
         raise PlanInvalid("Invalid Plan: two steps have the same id")
     level = _levels(records)
     ordered = sorted(records, key=lambda r: (level[r.step_id], r.position))
-    chunks = [ordered[i : i + CHUNK_STEPS] for i in range(0, len(ordered), CHUNK_STEPS)]
-    return _chunks(plan_id, context_id, props, chunks, level, {r.step_id: r.status for r in records}, command)
+    chunked = len(ordered) > CHUNK_STEPS
+    derived = _counters([r.status for r in records]) | {"loading": chunked or None}
+    chunks = _chunks(plan_id, context_id, {**props, **derived}, ordered, level, command)
+    return PlanLoad(chunks, len(ordered), _seal(plan_id, command) if chunked else None)
 
 
 def _levels(records: Sequence[StepRecord]) -> dict[str, int]:
     """Levels by id; a cycle is told in the author's keys."""
+    if all(r.key == r.step_id for r in records):
+        return levels({r.step_id: r.dependencies for r in records})
     key_of = {r.step_id: r.key for r in records}
     by_key = levels({r.key: [key_of[d] for d in r.dependencies] for r in records})
     return {r.step_id: by_key[r.key] for r in records}
@@ -77,46 +85,38 @@ def _chunks(
     plan_id: str,
     context_id: str,
     props: Mapping[str, Any],
-    chunks: Sequence[Sequence[StepRecord]],
+    ordered: Sequence[StepRecord],
     level: Mapping[str, int],
-    status_of: Mapping[str, str],
     command: Command,
-) -> Iterator[Change]:
-    for number, chunk in enumerate(chunks):
-        change = Change(command if number == 0 else replace(command, command_id=f"{command.command_id}:{number}"))
-        change.answer = {"plan": plan_id}
+) -> Iterator[PlanChunk]:
+    status_of = {r.step_id: r.status for r in ordered}
+    fingerprint = command.fingerprint  # of the whole request: made once, not once a chunk
+    for number, start in enumerate(range(0, len(ordered), CHUNK_STEPS)):
         if number == 0:
-            _plan_node(change, plan_id, context_id, props, status_of, loading=len(chunks) > 1)
+            chunk = PlanChunk(command, fingerprint, plan_id, (context_id, "Context", "context_id"))
+            chunk.begin(props, context_id)
         else:
-            change.require(plan_id, ["Plan"], "plan_id", holds={"loading": True})
-        for record in chunk:
-            add_step_node(change, plan_id, record, status_of, level[record.step_id] * GAP)
-        yield change
-    if len(chunks) > 1:
-        seal = Change(replace(command, command_id=f"{command.command_id}:seal"))
-        seal.require(plan_id, ["Plan"], "plan_id", holds={"loading": True})
-        seal.answer = {"plan": plan_id}
-        seal.set("Plan", plan_id, {}, {}, kind="plan_loaded", plan=plan_id, operational={"loading": None})
-        yield seal
+            part = replace(command, command_id=f"{command.command_id}:{number}")
+            chunk = PlanChunk(part, fingerprint, plan_id, (plan_id, "Plan", "plan_id"))
+        for record in ordered[start : start + CHUNK_STEPS]:
+            chunk.add(record, status_of, level[record.step_id] * GAP)
+        yield chunk
 
 
-def _plan_node(
-    change: Change,
-    plan_id: str,
-    context_id: str,
-    props: Mapping[str, Any],
-    status_of: Mapping[str, str],
-    *,
-    loading: bool,
-) -> None:
-    change.require(context_id, ["Context"], "context_id")
-    statuses = list(status_of.values())
-    derived = {
+def _seal(plan_id: str, command: Command) -> Change:
+    """What makes a plan that came in several chunks usable, after the last of them."""
+    seal = Change(replace(command, command_id=f"{command.command_id}:seal"))
+    seal.require(plan_id, ["Plan"], "plan_id", holds={"loading": True})
+    seal.answer = {"plan": plan_id}
+    seal.set("Plan", plan_id, {}, {}, kind="plan_loaded", plan=plan_id, operational={"loading": None})
+    return seal
+
+
+def _counters(statuses: Sequence[str]) -> dict[str, Any]:
+    return {
         "steps_total": len(statuses), "steps_open": sum(s not in TERMINAL_STEP for s in statuses),
-        "steps_failed": statuses.count("failed"), "served_at": 0, "loading": loading or None,
-        "steps_next": len(statuses),
+        "steps_failed": statuses.count("failed"), "served_at": 0, "steps_next": len(statuses),
     }  # fmt: skip
-    change.create("Plan", plan_id, {**props, **derived}, [("IN_CONTEXT", context_id, {})], plan=plan_id)
 
 
 def add_step_node(

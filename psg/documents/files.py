@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,19 @@ import orjson
 from psg.errors import ValidationFailed
 from psg.model.entities import ENTITIES, MODULES
 
-# A document is of the first module whose id it has: a confirm or trace may name a plan, a plan names a context.
-_BY_ID = ("confirm", "trace", "plan", "role", "context")
-_NOT_KEPT = ("collab", "core", "dialog", "extension", "network")
+DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Most bytes of one document; a larger file is refused before it is parsed."""
+# A document is of the first module whose id it has: most name a context, a confirm or trace may name a plan.
+_TOLD_LAST = ("plan", "role", "context")
+_BY_ID = (*(module for module in MODULES if module not in _TOLD_LAST), *_TOLD_LAST)
 _BOM = b"\xef\xbb\xbf"
 
 
 def document_module(document: Mapping[str, Any], path: Path | None = None) -> str | None:
     """Return the module a document belongs to, told by its own id field, else by its file's or folder's name.
 
-    ``None`` when neither tells. Raises ``ValidationFailed`` for a module of the protocol that is not kept here.
+    ``None`` when neither tells.
     """
-    for module in _NOT_KEPT:
-        if f"{module}_id" in document:
-            raise ValidationFailed(f"documents of the module {module} are not kept yet", module=module)
     for module in _BY_ID:
         if ENTITIES[MODULES[module]].id_field in document:
             return module
@@ -33,33 +33,52 @@ def document_module(document: Mapping[str, Any], path: Path | None = None) -> st
     return next((name for name in names if name in MODULES), None)
 
 
-def read_folder(path: Path) -> list[tuple[str, dict[str, Any], Path]]:
-    """Return (module, document, file) of a JSON file, or of all ``*.json`` below a folder, by file name.
-
-    A top-level ``$comment`` is left out. Raises ``ValidationFailed`` that names every file that is no document.
-    """
+def document_files(path: Path) -> list[Path]:
+    """Return a JSON file, or all ``*.json`` below a folder, by name; raises ``ValidationFailed`` when there is none."""
     if not path.exists():
         raise ValidationFailed(f"{path} does not exist", path=str(path))
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     if not files:
         raise ValidationFailed(f"{path} has no *.json files", path=str(path))
-    found, problems = [], []
-    for file in files:
-        try:
-            found.append((*_read(file), file))
-        except ValidationFailed as error:
-            problems.append(f"{file}: {error.message}")
-    if problems:
-        raise ValidationFailed("; ".join(problems), problems=problems)
+    return files
+
+
+def read_folder(path: Path) -> list[tuple[str, dict[str, Any], Path]]:
+    """Return (module, document, file) of a JSON file, or of all ``*.json`` below a folder, by file name.
+
+    A top-level ``$comment`` is left out. Raises ``ValidationFailed`` that names every file that is no document.
+    """
+    found = []
+    for file, read in read_each(document_files(path)):
+        found.append((read[0], read[1], file))
     return found
 
 
-def _read(file: Path) -> tuple[str, dict[str, Any]]:
+def read_each(files: list[Path]) -> Iterator[tuple[Path, tuple[str, dict[str, Any], str]]]:
+    """Yield each file with its module, document and fingerprint; at the end raise what named files are not."""
+    problems = []
+    for file in files:
+        try:
+            read = read_document(file)
+        except ValidationFailed as error:
+            problems.append(f"{file}: {error.message}")
+        else:
+            yield file, read
+    if problems:
+        raise ValidationFailed("; ".join(problems), problems=problems)
+
+
+def read_document(file: Path) -> tuple[str, dict[str, Any], str]:
+    """Return module, document and the SHA-256 of the text of one file; raises ``ValidationFailed`` without its name.
+
+    A file of more than ``DOCUMENT_BYTES`` is refused before it is parsed, whatever its size is said to be.
+    """
+    raw = _bytes(file)
     try:
-        document = orjson.loads(file.read_bytes().removeprefix(_BOM))
-    except OSError as error:
-        raise ValidationFailed(f"cannot be read: {error.strerror}") from error
+        document = orjson.loads(raw.removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
+        if "ecursion" in error.msg:
+            raise ValidationFailed("not a protocol document: it is nested too deep") from error
         raise ValidationFailed(f"not JSON, line {error.lineno}, column {error.colno}: {error.msg}") from error
     if not isinstance(document, dict):
         raise ValidationFailed("not a protocol document: a JSON object is expected")
@@ -68,12 +87,31 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
     if module is None:
         fields = ", ".join(ENTITIES[MODULES[m]].id_field for m in _BY_ID)
         raise ValidationFailed(f"not a protocol document: it has none of {fields}")
-    return module, document
+    return module, document, hashlib.sha256(raw).hexdigest()
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            raw = b"" if size > DOCUMENT_BYTES else stream.read(DOCUMENT_BYTES + 1)
+    except OSError as error:
+        raise ValidationFailed(f"cannot be read: {error.strerror}") from error
+    if size > DOCUMENT_BYTES or len(raw) > DOCUMENT_BYTES:
+        raise ValidationFailed(
+            f"too large: a document may have {DOCUMENT_BYTES} bytes, this one has {max(size, len(raw))}; "
+            "split the plan into several"
+        )
+    return raw
 
 
 def write_document(folder: Path, module: str, document: Mapping[str, Any]) -> Path:
     """Write a document to ``folder/<module>/<id>.json``, whole or not at all, and return the file."""
-    file = folder / module / f"{document[ENTITIES[MODULES[module]].id_field]}.json"
+    return write_json(folder / module / f"{document[ENTITIES[MODULES[module]].id_field]}.json", document)
+
+
+def write_json(file: Path, document: Mapping[str, Any]) -> Path:
+    """Write a document to ``file``, whole or not at all, and return the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
     part.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
@@ -29,12 +29,35 @@ BATCH_WEIGHT = 5_000
 LOCK_SECONDS = 5.0
 
 
+class Committable(Protocol):
+    """What a writer takes: a ``Change``, or another maker of rows for the writer's statement."""
+
+    @property
+    def command(self) -> Command:
+        """Who asks for what."""
+
+    @property
+    def weight(self) -> int:
+        """Number of elements written."""
+
+    @property
+    def guards(self) -> Sequence[Mapping[str, Any]]:
+        """What is demanded, in the order in which the statement counts faults."""
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The field that each guard is about."""
+
+    def row(self, project_id: str) -> Row:
+        """The parameter row of the statement."""
+
+
 class _Entry:
     """One change that waits for its commit; ``done`` is set when it has a result or is asked to lead."""
 
     __slots__ = ("change", "done", "leads", "result", "row")
 
-    def __init__(self, change: Change, row: Row) -> None:
+    def __init__(self, change: Committable, row: Row) -> None:
         self.change = change
         self.row = row
         self.done = anyio.Event()
@@ -49,20 +72,20 @@ class ProjectWriter:
     one of them leads that. An idle writer never waits to fill a batch.
     """
 
-    def __init__(self, db: Database, signals: Signals, project_id: str) -> None:
+    def __init__(self, db: Database, signals: Signals, project_id: str, statement: str = "command_apply") -> None:
         self._db = db
         self._signals = signals
         self.project_id = project_id
         self._queue: deque[_Entry] = deque()
         self._busy = False
-        self._apply = psg_cypher.statement("command_apply")
+        self._apply = psg_cypher.statement(statement)
 
     @property
     def busy(self) -> bool:
         """Whether a commit is under way or waited for."""
         return self._busy or bool(self._queue)
 
-    async def submit(self, change: Change) -> Answer:
+    async def submit(self, change: Committable) -> Answer:
         """Commit ``change`` and return its answer; raises the refusal that its guards or its command id met.
 
         A repeat of a command (same id, same request) is answered with the first answer.
@@ -174,7 +197,7 @@ def _of_one_row(error: BaseException) -> bool:
     return isinstance(error, Exception)  # for example a value that the driver cannot send
 
 
-def answer_of(project_id: str, change: Change, row: Row) -> Answer:
+def answer_of(project_id: str, change: Committable, row: Row) -> Answer:
     """Return the answer that ``row`` of ``command_apply`` gives to ``change``, or raise its refusal."""
     verdict = row["verdict"]
     if verdict not in ("ok", "replay"):
@@ -213,11 +236,20 @@ class Locked:
         return rows[0] if rows else None
 
 
-async def commit_locked(db: Database, signals: Signals, project_id: str, command: Command, decide: Decide) -> Answer:
+async def commit_locked(
+    db: Database,
+    signals: Signals,
+    project_id: str,
+    command: Command,
+    decide: Decide,
+    *,
+    seconds: float = LOCK_SECONDS,
+) -> Answer:
     """Lock the project, let ``decide`` read and make its change, and commit it: for what guards cannot express.
 
     It holds the lock for a few round trips, so it serves rare structural edits; everything frequent goes through
-    ``ProjectWriter``. A repeated command is answered before ``decide`` is asked.
+    ``ProjectWriter``. A repeated command is answered before ``decide`` is asked. ``seconds`` bound how long the lock
+    can be held.
     """
 
     async def work(transaction: Transaction) -> Answer:
@@ -239,7 +271,7 @@ async def commit_locked(db: Database, signals: Signals, project_id: str, command
         return answer
 
     last = [0]
-    answer = await _once_more(lambda: db.in_transaction(work, timeout=LOCK_SECONDS))
+    answer = await _once_more(lambda: db.in_transaction(work, timeout=seconds))
     signals.notify(project_id, max(last[0], answer.seq))
     return answer
 

@@ -13,6 +13,7 @@ import anyio
 import orjson
 import structlog
 from bench_growth import frontier_growth
+from bench_import import import_steps
 from bench_mutations import graphql_mutations_64, mutations_64
 from bench_progress import Progress
 from bench_rows import Row
@@ -29,6 +30,7 @@ _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
     "commit_to_subscriber_p95_ms": commit_to_subscriber_p95_ms,
     "chains_512": chains_512,
     "wide": wide,
+    "import": import_steps,
     "step_cost_growth": step_cost_growth,
     "frontier_growth": frontier_growth,
 }

@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from psg.documents import document_module, read_folder, write_document
+from psg.documents.importing import batches
+from psg.documents.listing import Listed
 from psg.errors import ValidationFailed
-from psg_cli.commands.projects import batches
 
 CONTEXT = {"context_id": "c", "title": "C"}
 PLAN: dict[str, Any] = {"plan_id": "p", "context_id": "c", "steps": []}
@@ -42,13 +43,11 @@ def test_a_place_without_documents_is_an_error(tmp_path: Path, name: str) -> Non
         read_folder(tmp_path / name)
 
 
-def test_groups_keep_the_order_and_both_limits(tmp_path: Path) -> None:
-    files = []
-    for n, size in enumerate([3, 3, 3, 50, 1, 1, 1, 1]):
-        path = tmp_path / str(n)
-        path.write_bytes(b"x" * size)
-        files.append(("plan", {}, path))
-    groups = [[f[2].stat().st_size for f in group] for group in batches(files, documents=3, size=8)]
+def test_groups_keep_the_order_and_both_limits() -> None:
+    entries = [
+        Listed(str(n), "plan", str(n), (), (), 1, size, dict) for n, size in enumerate([3, 3, 3, 50, 1, 1, 1, 1])
+    ]
+    groups = [[entry.size for entry in group] for group in batches(entries, documents=3, size=8)]
     assert groups == [[3, 3], [3], [50], [1, 1, 1], [1]]
 
 

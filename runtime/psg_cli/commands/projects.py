@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
-from psg.documents import read_folder, write_document
-from psg.model.entities import MODULES
-from psg_cli.api import ensure_project, find_project, open_client
+from psg_cli import transfer
+from psg_cli.api import open_client
 from psg_cli.commands.plans import ApiOption, ProjectOption
-from psg_cli.failures import execute
-from psg_cli.output import JsonFlag, plain, print_json, print_json_line, stderr, stdout, table
+from psg_cli.failures import UsageError, execute
+from psg_cli.output import JsonFlag, plain, print_json, print_json_line, stdout, table
 from psg_cli.settings import load_settings
-from psg_client import DocumentInput, Project
-from psg_client.generated import Module
+from psg_client import Project
 
 project = typer.Typer(name="project", no_args_is_help=True, help="Projects: each has its own graph and event log.")
-_BATCH_DOCUMENTS = 50
-_BATCH_BYTES = 4 * 1024 * 1024
-
-DocumentFile = tuple[str, dict[str, Any], Path]
+DirectFlag = Annotated[
+    bool,
+    typer.Option("--direct", help="Work on the database itself (PSG_NEO4J_URI, else the embedded one), not the API."),
+]
 
 
 @project.command("create")
@@ -80,77 +77,61 @@ def list_projects(api_url: ApiOption = None, as_json: JsonFlag = False) -> None:
 def import_documents(
     place: Annotated[Path, typer.Argument(help="A JSON document, or a folder of them.", metavar="FOLDER|FILE")],
     project: ProjectOption = None,
+    direct: DirectFlag = False,
     api_url: ApiOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Store protocol documents (context, plan, trace, confirm, role) in a project, made when there is none of the name.
+    """Store protocol documents of any module in a project, made when there is none of the name.
 
-    All files are read before the first is stored. What was stored before is not stored twice.
+    All files are checked before the first is stored, and what is referred to goes first. What was stored before is not
+    stored twice: after an interruption the same command goes on. With --direct there is no limit but 64 MiB a document.
 
-    Examples: psg import ./documents --project billing      psg import plan.json
+    Examples: psg import ./documents --project billing      psg import big-plan.json --direct
     """
 
     async def command() -> None:
         settings = load_settings(project=project, api_url=api_url)
-        files = sorted(read_folder(place), key=lambda file: list(MODULES).index(file[0]))
-        stored = []
-        async with open_client(settings) as client:
-            inside = await ensure_project(client, settings.project)
-            for group in batches(files, documents=_BATCH_DOCUMENTS, size=_BATCH_BYTES):
-                documents = [DocumentInput(module=cast(Module, m), document=document) for m, document, _ in group]
-                done = await client.import_documents(project_id=inside.id, documents=documents)
-                stored += done.documents
-                if not as_json:
-                    stderr().print(f"{len(stored)} of {len(files)} documents")
+        way = transfer.import_direct if direct else transfer.import_through_api
+        inside, stored = await way(settings, place, quiet=as_json)
         if as_json:
-            print_json({"project": asdict(inside), "documents": [asdict(one) for one in stored]})
+            print_json({"project": inside, "documents": stored})
         else:
-            stdout().print(f"{len(stored)} documents in project {inside.name}", markup=False)
+            stdout().print(f"{len(stored)} documents in project {inside['name']}", markup=False)
 
     execute(command, as_json=as_json)
 
 
 def export_documents(
     folder: Annotated[Path, typer.Argument(help="Folder to write to; made when there is none.")],
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="Only this run (UUID), as context.json, plan.json, … and its events.")
+    ] = None,
+    events: Annotated[bool, typer.Option("--events", help="Also the log, as protocol events: events.ndjson.")] = False,
     project: ProjectOption = None,
+    direct: DirectFlag = False,
     api_url: ApiOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write all protocol documents of a project as JSON files: FOLDER/plan/ID.json and so on.
 
-    Example: psg export ./backup --project billing
+    With --plan, one run as other tools of the protocol take it: context.json, plan.json, trace.json, confirm.json and
+    events.ndjson. --plan and --events read the database itself and need --direct.
+
+    Examples: psg export ./backup --project billing      psg export ./run --plan 5e0f… --direct
     """
 
     async def command() -> None:
         settings = load_settings(project=project, api_url=api_url)
-        written: list[str] = []
-        async with open_client(settings) as client:
-            inside = await find_project(client, settings.project)
-            after = None
-            while True:
-                page = await client.export_documents(project_id=inside.id, after=after)
-                written += [str(write_document(folder, node.module, node.document)) for node in page.nodes]
-                if not page.page_info.has_next_page:
-                    break
-                after = page.page_info.end_cursor
-        if as_json:
-            print_json({"project": asdict(inside), "files": written})
+        if (plan or events) and not direct:
+            raise UsageError("--plan and --events read the database itself: add --direct.")
+        if direct:
+            inside, written = await transfer.export_direct(settings, folder, plan=plan, events=events)
         else:
-            stdout().print(f"{len(written)} documents in {folder}", markup=False)
+            inside, written = await transfer.export_through_api(settings, folder)
+        if as_json:
+            print_json({"project": inside, "files": written})
+        else:
+            what = "documents" if not (plan or events) else "files"
+            stdout().print(f"{len(written)} {what} in {folder}", markup=False)
 
     execute(command, as_json=as_json)
-
-
-def batches(files: Sequence[DocumentFile], *, documents: int, size: int) -> Iterator[list[DocumentFile]]:
-    """Consecutive groups of at most so many documents and bytes; a larger document stands alone."""
-    group: list[DocumentFile] = []
-    total = 0
-    for file in files:
-        weight = file[2].stat().st_size
-        if group and (len(group) >= documents or total + weight > size):
-            yield group
-            group, total = [], 0
-        group.append(file)
-        total += weight
-    if group:
-        yield group
