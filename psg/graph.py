@@ -313,11 +313,12 @@ class Graph:
         Whoever finds a plan that is closing may call this; each batch has a command id of its own, so that two who do
         get in nobody's way.
         """
-        decide = nodes.delete_parts if deleted else lifecycle.close_steps
+        kind, decide = ("delete_parts", nodes.delete_parts) if deleted else ("close_steps", lifecycle.close_steps)
+        state = await self.db.read_one(psg_cypher.statement("plan_state"), project_id=project_id, plan_id=plan_id)
+        run = lifecycle.run_name(plan_id, state["restores"] if state else 0)
         after: int | None = -1
         while after is not None:
-            kind = "delete_parts" if deleted else "close_steps"
-            command = Command(kind, [plan_id, after], "system", f"{kind}:{plan_id}:{after}")
+            command = Command(kind, [plan_id, after], "system", f"{kind}:{run}:{after}")
             batch = partial(decide, plan_id=plan_id, after=after, command=command)
             after = (await self.locked(project_id, command, batch)).ids["after"]
 

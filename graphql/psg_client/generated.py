@@ -31,7 +31,7 @@ EventFamily = Literal[
     "reasoning_graph",
     "runtime_execution",
 ]
-EventOp = Literal["create", "link", "note", "set", "tombstone", "unlink"]
+EventOp = Literal["create", "link", "note", "restore", "set", "tombstone", "unlink"]
 ExtensionStatus = Literal["active", "deprecated", "inactive", "registered"]
 ExtensionType = Literal["capability", "integration", "other", "policy", "transformation", "validation"]
 MessageRole = Literal["agent", "assistant", "system", "user"]

@@ -150,6 +150,7 @@ class EventOp(Enum):
     tombstone = "tombstone"
     link = "link"
     unlink = "unlink"
+    restore = "restore"
     note = "note"
 
 

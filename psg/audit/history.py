@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from psg.audit.facts import Facts, Finding
-from psg.audit.fold import FoldedEntity, logged_value
-from psg.model.codec import moment
+from psg.audit.fold import FoldedEntity
+from psg.model.codec import logged_value, moment
 from psg.model.entities import ENTITIES
 from psg.model.lifecycle import STATUS_LABELS, TABLES, status_labels
 
@@ -71,8 +71,12 @@ def _links(facts: Facts, folded: FoldedEntity) -> Iterator[Finding]:
         places = [(link["at"], link["id"]) for link in facts.links("DEPENDS_ON")]
         if any(at is None for at, _ in places) or len({at for at, _ in places}) < len(places):
             yield "state_vs_log", "the dependencies have no order: `at` is missing or not unique"
-        elif [i for _, i in sorted(places)] != [i for kind, i in folded.links if kind == "DEPENDS_ON"]:
+        elif [i for _, i in sorted(places)] != _in_order(folded):
             yield "state_vs_log", "the dependencies are in another order than by the log"
+
+
+def _in_order(folded: FoldedEntity) -> list[str]:
+    return [i for _, i in sorted((at, i) for (kind, i), at in folded.links.items() if kind == "DEPENDS_ON")]
 
 
 def _deltas(folded: FoldedEntity) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psg.errors import NotFound, PlanInvalid, Refused, StaleRevision
+from psg.events.causality import EXECUTION_STARTED
 from psg.model.codec import dumps
 from psg.model.ids import derived_id
 from psg.model.lifecycle import check_transition, sources
@@ -77,24 +78,52 @@ async def start_plan(locked: Locked, plan_id: str, expected_revision: int | None
     if not plan["steps_total"]:
         raise PlanInvalid("Invalid Plan: steps: a plan has at least one step")
     change = Change(command)
-    trace_id = derived_id("trace", plan_id)
+    trace_id = trace_of_run(plan)
     operational = {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id}
     change.transition(
-        "Plan", plan_id, "approved", "in_progress", plan=plan_id, operational=operational, add=["Runnable"]
-    )
-    _open_trace(change, plan, trace_id, locked)
+        "Plan", plan_id, "approved", "in_progress", plan=plan_id, operational=operational, add=["Runnable"],
+        details=await _snapshot_before(locked, plan_id, command),
+    )  # fmt: skip
+    open_trace(change, plan, trace_id, locked)
     if plan["steps_open"] == 0:
         finish_plan(change, plan, trace_id, locked)
     change.answer = {"plan": plan_id, "trace": trace_id}
     return change
 
 
-def _open_trace(change: Change, plan: Mapping[str, Any], trace_id: str, locked: Locked) -> None:
-    root_span = {"trace_id": trace_id, "span_id": derived_id("span", plan["id"])}
-    payload = dumps({"meta": META, "root_span": root_span})
+async def _snapshot_before(locked: Locked, plan_id: str, command: Command) -> Mapping[str, Any]:
+    """Save a snapshot in the commit that starts the plan, unless the project's policy is not to (L3-56)."""
+    snapshot = await locked.read_one(
+        "snapshot_before_start", snapshot_id=derived_id("snapshot", command.command_id), plan_id=plan_id,
+        now=locked.now_ms, actor=command.actor,
+    )  # fmt: skip
+    return {"snapshot": snapshot["id"]} if snapshot else {}
+
+
+def run_name(plan_id: str, restores: int) -> str:
+    """Return the name of a plan's present run: after a restore what it does once is done once more."""
+    return f"{plan_id}:{restores}" if restores else plan_id
+
+
+def trace_of_run(plan: Mapping[str, Any]) -> str:
+    """Return the id of the Trace that the next run of a plan gets; each restore asks for a new one."""
+    return derived_id("trace", run_name(plan["id"], plan["restores"]))
+
+
+def open_trace(change: Change, plan: Mapping[str, Any], trace_id: str, locked: Locked) -> None:
+    """Add the start of a run to a change: its Trace and the log's event; ``plan`` is a row of ``plan_state``."""
+    run = run_name(plan["id"], plan["restores"])
+    root_span = {"trace_id": trace_id, "span_id": derived_id("span", run)}
+    started = {
+        "event_id": derived_id("run_started", run), "event_type": "plan.execution.started",
+        "source": "runtime.orchestrator", "timestamp": locked.now, "trace_id": trace_id,
+    }  # fmt: skip
+    payload = dumps({"meta": META, "root_span": root_span, "events": [started]})
     trace = {"status": "running", "started_at": locked.now, "payload": payload}
     links: list[Link] = [("IN_CONTEXT", plan["context_id"], {}), ("TRACES", plan["id"], {})]
     change.create("Trace", trace_id, trace, links, plan=plan["id"])
+    how = {"executor_kind": "worker", "status": "running"}
+    change.note("runtime_execution", EXECUTION_STARTED, "Plan", plan["id"], how, plan=plan["id"])
 
 
 def finish_plan(change: Change, plan: Mapping[str, Any], trace_id: str, locked: Locked) -> None:
@@ -130,7 +159,7 @@ async def resume_plan(locked: Locked, plan_id: str, expected_revision: int | Non
         await locked.read("plan_timers_shift", plan_id=plan_id, now_ms=locked.now_ms, paused_ms=plan["paused_ms"])
     change = Change(command)
     operational: dict[str, Any] = {"paused_ms": None}
-    trace_id = plan["trace_id"] or derived_id("trace", plan_id)
+    trace_id = plan["trace_id"] or trace_of_run(plan)
     if plan["trace_id"] is None:  # imported while it ran elsewhere: its run here begins now
         operational |= {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id}
     change.set(
@@ -138,7 +167,7 @@ async def resume_plan(locked: Locked, plan_id: str, expected_revision: int | Non
         operational=operational, add=["Runnable"],
     )  # fmt: skip
     if plan["trace_id"] is None:
-        _open_trace(change, plan, trace_id, locked)
+        open_trace(change, plan, trace_id, locked)
     if plan["steps_open"] == 0:
         finish_plan(change, plan, trace_id, locked)
     change.answer = {"plan": plan_id}
@@ -213,7 +242,8 @@ def _close_step(
     error = dumps({"code": "cancelled", "message": "the plan was cancelled", "category": "workflow_error"})
     change.transition(
         "Step", row["id"], "in_progress", "failed", plan=plan["id"],
-        extra={"error": error, "fence": row["fence"] + 1}, operational=gone, remove=labels,
+        extra={"error": error, "fence": row["fence"] + 1}, was={"fence": row["fence"]}, operational=gone,
+        remove=labels,
     )  # fmt: skip
     if plan["trace_id"] is None:
         return

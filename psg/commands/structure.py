@@ -94,7 +94,8 @@ async def remove_dependency(locked: Locked, step_id: str, depends_on: str, comma
     if len(rest) == len(step["dependencies"]):
         raise NotFound(f"step {step_id} does not depend on {depends_on}", field="depends_on", id=depends_on)
     change = Change(command)
-    change.unlink("Step", step_id, "DEPENDS_ON", depends_on, plan=step["plan_id"])
+    at = next(d["at"] for d in step["dependencies"] if d["id"] == depends_on)
+    change.unlink("Step", step_id, "DEPENDS_ON", depends_on, plan=step["plan_id"], at=at)
     await _frontier(change, locked, step, rest)
     return change
 

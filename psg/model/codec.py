@@ -44,6 +44,16 @@ def for_log(text: str | None) -> Any:
     return {HASH_KEY: hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
 
 
+def logged_value(value: Any) -> Any:
+    """Return how a stored property value appears in the log."""
+    return for_log(value) if isinstance(value, str) else value
+
+
+def content_hash(logged: Any) -> str | None:
+    """Return the hash that stands in the log for a long text, ``None`` when the log has the value itself."""
+    return logged[HASH_KEY] if isinstance(logged, dict) and HASH_KEY in logged else None
+
+
 _DATE_TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt](?P<minute>[0-2]\d:[0-5]\d):(?P<second>[0-5]\d|60)(?P<part>\.\d+)?"
     r"(?P<zone>[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from psg.model.codec import dumps, for_log
+from psg.model.codec import content_hash, dumps, logged_value
 from psg.model.entities import ENTITIES
 from psg.model.ids import new_id
 from psg.model.lifecycle import status_labels
@@ -31,6 +31,7 @@ class Change:
         self.links: list[dict[str, Any]] = []
         self.unlinks: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
+        self.contents: dict[str, str] = {}
         self.answer: dict[str, Any] = {}
 
     @property
@@ -87,7 +88,7 @@ class Change:
         for kind, target, rel_props in links:
             self.links.append({"from": node_id, "to": target, "type": kind, "props": dict(rel_props)})
         logged = entity.logged
-        after = {k: for_log(v) if isinstance(v, str) else v for k, v in stored.items() if k in logged}
+        after = {k: logged_value(v) for k, v in stored.items() if k in logged}
         changes = {"op": "create", "after": after, "links": [[kind, target] for kind, target, _ in links]}
         self._event(
             "graph_update", f"{label.lower()}_created", "create", label, node_id, plan, changes,
@@ -109,7 +110,12 @@ class Change:
         remove: Sequence[str] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Change properties of a node; ``None`` removes one. ``operational`` ones are derived and not logged."""
+        """Change properties of a node; ``None`` removes one. ``operational`` ones are derived and not logged.
+
+        ``before`` holds the stored values: a long one, of which the log keeps the hash only, is kept as content, so
+        that it can be gone back to.
+        """
+        self._keep(before)
         self.sets.append(
             {
                 "id": node_id, "props": {**after, **(operational or {})}, "bump": 1,
@@ -117,10 +123,48 @@ class Change:
             }
         )  # fmt: skip
         changes = {"op": "set", "before": _logged(before), "after": _logged(after)} | dict(details or {})
-        deltas: dict[str, Any] = {}
-        if family == "graph_update":
-            deltas = {"update_kind": "node_update", "node_delta": 0, "edge_delta": 0}
-        self._event(family, kind, "set", label, node_id, plan, changes, **deltas)
+        self._event(family, kind, "set", label, node_id, plan, changes, **_deltas(family))
+
+    def restore(
+        self,
+        label: str,
+        node_id: str,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        *,
+        source: Mapping[str, Any],
+        plan: str | None = None,
+        operational: Mapping[str, Any] | None = None,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+    ) -> None:
+        """Take properties of a node back to what they were; the only change of a status outside its table.
+
+        ``source`` is ``{"snapshot": id, "to": seq}``: the log shows, and the audit checks, that each value is the one
+        of that moment. Like any other change of a Plan's or Step's status it is one ``pipeline_stage`` event.
+        """
+        self._keep(before)
+        self.sets.append(
+            {
+                "id": node_id, "props": {**after, **(operational or {})}, "bump": 1,
+                "add": list(add), "remove": list(remove),
+            }
+        )  # fmt: skip
+        staged = label in ("Plan", "Step") and "status" in after
+        family = "pipeline_stage" if staged else "graph_update"
+        changes = {"op": "restore", "before": _logged(before), "after": _logged(after), **source}
+        self._event(
+            family, f"{label.lower()}_restored", "restore", label, node_id, plan, changes, **_deltas(family)
+        )
+
+    def revive(self, label: str, node_id: str, *, source: Mapping[str, Any], plan: str | None = None) -> None:
+        """Take a tombstone back; ``source`` as for ``restore``."""
+        self.sets.append({"id": node_id, "props": {}, "bump": 1, "add": [], "remove": ["Tombstone", "Closing"]})
+        changes = {"op": "restore", "deleted": {"before": True, "after": False}, **source}
+        self._event(
+            "graph_update", f"{label.lower()}_restored", "restore", label, node_id, plan, changes,
+            update_kind="node_add", node_delta=1, edge_delta=0,
+        )  # fmt: skip
 
     def adjust(
         self, node_id: str, operational: Mapping[str, Any], add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -139,15 +183,19 @@ class Change:
         *,
         plan: str | None = None,
         extra: Mapping[str, Any] | None = None,
+        was: Mapping[str, Any] | None = None,
         operational: Mapping[str, Any] | None = None,
         add: Sequence[str] = (),
         remove: Sequence[str] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Change a status: exactly one ``pipeline_stage`` event for a Plan or Step, ``graph_update`` for others."""
+        """Change a status: exactly one ``pipeline_stage`` event for a Plan or Step, ``graph_update`` for others.
+
+        ``extra`` properties change with it; ``was`` are their values until now, where they had any.
+        """
         stage = label in ("Plan", "Step")
         self.set(
-            label, node_id, {"status": current}, {"status": target, **(extra or {})},
+            label, node_id, {"status": current, **(was or {})}, {"status": target, **(extra or {})},
             kind=f"{label.lower()}_{target}", plan=plan, family="pipeline_stage" if stage else "graph_update",
             operational=operational, details=details, add=[*add, *status_labels(label, target)],
             remove=[*remove, *status_labels(label, current)],
@@ -158,14 +206,14 @@ class Change:
     ) -> None:
         """Add one relationship between existing nodes."""
         self.links.append({"from": node_id, "to": target, "type": kind, "props": props})
-        self._edge("link", "edge_add", 1, label, node_id, kind, target, plan)
+        self._edge("link", "edge_add", 1, label, node_id, kind, target, plan, props.get("at"))
 
     def unlink(
-        self, label: str, node_id: str, kind: str, target: str, *, plan: str | None = None
+        self, label: str, node_id: str, kind: str, target: str, *, plan: str | None = None, at: int | None = None
     ) -> None:
-        """Remove one relationship between existing nodes."""
+        """Remove one relationship between existing nodes; ``at`` was its place in a list."""
         self.unlinks.append({"from": node_id, "to": target, "type": kind})
-        self._edge("unlink", "edge_delete", -1, label, node_id, kind, target, plan)
+        self._edge("unlink", "edge_delete", -1, label, node_id, kind, target, plan, at)
 
     def tombstone(self, label: str, node_id: str, *, plan: str | None = None) -> None:
         """Delete softly: the node stays and references to it resolve, ordinary reads no longer list it (DD-07)."""
@@ -200,12 +248,22 @@ class Change:
             "command_id": command.command_id, "command_hash": self.events[0]["command_hash"],
             "answer": self.events[0]["answer"], "guards": self.guards, "creates": self.creates, "sets": self.sets,
             "links": self.links, "unlinks": self.unlinks, "events": self.events,
+            "contents": [{"hash": key, "text": text} for key, text in self.contents.items()],
         }  # fmt: skip
 
+    def _keep(self, before: Mapping[str, Any]) -> None:
+        for value in before.values():
+            key = content_hash(logged_value(value))
+            if key is not None:
+                self.contents[key] = value
+
     def _edge(
-        self, op: str, update_kind: str, delta: int, label: str, node_id: str, kind: str, target: str, plan: str | None
-    ) -> None:
-        changes = {"op": op, "type": kind, "from": node_id, "to": target}
+        self, op: str, update_kind: str, delta: int, label: str, node_id: str, kind: str, target: str,
+        plan: str | None, at: int | None,
+    ) -> None:  # fmt: skip
+        changes: dict[str, Any] = {"op": op, "type": kind, "from": node_id, "to": target}
+        if at is not None:
+            changes["at"] = at
         name = f"{label.lower()}_{op}ed"
         self._event(
             "graph_update", name, op, label, node_id, plan, changes,
@@ -226,4 +284,10 @@ class Change:
 
 
 def _logged(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: for_log(v) if isinstance(v, str) else v for k, v in values.items()}
+    return {k: logged_value(v) for k, v in values.items()}
+
+
+def _deltas(family: str) -> dict[str, Any]:
+    if family != "graph_update":
+        return {}
+    return {"update_kind": "node_update", "node_delta": 0, "edge_delta": 0}

@@ -56,12 +56,13 @@ OPERATIONAL = (
     "lease_until", "lease_ms", "ended_ms", "ended", "capabilities", "roles", "host", "pid", "capacity", "event_id",
     "family", "type", "op", "entity", "entity_type", "command_id", "command_hash", "answer", "correlation_id",
     "changes", "update_kind", "node_delta", "edge_delta", "version", "description", "checksum", "source",
-    "repeatable", "by", "in", "connectedAs",
+    "repeatable", "by", "in", "connectedAs", "restores", "restored_ms", "snapshot_before_start", "reason", "actor",
+    "hash", "text",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
-    "Unlocking", "Runnable", "Closing", "__Neo4jMigration",
+    "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 

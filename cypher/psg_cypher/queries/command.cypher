@@ -55,6 +55,8 @@ CALL (h, now, r) {
   END AS verdict
   FOREACH (x IN CASE WHEN verdict = 'ok' THEN r.creates ELSE [] END |
     CREATE (n:PsgNode:$(x.labels)) SET n = x.props, n.sys_created_ms = now, n.sys_updated_ms = now)
+  FOREACH (x IN CASE WHEN verdict = 'ok' THEN r.contents ELSE [] END |
+    MERGE (k:Content {project_id: $project_id, hash: x.hash}) ON CREATE SET k.text = x.text)
   WITH h, now, r, c, fault, verdict
   CALL (now, r, verdict) {
     WITH now, r WHERE verdict = 'ok'
