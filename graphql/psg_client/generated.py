@@ -1243,6 +1243,25 @@ class EventPage:
 
 
 @dataclass(frozen=True, slots=True)
+class EventPayload:
+    """EventPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    event: Event
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> EventPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            event=Event.read(data["event"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutput:
     """A step: one action of a plan."""
 
@@ -1431,6 +1450,9 @@ _PROPOSE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 }
 _READ_EVENTS_MEMBERS: dict[str, Reader[EventPage]] = {
     "EventPage": EventPage.read,
+}
+_RECORD_EVENT_MEMBERS: dict[str, Reader[EventPayload]] = {
+    "EventPayload": EventPayload.read,
 }
 _REMOVE_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
@@ -2921,6 +2943,51 @@ fragment EventPage on EventPage {
   cursor
   head
   hasNextPage
+}
+"""
+
+_RECORD_EVENT = """\
+mutation RecordEvent($input: RecordEventInput!) {
+  recordEvent(input: $input) {
+    ...EventPayload
+    ...Failure
+  }
+}
+
+fragment Event on Event {
+  cursor
+  seq
+  eventId
+  family
+  type
+  op
+  timestamp
+  actor
+  commandId
+  entityType
+  entityId
+  planId
+  revision
+  fromStatus
+  toStatus
+  changes
+}
+
+fragment EventPayload on EventPayload {
+  commandId
+  seq
+  replayed
+  event {
+    ...Event
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
 }
 """
 
@@ -4595,6 +4662,38 @@ class Operations(Calls):
         )
         data = await self._call(_READ_EVENTS, "ReadEvents", variables)
         return member(data["events"], _READ_EVENTS_MEMBERS)
+
+    async def record_event(
+        self,
+        *,
+        family: EventFamily,
+        project_id: str,
+        type: str,
+        command_id: str | None = None,
+        correlation_id: str | None = None,
+        fields: Any = None,
+        payload: Any = None,
+        plan_id: str | None = None,
+    ) -> EventPayload:
+        """Record an event in the project's log; it changes nothing else."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "correlationId": correlation_id,
+                        "family": family,
+                        "fields": fields,
+                        "payload": payload,
+                        "planId": plan_id,
+                        "projectId": project_id,
+                        "type": type,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_RECORD_EVENT, "RecordEvent", variables)
+        return member(data["recordEvent"], _RECORD_EVENT_MEMBERS)
 
     async def remove_dependency(
         self,

@@ -93,6 +93,7 @@ ROOT_FIELDS: Mapping[str, tuple[Action, str]] = {
     "Mutation.addMessage": ("update", "dialog"),
     "Mutation.addParticipant": ("update", "collab"),
     "Mutation.addNetworkNode": ("update", "network"),
+    "Mutation.recordEvent": ("create", "event"),
     "Mutation.deleteNode": ("delete", "node"),
     "Subscription.events": ("read", "event"),
     "Subscription.planProgress": ("read", "plan"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import strawberry
 
 from psg_graphql.mutations.documents import DocumentMutations
+from psg_graphql.mutations.events import EventMutations
 from psg_graphql.mutations.modules import ModuleMutations
 from psg_graphql.mutations.nodes import NodeMutations
 from psg_graphql.mutations.plans import PlanMutations
 
 
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
-class Mutation(NodeMutations, PlanMutations, ModuleMutations, DocumentMutations):
+class Mutation(NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations):
     pass
