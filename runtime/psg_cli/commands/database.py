@@ -15,6 +15,7 @@ from psg_cli.settings import CliSettings, load_settings
 from psg_cli.store import open_store
 from psg_neo4j import embedded
 from psg_neo4j.migrations import migrate as run_migrations
+from psg_neo4j.migrations import require_schema
 
 db = typer.Typer(
     name="db", no_args_is_help=True, help="The embedded Neo4j: start it, stop it, ask how it is and where."
@@ -109,15 +110,22 @@ def _show(found: embedded.ServerStatus, as_json: bool) -> int:
 
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be applied.")] = False,
+    schema: Annotated[
+        str | None, typer.Option("--schema", help="Migrate the data of all projects to this schema version: 1.1.0.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Bring the database's schema up to this release.
+    """Bring the database's schema up to this release, or with --schema its data to a schema version.
 
-    Applied migrations are recorded in the graph; running it again, or from several places at once, is safe.
+    Applied migrations are recorded in the graph; running it again, or from several places at once, is safe. The data
+    are migrated plan by plan; one that was interrupted goes on where it was.
 
-    Examples: psg migrate --dry-run      PSG_NEO4J_URI=neo4j://db:7687 psg migrate
+    Examples: psg migrate --dry-run      PSG_NEO4J_URI=neo4j://db:7687 psg migrate      psg migrate --schema 1.1.0
     """
+
+    async def data() -> None:
+        await _migrate_data(home, schema, dry_run, as_json)
 
     async def command() -> None:
         async with open_store(load_settings(home=home)) as store:
@@ -130,7 +138,24 @@ def migrate(
         if not done.applied:
             stdout().print(f"nothing to do; the schema is at {done.current}", markup=False)
 
-    execute(command, as_json=as_json)
+    execute(command if schema is None else data, as_json=as_json)
+
+
+async def _migrate_data(home: Path | None, schema: str | None, dry_run: bool, as_json: bool) -> None:
+    from psg.graph import Graph
+    from psg_runtime.vsl import migrate_projects
+    from psg_runtime.vsl.schema_migration import TARGET
+
+    if schema != TARGET:
+        raise UsageError(f"--schema {schema}: this release can migrate data to {TARGET} only")
+    async with open_store(load_settings(home=home)) as store:
+        await require_schema(store.db)
+        done = await migrate_projects(Graph(store.db), dry_run=dry_run)
+    if as_json:
+        print_json(asdict(done))
+        return
+    would = "would get" if dry_run else "got"
+    stdout().print(f"{done.projects} projects to {done.version}: {done.plans} plans {would} the priority medium")
 
 
 def verify(

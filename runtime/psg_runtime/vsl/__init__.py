@@ -30,6 +30,7 @@ from psg_runtime.vsl.port import (
     ValueStateLayerExtended,
     ValueStore,
 )
+from psg_runtime.vsl.project_migration import ProjectsMigration, migrate_projects
 from psg_runtime.vsl.schema_migration import SchemaMigration, migrate_1_0_to_1_1
 from psg_runtime.vsl.transition import atomic_plan_transition
 
@@ -42,6 +43,7 @@ __all__ = [
     "InMemoryVSL",
     "Neo4jVSL",
     "NotOffered",
+    "ProjectsMigration",
     "SchemaMigration",
     "SchemaVersionMismatch",
     "TransactionConflict",
@@ -56,5 +58,6 @@ __all__ = [
     "ValueStoreUnavailable",
     "atomic_plan_transition",
     "migrate_1_0_to_1_1",
+    "migrate_projects",
     "value_store",
 ]

@@ -16,9 +16,9 @@ from psg_runtime.vsl.graph_commit import Batch, Operation, commit_batch, living,
 from psg_runtime.vsl.graph_view import GraphView, node_type, view_of
 from psg_runtime.vsl.json_text import check_key, check_node, matcher, to_text
 from psg_runtime.vsl.port import GraphQuery, Json, Node, TransactionHandle, ValueStore
+from psg_runtime.vsl.schema_migration import SCHEMA_KEY
 
 KEY_PAGE = 1_000
-SCHEMA_KEY = "psg_schema_version"
 FIRST_SCHEMA = "1.0.0"
 
 

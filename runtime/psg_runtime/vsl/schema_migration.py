@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from psg.errors import NotFound
 from psg_runtime.vsl.errors import SchemaVersionMismatch
 from psg_runtime.vsl.port import ValueStateLayerExtended
 
@@ -42,9 +43,7 @@ async def migrate_1_0_to_1_1(
         )
         for plan in page:
             after = plan["plan_id"]
-            if not dry_run:
-                await vsl.update_node("Plan", after, {"priority": DEFAULT_PRIORITY})
-            done += 1
+            done += dry_run or await _prioritised(vsl, after)
         if progress is not None:
             progress(done)
         if len(page) < PAGE:
@@ -53,3 +52,11 @@ async def migrate_1_0_to_1_1(
         return SchemaMigration(done, SOURCE, dry_run=True)
     await vsl.set(SCHEMA_KEY, TARGET)
     return SchemaMigration(done, TARGET)
+
+
+async def _prioritised(vsl: ValueStateLayerExtended, plan_id: str) -> bool:
+    try:
+        await vsl.update_node("Plan", plan_id, {"priority": DEFAULT_PRIORITY})
+    except NotFound:  # deleted since it was listed
+        return False
+    return True
