@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ DOCUMENT_BYTES = 64 * 1024 * 1024
 # A document is of the first module whose id it has: most name a context, a confirm or trace may name a plan.
 _TOLD_LAST = ("plan", "role", "context")
 _BY_ID = (*(module for module in MODULES if module not in _TOLD_LAST), *_TOLD_LAST)
+_PIECE = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -48,24 +49,16 @@ def read_folder(path: Path) -> list[tuple[str, dict[str, Any], Path]]:
 
     A top-level ``$comment`` is left out. Raises ``ValidationFailed`` that names every file that is no document.
     """
-    found = []
-    for file, read in read_each(document_files(path)):
-        found.append((read[0], read[1], file))
-    return found
-
-
-def read_each(files: list[Path]) -> Iterator[tuple[Path, tuple[str, dict[str, Any], str]]]:
-    """Yield each file with its module, document and fingerprint; at the end raise what named files are not."""
-    problems = []
-    for file in files:
+    found, problems = [], []
+    for file in document_files(path):
         try:
-            read = read_document(file)
+            module, document, _ = read_document(file)
+            found.append((module, document, file))
         except ValidationFailed as error:
             problems.append(f"{file}: {error.message}")
-        else:
-            yield file, read
     if problems:
         raise ValidationFailed("; ".join(problems), problems=problems)
+    return found
 
 
 def read_document(file: Path) -> tuple[str, dict[str, Any], str]:
@@ -77,7 +70,7 @@ def read_document(file: Path) -> tuple[str, dict[str, Any], str]:
     try:
         document = orjson.loads(raw.removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
-        if "ecursion" in error.msg:
+        if "limit" in error.msg:  # of depth, or of recursion: the only one of orjson
             raise ValidationFailed("not a protocol document: it is nested too deep") from error
         raise ValidationFailed(f"not JSON, line {error.lineno}, column {error.colno}: {error.msg}") from error
     if not isinstance(document, dict):
@@ -91,18 +84,23 @@ def read_document(file: Path) -> tuple[str, dict[str, Any], str]:
 
 
 def _bytes(file: Path) -> bytes:
+    """All of a file, piece by piece: what it says of its size is believed only when it is too much."""
     try:
         with file.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            raw = b"" if size > DOCUMENT_BYTES else stream.read(DOCUMENT_BYTES + 1)
+            parts: list[bytes] = []
+            taken = 0
+            while size <= DOCUMENT_BYTES and taken <= DOCUMENT_BYTES and (part := stream.read(_PIECE)):
+                parts.append(part)
+                taken += len(part)
     except OSError as error:
         raise ValidationFailed(f"cannot be read: {error.strerror}") from error
-    if size > DOCUMENT_BYTES or len(raw) > DOCUMENT_BYTES:
+    if max(size, taken) > DOCUMENT_BYTES:
         raise ValidationFailed(
-            f"too large: a document may have {DOCUMENT_BYTES} bytes, this one has {max(size, len(raw))}; "
+            f"too large: a document may have {DOCUMENT_BYTES} bytes, this one has {max(size, taken)} or more; "
             "split the plan into several"
         )
-    return raw
+    return b"".join(parts)
 
 
 def write_document(folder: Path, module: str, document: Mapping[str, Any]) -> Path:

@@ -13,7 +13,7 @@ from anyio import to_thread
 import psg_cypher
 from psg.commands.plan_load import CHUNK_STEPS
 from psg.commands.plans import store_checked_plan
-from psg.documents.files import document_files, read_document, read_each
+from psg.documents.files import document_files, read_document
 from psg.documents.listing import Listed, in_order, listed, named
 from psg.errors import PsgError, ReferenceMissing, ValidationFailed
 from psg.model.codec import digest
@@ -75,7 +75,12 @@ def survey(place: Path) -> list[list[Listed]]:
     """
     entries: list[Listed] = []
     problems: list[str] = []
-    for file, (module, document, text) in read_each(document_files(place)):
+    for file in document_files(place):
+        try:
+            module, document, text = read_document(file)
+        except ValidationFailed as error:
+            problems.append(f"{file}: {error.message}")
+            continue
         try:
             read = partial(_again, file, text)
             entries.append(listed(str(file), module, document, read, file.stat().st_size))
