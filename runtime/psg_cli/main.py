@@ -9,6 +9,7 @@ import typer
 
 from psg_cli.commands import confirms, database, demo, development, events, plans, platform, projects
 from psg_cli.commands.backup import backup, restore
+from psg_cli.commands.conformance import conformance
 from psg_cli.failures import EXIT_STATUS_HELP
 from psg_cli.settings import load_env_file
 
@@ -51,6 +52,7 @@ app.add_typer(confirms.confirm)
 app.add_typer(events.events)
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.command("conformance")(conformance)
 app.command("demo")(demo.demo)
 app.command("bench")(development.bench)
 app.command("schema")(development.schema)
