@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -24,12 +24,15 @@ from psg_runtime.vsl.errors import (
 from psg_runtime.vsl.json_text import check_key, from_text, to_text
 from psg_runtime.vsl.port import Json, TransactionHandle, ValueStore
 
+T = TypeVar("T")
+
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _LOCK = 7_403_112_205_198_331
-_GONE = (
-    asyncpg.PostgresConnectionError, asyncpg.ConnectionDoesNotExistError, asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError, OSError, TimeoutError,
+_LOST = (
+    asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError, ConnectionError,
 )  # fmt: skip
+_GONE = (*_LOST, asyncpg.TooManyConnectionsError, OSError, TimeoutError)
 _CONFLICT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _FULL = (asyncpg.InsufficientResourcesError,)
 
@@ -80,36 +83,34 @@ class PostgresVSL(ValueStore):
     async def get(self, key: str, tx: TransactionHandle | None = None) -> Json:
         """Return the value of ``key``, or ``None``."""
         check_key(key)
-        async with self._mapped(), self._connection(tx) as connection:
-            text = await connection.fetchval(f'SELECT value FROM "{self._table}" WHERE key = $1', key)
+        text = await self._on(tx, lambda c: c.fetchval(f'SELECT value FROM "{self._table}" WHERE key = $1', key))
         return from_text(text, key)
 
     async def set(self, key: str, value: Json, tx: TransactionHandle | None = None) -> None:
         """Store ``value`` under ``key``; outside a transaction it is committed when this returns."""
         check_key(key)
         text = to_text(value)
-        async with self._mapped(), self._connection(tx) as connection:
-            await connection.execute(
-                f'INSERT INTO "{self._table}" (key, value) VALUES ($1, $2) '
-                "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                key, text,
-            )  # fmt: skip
+        statement = (
+            f'INSERT INTO "{self._table}" (key, value) VALUES ($1, $2) '
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        )
+        await self._on(tx, lambda c: c.execute(statement, key, text))
 
     async def delete(self, key: str, tx: TransactionHandle | None = None) -> None:
         """Forget ``key``."""
         check_key(key)
-        async with self._mapped(), self._connection(tx) as connection:
-            await connection.execute(f'DELETE FROM "{self._table}" WHERE key = $1', key)
+        await self._on(tx, lambda c: c.execute(f'DELETE FROM "{self._table}" WHERE key = $1', key))
 
     async def keys(self, prefix: str = "") -> list[str]:
         """Return the keys that begin with ``prefix``, sorted."""
-        async with self._mapped(), self._connection(None) as connection:
-            rows = await connection.fetch(f'SELECT key FROM "{self._table}" WHERE starts_with(key, $1)', prefix)
+        statement = f'SELECT key FROM "{self._table}" WHERE starts_with(key, $1)'
+        rows = await self._on(None, lambda c: c.fetch(statement, prefix))
         return sorted(row["key"] for row in rows)
 
     async def begin_transaction(self) -> TransactionHandle:
         """Begin a serialisable transaction on a connection of its own."""
-        async with self._mapped():
+
+        async def begin() -> _Open:
             pool = await self._opened()
             connection = await pool.acquire(timeout=self._timeout_s)
             try:
@@ -118,28 +119,36 @@ class PostgresVSL(ValueStore):
             except BaseException:
                 await _give_back(pool, connection)
                 raise
+            return _Open(connection, transaction)
+
         handle = TransactionHandle(new_id())
-        self._open[handle] = _Open(connection, transaction)
+        async with self._mapped():
+            self._open[handle] = await self._once_more(begin)
         return handle
 
     async def commit_transaction(self, handle: TransactionHandle) -> None:
         """Commit; raises ``TransactionConflict`` when PostgreSQL finds that it could not have run alone."""
         tx = self._transaction(handle)
+        committed = False
         try:
             async with self._mapped():
                 await tx.transaction.commit()
+            committed = True
         finally:
-            await self._forget(handle)
+            await self._forget(handle, roll_back=not committed)
 
     async def rollback_transaction(self, handle: TransactionHandle) -> None:
         """Roll back; a lost connection has done so already, and a transaction that is over is no error."""
         if handle in self._open:
             await self._forget(handle)
 
-    async def _forget(self, handle: TransactionHandle) -> None:
-        # A connection that goes back to the pool is reset, which ends a transaction that is still open.
+    async def _forget(self, handle: TransactionHandle, *, roll_back: bool = True) -> None:
         tx = self._open.pop(handle)
-        await _give_back(self._pool, tx.connection)
+        with anyio.CancelScope(shield=True):
+            if roll_back:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                    await tx.transaction.rollback()
+            await _give_back(self._pool, tx.connection)
 
     def _transaction(self, handle: TransactionHandle) -> _Open:
         found = self._open.get(handle)
@@ -164,14 +173,28 @@ class PostgresVSL(ValueStore):
                 self._pool = pool
         return self._pool
 
-    @asynccontextmanager
-    async def _connection(self, tx: TransactionHandle | None) -> AsyncIterator[Any]:
+    async def _on(self, tx: TransactionHandle | None, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Run one statement, on the connection of a transaction or on any."""
         if tx is not None:
-            yield self._transaction(tx).connection
-            return
-        pool = await self._opened()
-        async with pool.acquire(timeout=self._timeout_s) as connection:
-            yield connection
+            async with self._mapped():
+                return await work(self._transaction(tx).connection)
+
+        async def attempt() -> T:
+            pool = await self._opened()
+            async with pool.acquire(timeout=self._timeout_s) as connection:
+                return await work(connection)
+
+        async with self._mapped():
+            return await self._once_more(attempt)
+
+    async def _once_more(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again on a new connection when one was lost: it may be from before a restart. Twice is as once."""
+        try:
+            return await attempt()
+        except _LOST:
+            if self._pool is not None:
+                await self._pool.expire_connections()
+            return await attempt()
 
     @asynccontextmanager
     async def _mapped(self) -> AsyncIterator[None]:
@@ -200,8 +223,6 @@ class PostgresVSL(ValueStore):
 
 
 async def _give_back(pool: Any, connection: Any) -> None:
-    with anyio.CancelScope(shield=True):
-        try:
-            await pool.release(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            connection.terminate()
+    """Give a connection back; one that is lost is dropped by the pool, which complains."""
+    with anyio.CancelScope(shield=True), suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        await pool.release(connection)
