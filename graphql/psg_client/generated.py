@@ -2949,6 +2949,7 @@ fragment EventPage on EventPage {
 _RECORD_EVENT = """\
 mutation RecordEvent($input: RecordEventInput!) {
   recordEvent(input: $input) {
+    __typename
     ...EventPayload
     ...Failure
   }
