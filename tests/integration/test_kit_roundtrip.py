@@ -140,7 +140,7 @@ async def test_the_oracle_accepts_a_run_s_bundle_and_its_events(db: Database, tm
         files = await export_bundle(db, world.project_id, plan_id, folder)
         assert [f.name for f in files] == ["context.json", "plan.json", "trace.json", "confirm.json", "events.ndjson"]
         assert kit.load(folder / "plan.json")["status"] == kit.load(folder / "trace.json")["status"] == status
-        assert kit.bundle_errors(str(folder)) == []
+        assert kit.bundle_errors(str(folder), "SA") == []
         events = kit.read_events(str(folder / "events.ndjson"))
         assert len(events) == len(await world.events(plan=plan_id))
     whole = kit.read_events(str(await export_events(db, world.project_id, tmp_path)))

@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from psg.documents import document_module, read_folder, write_document
 from psg.documents.importing import batches
 from psg.documents.listing import Listed
 from psg.errors import ValidationFailed
+from psg_cli.main import app
 
 CONTEXT = {"context_id": "c", "title": "C"}
 PLAN: dict[str, Any] = {"plan_id": "p", "context_id": "c", "steps": []}
@@ -55,3 +57,21 @@ def test_a_document_is_replaced_whole(tmp_path: Path) -> None:
     path = write_document(tmp_path, "plan", PLAN)
     write_document(tmp_path, "plan", {**PLAN, "title": "new"})
     assert orjson.loads(path.read_bytes())["title"] == "new" and not list(tmp_path.rglob("*.part"))
+
+
+def test_what_no_request_can_hold_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psg_cli.transfer._API_BYTES", 100)
+    meta = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
+    role = {"meta": meta, "role_id": "6fa459ea-ee8a-4ca4-894e-db77e160355e", "name": "reviewer"}
+    write_document(tmp_path, "role", role)
+    done = CliRunner().invoke(app, ["import", str(tmp_path), "--api-url", "http://127.0.0.1:9/graphql"])
+    assert done.exit_code == 1
+    assert "import it with --direct" in done.stderr
+
+
+def test_one_run_and_events_are_read_from_the_database_itself(tmp_path: Path) -> None:
+    for option in (["--events"], ["--plan", "6fa459ea-ee8a-4ca4-894e-db77e160355e"]):
+        done = CliRunner().invoke(app, ["export", str(tmp_path), *option])
+        assert done.exit_code == 2 and "add --direct" in done.stderr
