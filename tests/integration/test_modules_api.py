@@ -231,7 +231,7 @@ async def test_the_typed_client_knows_the_modules(api: Api) -> None:
     project_id, context_id = await start(api)
     async with Client(f"{api.url}/graphql") as client:
         made = await client.create_dialog(context_id=context_id)
-        await client.add_message(dialog_id=made.dialog.id, message=MessageInput("hello", "user"))
+        await client.add_message(dialog_id=made.dialog.id, message=MessageInput(content="hello", role="user"))
         page = await client.dialogs(project_id=project_id)
         assert [d.id for d in page.nodes] == [made.dialog.id]
         dialog = await client.dialog_messages(id=made.dialog.id)
