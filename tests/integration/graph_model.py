@@ -7,7 +7,7 @@ An operation is data. ``Model.apply`` says how it ends (``ok`` or the code of it
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +32,7 @@ OVER = {"completed", "failed", "cancelled"}
 DONE = {"completed", "failed", "skipped"}
 NEEDED_BY = {"Context": ("IN_CONTEXT", "Plan"), "Step": ("DEPENDS_ON", "Step"), "Confirm": ("DECIDES", "Decision")}
 Edge = tuple[str, str, str]
+State = tuple[dict[str, tuple[str, str | None]], set[str], set[Edge]]
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,19 @@ class Model:
     def copy(self) -> Model:
         return deepcopy(self)
 
-    def living(self) -> tuple[dict[str, tuple[str, str | None]], set[str], set[Edge]]:
-        """Living nodes with type and status, the deleted ones, and all edges: what is compared with the graph."""
-        alive = {i: (n.label, n.status) for i, n in self.nodes.items() if not n.deleted}
-        return alive, {i for i, n in self.nodes.items() if n.deleted}, set(self.edges)
+    def back_to(self, saved: Model) -> Model:
+        """This model after a restore of ``saved``: what came since is deleted, its own edges stay with it."""
+        made = saved.copy()
+        since = {i: n for i, n in self.nodes.items() if i not in saved.nodes}
+        made.nodes |= {i: replace(n, deleted=n.label != "Trace") for i, n in since.items()}
+        made.edges |= {edge for edge in self.edges if edge[0] in since}
+        return made
+
+    def state(self, *, traces: bool) -> State:
+        """Living nodes with type and status, the deleted ones, and the edges of the living: what is compared."""
+        nodes = {i: n for i, n in self.nodes.items() if traces or n.label != "Trace"}
+        alive = {i: (n.label, n.status) for i, n in nodes.items() if not n.deleted}
+        return alive, nodes.keys() - alive.keys(), {edge for edge in self.edges if edge[0] in alive}
 
     def apply(self, op: Op) -> str:
         """How ``op`` ends; the model is changed when it ends well."""

@@ -14,13 +14,15 @@ import anyio
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from conftest import Neo4jServer
-from graph_model import CONFIRM, CONTEXT, DONE, PLAN, Edge, Model, Op, perform
+from graph_model import CONFIRM, CONTEXT, DONE, PLAN, Model, Op, State, perform
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from world import World
 
+from psg import snapshots
 from psg.audit import verify
+from psg.errors import PsgError
 from psg.model.entities import ENTITIES
 from psg.model.ids import derived_id
 from psg_neo4j import Database
@@ -159,6 +161,8 @@ class Machine(RuleBasedStateMachine):
         self.count = 0
         self.last: Op | None = None
         self.worked = 0
+        self.traces = True
+        self.saved: list[tuple[str, Model]] = []
         self.model.apply(Op("context", self.one.context_id, "first", ("active",)))
 
     def _op(self, *numbers: Any) -> Op:
@@ -199,9 +203,9 @@ class Machine(RuleBasedStateMachine):
             if {op: trial.apply(op) for op in order} == ends:
                 possible.append(trial)
         assert possible, f"no order explains {ends}"
-        if len(possible) > 1 and possible[0].living() != possible[1].living():
+        if len(possible) > 1 and self._state(possible[0]) != self._state(possible[1]):
             seen = self._call(self._graph)
-            possible = [m for m in possible if expected_of(m) == seen]
+            possible = [m for m in possible if self._state(m) == seen]
         self.model = possible[0]
 
     @rule()
@@ -233,16 +237,48 @@ class Machine(RuleBasedStateMachine):
         self._call(until_done)
         self.model.apply(Op("work", "", ""))
 
-    async def _graph(self) -> tuple[dict[str, tuple[str, str | None]], set[str], set[Edge]]:
-        rows = await self.one.query(WHOLE, types=list(ENTITIES))
+    @rule()
+    def snapshot(self) -> None:
+        """Save what there is."""
+        taken = self._call(lambda: snapshots.take(self.one.graph, self.one.project_id))
+        self.saved.append((taken, self.model.copy()))
+
+    @rule(number=NUMBERS)
+    def restore(self, number: int) -> None:
+        """Back to one of the saved states, by the other client; refused only while something runs."""
+        if not self.saved:
+            return
+        taken, saved = self.saved[number % len(self.saved)]
+
+        async def go_back() -> str:
+            try:
+                await snapshots.restore(self.two.graph, self.two.project_id, taken)
+            except PsgError as error:
+                return error.code
+            return "ok"
+
+        outcome = self._call(go_back)
+        if outcome == "ok":
+            # Runs that are gone back to may go on in Traces of their own, which the model knows nothing of.
+            self.traces = False
+            self.model = self.model.back_to(saved)
+        else:
+            plans = [n for n in self.model.nodes.values() if n.label == "Plan"]
+            assert outcome == "refused" and any(n.status == "in_progress" and not n.paused for n in plans)
+
+    def _state(self, model: Model) -> State:
+        return model.state(traces=self.traces)
+
+    async def _graph(self) -> State:
+        rows = [r for r in await self.one.query(WHOLE, types=list(ENTITIES)) if self.traces or r["label"] != "Trace"]
         alive = {r["id"]: (r["label"], r["status"]) for r in rows if not r["deleted"]}
-        edges = {(r["id"], kind, target) for r in rows for kind, target in r["edges"]}
+        edges = {(r["id"], kind, target) for r in rows for kind, target in r["edges"] if r["id"] in alive}
         return alive, {r["id"] for r in rows if r["deleted"]}, edges
 
     def teardown(self) -> None:
         if not hasattr(self, "model"):
             return
-        assert self._call(self._graph) == expected_of(self.model)
+        assert self._call(self._graph) == self._state(self.model)
         report = self._call(lambda: verify(self.one.db, self.one.project_id))
         assert report.violations == []
         head = self._call(self.one.head_seq)
@@ -254,10 +290,6 @@ class Machine(RuleBasedStateMachine):
         text = "MATCH (n:PsgNode {project_id: $project_id}) WHERE NOT n:Tombstone RETURN count(n) AS count"
         (row,) = await self.one.query(text)
         return row["count"]
-
-
-def expected_of(model: Model) -> tuple[dict[str, tuple[str, str | None]], set[str], set[Edge]]:
-    return model.living()
 
 
 def run(clients: Clients, **chosen: Any) -> None:
