@@ -1151,6 +1151,66 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanAsOfSteps:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[StepSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanAsOfSteps:
+        return cls(
+            nodes=[StepSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAsOf:
+    """A plan: one run of steps towards an objective."""
+
+    id: str
+    uuid: str
+    project_id: str
+    context_id: str
+    trace_id: str | None
+    title: str
+    objective: str
+    status: PlanStatus
+    paused: bool
+    loading: bool
+    revision: int
+    steps_total: int
+    steps_open: int
+    steps_failed: int
+    started_at: str | None
+    finished_at: str | None
+    steps: PlanAsOfSteps
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanAsOf:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            project_id=data["projectId"],
+            context_id=data["contextId"],
+            trace_id=data["traceId"],
+            title=data["title"],
+            objective=data["objective"],
+            status=data["status"],
+            paused=data["paused"],
+            loading=data["loading"],
+            revision=data["revision"],
+            steps_total=data["stepsTotal"],
+            steps_open=data["stepsOpen"],
+            steps_failed=data["stepsFailed"],
+            started_at=data["startedAt"],
+            finished_at=data["finishedAt"],
+            steps=PlanAsOfSteps.read(data["steps"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Plans:
     """One page of a list; go on with `after: pageInfo.endCursor`."""
 
@@ -1262,6 +1322,75 @@ class EventPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotSummary:
+    """A saved state of a project, or of one plan, that can be gone back to."""
+
+    uuid: str
+    plan_id: str | None
+    seq: int
+    reason: str
+    actor: str
+    taken_at: str | None
+    restored_at: str | None
+    restores: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SnapshotSummary:
+        return cls(
+            uuid=data["uuid"],
+            plan_id=data["planId"],
+            seq=data["seq"],
+            reason=data["reason"],
+            actor=data["actor"],
+            taken_at=data["takenAt"],
+            restored_at=data["restoredAt"],
+            restores=data["restores"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePayload:
+    """RestorePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    restored: int
+    snapshot: SnapshotSummary
+    before: SnapshotSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RestorePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            restored=data["restored"],
+            snapshot=SnapshotSummary.read(data["snapshot"]),
+            before=SnapshotSummary.read(data["before"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPolicyPayload:
+    """SnapshotPolicyPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    before_start: bool
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SnapshotPolicyPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            before_start=data["beforeStart"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutput:
     """A step: one action of a plan."""
 
@@ -1292,6 +1421,25 @@ class Steps:
         return cls(
             nodes=[StepSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPayload:
+    """SnapshotPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    snapshot: SnapshotSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SnapshotPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            snapshot=SnapshotSummary.read(data["snapshot"]),
         )
 
 
@@ -1457,14 +1605,23 @@ _RECORD_EVENT_MEMBERS: dict[str, Reader[EventPayload]] = {
 _REMOVE_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
+_RESTORE_SNAPSHOT_MEMBERS: dict[str, Reader[RestorePayload]] = {
+    "RestorePayload": RestorePayload.read,
+}
 _RESUME_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
 _REVISE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
+_SET_SNAPSHOT_POLICY_MEMBERS: dict[str, Reader[SnapshotPolicyPayload]] = {
+    "SnapshotPolicyPayload": SnapshotPolicyPayload.read,
+}
 _START_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_TAKE_SNAPSHOT_MEMBERS: dict[str, Reader[SnapshotPayload]] = {
+    "SnapshotPayload": SnapshotPayload.read,
 }
 _TRANSITION_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
     "CollabPayload": CollabPayload.read,
@@ -2773,6 +2930,66 @@ fragment PlanSummary on Plan {
 }
 """
 
+_PLAN_AS_OF = """\
+query PlanAsOf($id: ID!, $asOf: Long!, $first: Int! = 100, $after: String) {
+  plan(id: $id, asOf: $asOf) {
+    ...PlanSummary
+    steps(first: $first, after: $after) {
+      nodes {
+        ...StepSummary
+      }
+      pageInfo {
+        ...PageInfo
+      }
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
 _PLANS = """\
 query Plans($projectId: ID!, $status: PlanStatus, $first: Int! = 50, $after: String) {
   plans(projectId: $projectId, status: $status, first: $first, after: $after) {
@@ -3039,6 +3256,48 @@ fragment StepSummary on Step {
 }
 """
 
+_RESTORE_SNAPSHOT = """\
+mutation RestoreSnapshot($input: RestoreSnapshotInput!) {
+  restoreSnapshot(input: $input) {
+    __typename
+    ...RestorePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment RestorePayload on RestorePayload {
+  commandId
+  seq
+  replayed
+  restored
+  snapshot {
+    ...SnapshotSummary
+  }
+  before {
+    ...SnapshotSummary
+  }
+}
+
+fragment SnapshotSummary on Snapshot {
+  uuid
+  planId
+  seq
+  reason
+  actor
+  takenAt
+  restoredAt
+  restores
+}
+"""
+
 _RESUME_PLAN = """\
 mutation ResumePlan($input: PlanCommandInput!) {
   resumePlan(input: $input) {
@@ -3128,6 +3387,50 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_SET_SNAPSHOT_POLICY = """\
+mutation SetSnapshotPolicy($input: SetSnapshotPolicyInput!) {
+  setSnapshotPolicy(input: $input) {
+    __typename
+    ...SnapshotPolicyPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment SnapshotPolicyPayload on SnapshotPolicyPayload {
+  commandId
+  seq
+  replayed
+  beforeStart
+}
+"""
+
+_SNAPSHOTS = """\
+query Snapshots($projectId: ID!, $planId: ID, $first: Int! = 50, $upto: Long) {
+  snapshots(projectId: $projectId, planId: $planId, first: $first, upto: $upto) {
+    ...SnapshotSummary
+  }
+}
+
+fragment SnapshotSummary on Snapshot {
+  uuid
+  planId
+  seq
+  reason
+  actor
+  takenAt
+  restoredAt
+  restores
 }
 """
 
@@ -3223,6 +3526,44 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_TAKE_SNAPSHOT = """\
+mutation TakeSnapshot($input: TakeSnapshotInput!) {
+  takeSnapshot(input: $input) {
+    __typename
+    ...SnapshotPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment SnapshotPayload on SnapshotPayload {
+  commandId
+  seq
+  replayed
+  snapshot {
+    ...SnapshotSummary
+  }
+}
+
+fragment SnapshotSummary on Snapshot {
+  uuid
+  planId
+  seq
+  reason
+  actor
+  takenAt
+  restoredAt
+  restores
 }
 """
 
@@ -4585,6 +4926,19 @@ class Operations(Calls):
         data = await self._call(_PLAN, "Plan", variables)
         return None if data["plan"] is None else PlanSummary.read(data["plan"])
 
+    async def plan_as_of(
+        self,
+        *,
+        id: str,
+        as_of: int,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> PlanAsOf | None:
+        """One plan."""
+        variables = given({"id": id, "asOf": as_of, "first": first, "after": after})
+        data = await self._call(_PLAN_AS_OF, "PlanAsOf", variables)
+        return None if data["plan"] is None else PlanAsOf.read(data["plan"])
+
     async def plans(
         self,
         *,
@@ -4718,6 +5072,28 @@ class Operations(Calls):
         data = await self._call(_REMOVE_DEPENDENCY, "RemoveDependency", variables)
         return member(data["removeDependency"], _REMOVE_DEPENDENCY_MEMBERS)
 
+    async def restore_snapshot(
+        self,
+        *,
+        project_id: str,
+        snapshot_id: str,
+        command_id: str | None = None,
+    ) -> RestorePayload:
+        """Bring nodes, edges and values back to a snapshot; traces and the log stay. A running plan is …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "projectId": project_id,
+                        "snapshotId": snapshot_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_RESTORE_SNAPSHOT, "RestoreSnapshot", variables)
+        return member(data["restoreSnapshot"], _RESTORE_SNAPSHOT_MEMBERS)
+
     async def resume_plan(
         self,
         *,
@@ -4761,6 +5137,41 @@ class Operations(Calls):
         )
         data = await self._call(_REVISE_PLAN, "RevisePlan", variables)
         return member(data["revisePlan"], _REVISE_PLAN_MEMBERS)
+
+    async def set_snapshot_policy(
+        self,
+        *,
+        before_start: bool,
+        project_id: str,
+        command_id: str | None = None,
+    ) -> SnapshotPolicyPayload:
+        """Set whether a project saves a snapshot whenever one of its plans starts; it does unless told …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "beforeStart": before_start,
+                        "commandId": command_id_or_new(command_id),
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_SET_SNAPSHOT_POLICY, "SetSnapshotPolicy", variables)
+        return member(data["setSnapshotPolicy"], _SET_SNAPSHOT_POLICY_MEMBERS)
+
+    async def snapshots(
+        self,
+        *,
+        project_id: str,
+        plan_id: str | None = None,
+        first: int | None = None,
+        upto: int | None = None,
+    ) -> list[SnapshotSummary]:
+        """Snapshots of a project, or of one plan, the latest first; `upto` is the highest `seq` wanted."""
+        variables = given({"projectId": project_id, "planId": plan_id, "first": first, "upto": upto})
+        data = await self._call(_SNAPSHOTS, "Snapshots", variables)
+        return [SnapshotSummary.read(item) for item in data["snapshots"]]
 
     async def start_plan(
         self,
@@ -4806,6 +5217,30 @@ class Operations(Calls):
         variables = given({"planId": plan_id, "status": status, "first": first, "after": after})
         data = await self._call(_STEPS, "Steps", variables)
         return Steps.read(data["steps"])
+
+    async def take_snapshot(
+        self,
+        *,
+        project_id: str,
+        command_id: str | None = None,
+        plan_id: str | None = None,
+        reason: str | None = None,
+    ) -> SnapshotPayload:
+        """Save the state of a project, or of one plan; it costs the same whatever its size."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "planId": plan_id,
+                        "projectId": project_id,
+                        "reason": reason,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TAKE_SNAPSHOT, "TakeSnapshot", variables)
+        return member(data["takeSnapshot"], _TAKE_SNAPSHOT_MEMBERS)
 
     async def transition_collab(
         self,

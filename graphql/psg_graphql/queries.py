@@ -25,9 +25,11 @@ from psg_graphql.pages import (
     step_page,
     trace_page,
 )
+from psg_graphql.past import past_plan
 from psg_graphql.request_context import Info
 from psg_graphql.roots import query
-from psg_graphql.scalars import ConfirmStatus, ContextStatus, EventFamily, PlanStatus, StepStatus, TraceStatus
+from psg_graphql.scalars import ConfirmStatus, ContextStatus, EventFamily, Long, PlanStatus, StepStatus, TraceStatus
+from psg_graphql.snapshot_queries import SnapshotQueries
 from psg_graphql.types.confirm import Confirm
 from psg_graphql.types.context import Context
 from psg_graphql.types.event import CursorExpired, EventPage, EventsResult, event_from
@@ -39,11 +41,15 @@ from psg_graphql.types.role import Role
 from psg_graphql.types.step import Step
 from psg_graphql.types.trace import Trace
 
+AsOf = Annotated[
+    Long | None,
+    strawberry.argument(description="Number of the project's log: the plan and its steps as they were then."),
+]
 ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Global id or UUID of the project.")]
 
 
 @strawberry.type(description="Reading.")
-class Query(ModuleQueries):
+class Query(ModuleQueries, SnapshotQueries):
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await info.context.nodes.load(id)
@@ -78,8 +84,10 @@ class Query(ModuleQueries):
         return await context_page(info, project_of(project_id), first, after, status)
 
     @query("One plan.")
-    async def plan(self, info: Info, id: strawberry.ID) -> Plan | None:
-        parse_global_id(id, "id", "Plan")
+    async def plan(self, info: Info, id: strawberry.ID, as_of: AsOf = None) -> Plan | None:
+        plan = parse_global_id(id, "id", "Plan")
+        if as_of is not None:
+            return await past_plan(info, plan, int(as_of))
         return await info.context.nodes.load(id)
 
     @query("Plans of a project, or of one of its contexts.")

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from psg.snapshots.as_of import plan_as_of
+from psg.snapshots.as_of import plan_as_of, plan_rows_as_of
 from psg.snapshots.record import Snapshot, find, listing, set_policy, take, take_command
 from psg.snapshots.restoring import restore
 
-__all__ = ["Snapshot", "find", "listing", "plan_as_of", "restore", "set_policy", "take", "take_command"]
+__all__ = [
+    "Snapshot",
+    "find",
+    "listing",
+    "plan_as_of",
+    "plan_rows_as_of",
+    "restore",
+    "set_policy",
+    "take",
+    "take_command",
+]

@@ -23,7 +23,7 @@ from psg.write.change import Change
 from psg.write.command import Answer, Command
 from psg.write.writer import Locked, commit_locked
 
-RESTORE_SECONDS = 15.0
+RESTORE_SECONDS = 60.0
 MOST_NODES = 50_000
 """Nodes that one restore changes at most: it is one commit, and its memory is the server's."""
 CHUNK = 2_000

@@ -10,6 +10,7 @@ import typer
 from psg_cli.commands import confirms, database, demo, development, events, plans, platform, projects
 from psg_cli.commands.backup import backup, restore
 from psg_cli.commands.conformance import conformance
+from psg_cli.commands.snapshots import snapshot
 from psg_cli.failures import EXIT_STATUS_HELP
 from psg_cli.settings import load_env_file
 
@@ -50,6 +51,7 @@ app.command("run")(plans.run)
 app.add_typer(plans.plan)
 app.add_typer(confirms.confirm)
 app.add_typer(events.events)
+app.add_typer(snapshot)
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("conformance")(conformance)

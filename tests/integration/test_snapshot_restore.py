@@ -84,7 +84,7 @@ async def test_starting_a_plan_saves_a_snapshot_in_the_same_commit(world: World)
     (saved,) = await snapshots.listing(world.db, world.project_id, plan_id=plan_id)
     assert (saved.seq, saved.plan_id, saved.reason) == (before, plan_id, "before start")
     (started,) = await world.events(type="plan_in_progress")
-    assert started["seq"] == before + 1
+    assert started["seq"] > before
     assert started["changes"]["snapshot"] == saved.id
     await clean(world)
 

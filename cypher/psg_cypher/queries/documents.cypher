@@ -55,6 +55,7 @@ RETURN n {.*} AS node, n.log_seq AS place,
 
 // name: document_decisions :read :many
 // The decisions of a confirm in their order.
-MATCH (:PsgNode:Confirm {project_id: $project_id, id: $owner_id})<-[:DECIDES]-(n:Decision) WHERE n.position > $after
+MATCH (:PsgNode:Confirm {project_id: $project_id, id: $owner_id})<-[:DECIDES]-(n:Decision)
+WHERE n.position > $after AND NOT n:Tombstone
 WITH n ORDER BY n.position LIMIT toInteger($limit)
 RETURN n {.*} AS node, n.position AS place, [] AS references

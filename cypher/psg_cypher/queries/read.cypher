@@ -54,7 +54,7 @@ RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone, target_id
   target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
     'Extension', 'Core', 'Network']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
-  decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision)
+  decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision) WHERE n:Tombstone OR NOT d:Tombstone
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} END AS node
 ORDER BY at
 
@@ -215,7 +215,7 @@ RETURN n {.*, deleted: false, target_id: t.id,
   target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
     'Extension', 'Core', 'Network']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
-  decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision)
+  decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision) WHERE n:Tombstone OR NOT d:Tombstone
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} AS node
 ORDER BY n.id
 
@@ -229,7 +229,7 @@ RETURN n {.*, deleted: false, target_id: t.id,
   target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
     'Extension', 'Core', 'Network']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
-  decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision)
+  decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision) WHERE n:Tombstone OR NOT d:Tombstone
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} AS node
 ORDER BY n.id
 

@@ -9,8 +9,9 @@ from psg_graphql.mutations.events import EventMutations
 from psg_graphql.mutations.modules import ModuleMutations
 from psg_graphql.mutations.nodes import NodeMutations
 from psg_graphql.mutations.plans import PlanMutations
+from psg_graphql.mutations.snapshots import SnapshotMutations
 
 
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
-class Mutation(NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations):
+class Mutation(NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations):
     pass

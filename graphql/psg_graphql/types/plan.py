@@ -66,10 +66,15 @@ class Plan(Node):
     async def steps(
         self, info: Info, first: First = DEFAULT_FIRST, after: After = None, status: StepStatus | None = None
     ) -> Connection[_Step]:
+        past = self.stored.get("past")
+        if past is not None:
+            return past.page(first, after, status)
         return await step_page(info, self._project(), self.uuid, first, after, status)
 
     @strawberry.field(description="Steps that can be claimed now, in scheduling order.")
     async def frontier(self, info: Info, first: First = DEFAULT_FIRST) -> list[_Step]:
+        if self.stored.get("past") is not None:  # what could be claimed is of the moment and not in the log
+            return []
         return await frontier_steps(info, self._project(), self.uuid, first)
 
     def _project(self) -> str:

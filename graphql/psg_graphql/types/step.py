@@ -65,12 +65,16 @@ class Step(Node):
     # Steps of the same page are there already: only others cost a read, and then one for all.
     @strawberry.field(description="The steps this one waits for, in the order given.")
     def dependencies(self, info: Info) -> list[Step]:
+        past = self.stored.get("past")
+        if past is not None:
+            return cast("list[Step]", past.dependencies(self.stored))
         found = info.context.nodes.steps(self.stored["project_id"], self.stored["dependencies"])
         return cast("list[Step]", found) if isinstance(found, list) else cast("Awaitable", found)  # type: ignore[return-value]
 
     @strawberry.field
     async def plan(self, info: Info) -> _Plan | None:
-        return await info.context.nodes.load(self.plan_id)
+        past = self.stored.get("past")
+        return past.whole() if past is not None else await info.context.nodes.load(self.plan_id)
 
 
 def step_from(row: Row) -> Step:

@@ -26,9 +26,10 @@ from psg_cli.plan_run import (
     question,
     submit,
 )
+from psg_cli.plan_view import print_plan, show_past
 from psg_cli.progress import plan_view
 from psg_cli.settings import CliSettings, load_settings
-from psg_client import Client, ConfirmSummary, NotFound, PlanSummary, StepSummary
+from psg_client import Client, ConfirmSummary, NotFound, PlanSummary
 from psg_neo4j import embedded
 from psg_runtime.plan_file import apply_params, load_plan
 
@@ -203,14 +204,21 @@ def _status(text: str | None) -> Any:
 def show(
     plan_ref: PlanArgument,
     steps: Annotated[bool, typer.Option("--steps/--no-steps", help="With or without the steps.")] = True,
+    as_of: Annotated[
+        int | None, typer.Option("--as-of", min=0, metavar="SEQ", help="As it was at this number of the event log.")
+    ] = None,
     project: ProjectOption = None,
     api_url: ApiOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a plan with its steps and what it waits for.
+    """Show a plan with its steps and what it waits for, now or as it was.
 
-    Example: psg plan show 7c9e6679-7425-40de-944b-e07fc1f90ae7
+    Examples: psg plan show 7c9e6679-7425-40de-944b-e07fc1f90ae7      psg plan show PLAN --as-of 1200
     """
+    if as_of is not None:
+        execute(lambda: show_past(load_settings(project=project, api_url=api_url), plan_ref, as_of, steps, as_json),
+                as_json=as_json)  # fmt: skip
+        return
 
     async def command() -> None:
         settings = load_settings(project=project, api_url=api_url)
@@ -227,15 +235,8 @@ def show(
             whole = {**asdict(found), "steps": [asdict(s) for s in parts], "waiting_for": confirms, "links": links}
             print_json(whole)
             return
+        print_plan(found, parts)
         console = stdout()
-        word = plan_status(found.status, found.paused)
-        console.print(plain(found.title), style="bold")
-        console.print(f"{word}, {found.steps_total} steps, {found.steps_open} open, revision {found.revision}")
-        rows = table("step", "type", "capability", "status", "attempt", "note")
-        for step in parts:
-            attempt, capability = str(step.attempt), plain(step.capability or "")
-            rows.add_row(plain(step.key), step.type, capability, status_text(step.status), attempt, plain(_note(step)))
-        console.print(rows)
         for confirm in waiting:
             console.print(plain(question(confirm)))
             console.print(_deciding_command(settings, confirm), markup=False)
@@ -243,12 +244,6 @@ def show(
             console.print(f"{name:<9}{link}", markup=False)
 
     execute(command, as_json=as_json)
-
-
-def _note(step: StepSummary) -> str:
-    if isinstance(step.error, dict) and step.error.get("message"):
-        return str(step.error["message"])
-    return step.skip_reason or (f"waits: {step.parked}" if step.parked else "")
 
 
 @plan.command("approve")
