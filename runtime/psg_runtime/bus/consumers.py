@@ -43,7 +43,7 @@ class EventCounters:
         """Count one event."""
         self.families[event["event_family"]] += 1
         self.types[event["event_type"]] += 1
-        if event["event_family"] == "pipeline_stage":
+        if event["event_family"] == "pipeline_stage" and "to_status" in event["payload"]:
             self.statuses[event["payload"]["to_status"]] += 1
         if event["event_family"] == "graph_update":
             self.nodes += event["node_delta"]

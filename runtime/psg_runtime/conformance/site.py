@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 
 import psg_cypher
+from psg.errors import PsgError
 from psg.graph import Graph
 from psg.model.ids import new_id
 from psg.plan.spec import PlanSpec, StepSpec
@@ -27,8 +28,10 @@ Size = tuple[int, int]
 """Living nodes and relationships."""
 
 
-class NotMet(Exception):
+class NotMet(PsgError):
     """The platform does not do what an item of the checklist demands."""
+
+    code = "conformance_not_met"
 
 
 def demand(held: bool, otherwise: str) -> None:
