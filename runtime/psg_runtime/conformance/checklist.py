@@ -62,6 +62,7 @@ async def run_checklist(graph: Graph, *, progress: Callable[[ItemResult], object
     ``progress`` is told each item when it is judged. An item that is not met is in the report, not raised; errors of
     making the project and of running its plans are raised (``psg_neo4j.errors``, ``NotMet``).
     """
+    await graph.warm()  # on a server just booted a first plan may take longer than a write may
     site = await Site.create(graph)
     watched = await site.watch_runs()
     stores = (("InMemoryVSL", InMemoryVSL()), ("Neo4jVSL", Neo4jVSL(graph, site.project_id)))
