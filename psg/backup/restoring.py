@@ -10,7 +10,7 @@ import anyio.to_thread
 import psg_cypher
 from psg.backup.archive import Record, Summary, check, records
 from psg.backup.errors import BackupInvalid, BackupTooNew, DatabaseNotEmpty
-from psg_neo4j import faults
+from psg.backup.taking import totals
 from psg_neo4j.database import Database, Transaction
 from psg_neo4j.migrations import require_schema
 
@@ -46,7 +46,7 @@ async def restore(db: Database, source: BinaryIO, *, progress: Progress | None =
 
 
 async def _refuse_full(db: Database) -> None:
-    (there,) = await db.read(psg_cypher.statement("backup_occupied"))
+    there = await totals(db)
     if any(there.values()):
         told = ", ".join(f"{count} {what}" for what, count in there.items())
         raise DatabaseNotEmpty(
@@ -71,7 +71,6 @@ class _Restore:
         for kinds, batch in ((("node", "event", "record", "head"), self._nodes), (("node",), self._links)):
             async for page in _pages(self._source, kinds):
                 await batch(page)
-                faults.at("restore_batch")
                 if self._progress is not None:
                     self._progress(self._stored, self._found.counts)
         if self._released:

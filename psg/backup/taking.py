@@ -18,7 +18,7 @@ from psg.backup.archive import ArchiveWriter, Record, Summary
 from psg.backup.errors import BackupIncomplete
 from psg.errors import EventLogGap
 from psg_neo4j.database import Database
-from psg_neo4j.errors import DatabaseTimeout
+from psg_neo4j.errors import DatabaseTimeout, DatabaseTransient
 from psg_neo4j.migrations import require_schema
 
 PROJECT_PAGE = 500
@@ -47,7 +47,7 @@ async def backup(
     of all there is. Raises ``SchemaNotMigrated`` and the like, ``EventLogGap``, and the errors of ``psg_neo4j``.
     """
     await require_schema(db)
-    estimate = (await db.read(psg_cypher.statement("backup_totals")))[0]
+    estimate = await totals(db)
     header = {
         "migrations": [m.version for m in psg_cypher.migrations()], "created_ms": int(time.time() * 1000),
         "estimate": estimate,
@@ -62,6 +62,11 @@ async def backup(
     async for project_id in _projects(db):
         await _Project(db, project_id, put).run(lock_seconds)
     return await anyio.to_thread.run_sync(writer.close)
+
+
+async def totals(db: Database) -> dict[str, int]:
+    """About how many nodes, events and projects there are, at no cost."""
+    return {row["what"]: row["count"] for row in await db.read(psg_cypher.statement("backup_totals"))}
 
 
 async def _projects(db: Database) -> AsyncIterator[str]:
@@ -93,7 +98,7 @@ class _Project:
                     break
                 await self._events(self._read, settled["seq"])
             await self._locked(lock_seconds, self._cut)
-        except DatabaseTimeout as error:
+        except (DatabaseTimeout, DatabaseTransient) as error:  # the second is how a wait for a lock that ends is told
             raise BackupIncomplete(
                 f"project {self._project_id} could not be read within {lock_seconds:g} s, the time its writers may be "
                 "kept waiting; allow more, or make the backup when nothing runs",

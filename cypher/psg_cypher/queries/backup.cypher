@@ -1,8 +1,10 @@
-// name: backup_totals :read :one
-// About how much there is to write, for the progress only.
-CALL () { MATCH (n:PsgNode) RETURN count(n) AS nodes }
-CALL () { MATCH (e:Event) RETURN count(e) AS events }
-RETURN nodes, events
+// name: backup_totals :read :many
+// How much of a platform there is, from the store's own counts.
+MATCH (n:PsgNode) WITH count(n) AS count RETURN 'nodes' AS what, count
+UNION ALL
+MATCH (e:Event) WITH count(e) AS count RETURN 'events' AS what, count
+UNION ALL
+MATCH (h:ProjectHead) WITH count(h) AS count RETURN 'projects' AS what, count
 
 // name: backup_lock :write :one
 // Takes the head's lock for the rest of the transaction: nothing of the project changes while it is read.
@@ -33,13 +35,6 @@ RETURN s.id AS key, labels(s) AS labels, properties(s) AS props
 MATCH (k:Content) WHERE k.project_id = $project_id AND k.hash > $after
 WITH k ORDER BY k.project_id, k.hash LIMIT toInteger($limit)
 RETURN k.hash AS key, labels(k) AS labels, properties(k) AS props
-
-// name: backup_occupied :read :one
-// How much of a platform there is already; a restore is into an empty database.
-CALL () { MATCH (n:PsgNode) RETURN count(n) AS nodes }
-CALL () { MATCH (e:Event) RETURN count(e) AS events }
-CALL () { MATCH (h:ProjectHead) RETURN count(h) AS heads }
-RETURN nodes, events, heads
 
 // name: backup_lock_projects :write :one
 // Keeps everybody from creating a project, or restoring too, until the transaction ends.
