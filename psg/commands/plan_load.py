@@ -26,6 +26,7 @@ Progress = Callable[[int, int], object]
 CHUNK_STEPS = 2_000
 _STEP = ENTITIES["Step"]
 _PLAN = ENTITIES["Plan"]
+_STEP_LOGGED = _STEP.logged
 
 
 class PlanChunk:
@@ -94,7 +95,7 @@ class PlanChunk:
         props["plan"] = self._plan_id
         targets = [["DEPENDS_ON", target] for target in record.dependencies]
         links = [["IN_PLAN", self._plan_id], *targets]
-        changes = {"op": "create", "after": _logged(_STEP.logged, props), "links": links}
+        changes = {"op": "create", "after": _logged(_STEP_LOGGED, props), "links": links}
         props["id"] = record.step_id
         at = len(self._steps)
         self._links += [[at, target, place] for place, target in enumerate(record.dependencies)]

@@ -150,11 +150,10 @@ async def _check_outside(graph: Graph, project_id: str, entries: Sequence[Listed
     plan in the set.
     """
     inside = {entry.node_id for entry in entries}
+    plans = any(entry.module == "plan" for entry in entries)
     wanted: dict[str, Listed] = {}
     for entry in entries:
-        if entry.module in ("collab", "network"):
-            continue
-        if "Step" in entry.targets and any(e.module == "plan" for e in entries):
+        if entry.module in ("collab", "network") or ("Step" in entry.targets and plans):
             continue
         wanted |= {i: entry for i in entry.needs if i not in inside and i not in wanted}
     ids = list(wanted)
