@@ -13,7 +13,7 @@ from psg.commands.documents import decided_inside, store_document
 from psg.commands.plan_load import PlanLoad, load
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
 from psg.documents.exporting import export_document
-from psg.errors import CommandReused, DuplicateId, NotFound
+from psg.errors import CommandReused, DuplicateId, NotFound, ReferenceMissing
 from psg.model.codec import dumps
 from psg.model.ids import check_id, derived_id, new_id
 from psg.plan.spec import PlanSpec, StepSpec
@@ -61,8 +61,11 @@ class Graph:
         """Have the server plan the statements of every write now; a first plan takes long on a server just booted."""
         nothing = {"project_id": NOWHERE, "batch": {"rows": []}}
         writes = [(psg_cypher.statement(name), nothing) for name in ("command_apply", "plan_load")]
-        lock = (psg_cypher.statement("project_lock"), {"project_id": NOWHERE, "command_id": NOWHERE})
-        await self.db.warm([*writes, lock])
+        nowhere = dict.fromkeys(("project_id", "command_id", "plan_id", "snapshot_id", "actor"), NOWHERE) | {"now": 0}
+        behind_the_lock = [
+            (psg_cypher.statement(name), nowhere) for name in ("project_lock", "plan_state", "snapshot_before_start")
+        ]
+        await self.db.warm([*writes, *behind_the_lock])
 
     # Projects
 
@@ -138,10 +141,13 @@ class Graph:
         command = _command(f"create_{module}", document, actor, command_id)
         if module == "plan":
             return await self.load_plan(project_id, store_plan_document(document, command), progress)
-        inside = decided_inside(module, document, command, placeholders=placeholders)
-        if inside is not None:
-            return await self.locked(project_id, command, inside)
-        return await self.writer(project_id).submit(store_document(project_id, module, document, command))
+        try:
+            return await self.writer(project_id).submit(store_document(project_id, module, document, command))
+        except (DuplicateId, ReferenceMissing):
+            inside = decided_inside(module, document, command, placeholders=placeholders)
+            if inside is None:
+                raise
+        return await self.locked(project_id, command, inside)
 
     async def create_plan(
         self,

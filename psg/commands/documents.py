@@ -61,11 +61,10 @@ def store_document(
 def decided_inside(
     module: str, document: Mapping[str, Any], command: Command, *, placeholders: bool = False
 ) -> Callable[[Locked], Awaitable[Change]] | None:
-    """Return how to store a document that depends on which roles there are, read inside the lock; ``None`` for others.
+    """Return how a refused document can be stored after all, by the roles there are inside the lock; ``None``: not.
 
     A role that is there as a placeholder becomes what its document says. With ``placeholders`` (import only, C-30) a
-    role that a participant or a node of a network names, and that does not exist, is made in the same commit. Raises
-    ``ValidationFailed`` before anything is locked.
+    role that a participant or a node of a network names, and that does not exist, is made in the same commit.
     """
     if module == "role":
         return partial(_store_role, document=check_document(module, document), command=command)
