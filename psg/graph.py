@@ -13,7 +13,7 @@ from psg.commands.documents import decided_inside, store_document
 from psg.commands.plan_load import PlanLoad, load
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
 from psg.documents.exporting import export_document
-from psg.errors import CommandReused, DuplicateId, NotFound
+from psg.errors import CommandReused, DuplicateId, NotFound, ReferenceMissing
 from psg.model.codec import dumps
 from psg.model.ids import check_id, derived_id, new_id
 from psg.plan.spec import PlanSpec, StepSpec
@@ -141,10 +141,13 @@ class Graph:
         command = _command(f"create_{module}", document, actor, command_id)
         if module == "plan":
             return await self.load_plan(project_id, store_plan_document(document, command), progress)
-        inside = decided_inside(module, document, command, placeholders=placeholders)
-        if inside is not None:
-            return await self.locked(project_id, command, inside)
-        return await self.writer(project_id).submit(store_document(project_id, module, document, command))
+        try:
+            return await self.writer(project_id).submit(store_document(project_id, module, document, command))
+        except (DuplicateId, ReferenceMissing):
+            inside = decided_inside(module, document, command, placeholders=placeholders)
+            if inside is None:
+                raise
+        return await self.locked(project_id, command, inside)
 
     async def create_plan(
         self,
