@@ -67,8 +67,9 @@ CALL (n) {
     rank: m.rank, plan: m.plan, trace: m.trace, skip_reason: m.skip_reason, unlock_after: m.unlock_after}) AS links
 }
 CALL (id) {
-  MATCH (e:Event) WHERE e.project_id = $project_id AND e.entity = id AND e.seq > 0
-  WITH e ORDER BY e.project_id, e.entity, e.seq
+  MATCH (e:Event) USING INDEX e:Event(entity, seq)
+  WHERE e.entity = id AND e.seq > 0 AND e.project_id = $project_id
+  WITH e ORDER BY e.entity, e.seq
   RETURN collect(e {.seq, .op, .family, .entity, .entity_type, .changes, .revision, .node_delta, .edge_delta}) AS events
 }
 OPTIONAL MATCH (s:Session {id: n.owner})

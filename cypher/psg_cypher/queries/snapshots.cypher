@@ -60,16 +60,18 @@ RETURN collect([e.seq, e.op, e.entity_type, e.entity, e.plan, e.type, e.changes]
 
 // name: past_of_entity :read :many
 // The log's account of one entity up to a number.
-MATCH (e:Event) WHERE e.project_id = $project_id AND e.entity = $entity AND e.seq <= $upto
-WITH e ORDER BY e.project_id, e.entity, e.seq
+MATCH (e:Event) USING INDEX e:Event(entity, seq)
+WHERE e.entity = $entity AND e.seq <= $upto AND e.project_id = $project_id
+WITH e ORDER BY e.entity, e.seq
 RETURN e {.seq, .op, .family, .entity, .entity_type, .changes, .revision} AS event
 
 // name: past_revisions :read :one
 // The last event of each entity up to a number: which revision it had, and since when.
 UNWIND $batch.ids AS id
 CALL (id) {
-  MATCH (e:Event) WHERE e.project_id = $project_id AND e.entity = id AND e.seq <= $batch.seq
-  WITH e ORDER BY e.project_id DESC, e.entity DESC, e.seq DESC LIMIT 1
+  MATCH (e:Event) USING INDEX e:Event(entity, seq)
+  WHERE e.entity = id AND e.seq <= $batch.seq AND e.project_id = $project_id
+  WITH e ORDER BY e.entity DESC, e.seq DESC LIMIT 1
   RETURN e.revision AS revision, e.at AS at
 }
 RETURN collect([id, revision, at]) AS revisions
