@@ -18,6 +18,7 @@ from psg_neo4j.database import Database
 
 PROJECT_PAGE = 500
 _SCHEMA = re.compile(r"CREATE (CONSTRAINT|INDEX) (\w+) .*FOR \(n:(\w+)\) (?:REQUIRE|ON) (.*)")
+_DROPPED = re.compile(r"DROP (CONSTRAINT|INDEX) (\w+)")
 _PROPERTY = re.compile(r"n\.(\w+)")
 
 Progress = Callable[[Mapping[str, int]], object]
@@ -75,11 +76,19 @@ async def _schema(db: Database, report: Report) -> None:
         kind: {(r["label"], tuple(r["properties"])) for r in await db.read(psg_cypher.statement(name))}
         for kind, name in (("CONSTRAINT", "audit_constraints"), ("INDEX", "audit_indexes"))
     }
+    for (kind, name), (label, properties, version) in _demanded().items():
+        if (label, properties) not in present[kind]:
+            what = f"{kind.lower()} {name} on {label} ({', '.join(properties)})"
+            report.violations.append(Violation("schema", "", name, f"the {what} of migration {version} is missing"))
+
+
+def _demanded() -> dict[tuple[str, str], tuple[str, tuple[str, ...], str]]:
+    """What all migrations together come to: a later one may drop what an earlier one made."""
+    wanted: dict[tuple[str, str], tuple[str, tuple[str, ...], str]] = {}
     for migration in psg_cypher.migrations():
         for text in migration.statements:
+            for kind, name in _DROPPED.findall(text):
+                wanted.pop((kind, name), None)
             for kind, name, label, rest in _SCHEMA.findall(text):
-                properties = tuple(_PROPERTY.findall(rest))
-                if (label, properties) not in present[kind]:
-                    what = f"{kind.lower()} {name} on {label} ({', '.join(properties)})"
-                    message = f"the {what} of migration {migration.version} is missing"
-                    report.violations.append(Violation("schema", "", name, message))
+                wanted[kind, name] = (label, tuple(_PROPERTY.findall(rest)), migration.version)
+    return wanted
