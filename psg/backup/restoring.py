@@ -123,4 +123,3 @@ async def _pages(source: BinaryIO, kinds: tuple[str, ...]) -> AsyncIterator[list
 
     while page := await anyio.to_thread.run_sync(some, reading):
         yield page
-

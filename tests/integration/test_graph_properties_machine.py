@@ -292,7 +292,7 @@ class Machine(RuleBasedStateMachine):
         return row["count"]
 
 
-def run(clients: Clients, **chosen: Any) -> None:
+def check_properties(clients: Clients, **chosen: Any) -> None:
     machine = type("BoundMachine", (Machine,), {"clients": clients})
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
@@ -306,13 +306,13 @@ def run(clients: Clients, **chosen: Any) -> None:
 
 @pytest.mark.req("DD-02", "DD-03", "L3-04", "L3-05", "L3-09", "L3-41")
 def test_random_operations_from_two_clients_keep_every_property(clients: Clients) -> None:
-    run(clients, max_examples=15, stateful_step_count=30, derandomize=True)
+    check_properties(clients, max_examples=15, stateful_step_count=30, derandomize=True)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_random_operations_for_long(clients: Clients) -> None:
-    run(clients, max_examples=300, stateful_step_count=60)
+    check_properties(clients, max_examples=60, stateful_step_count=50)
 
 
 def test_the_model_itself_can_say_no() -> None:

@@ -170,7 +170,7 @@ async def test_a_reference_to_nothing_to_another_type_or_to_another_project_is_r
     if reference.field == "dependencies":
         await sibling(sample, uuid4())
     for target in (uuid4(), elsewhere, sample.project_id, *wrong):
-        await refused(sample, reference, write, target)
+        await assert_refused(sample, reference, write, target)
 
 
 @pytest.mark.req("L3-05", "DD-03", "DD-07")
@@ -188,10 +188,10 @@ async def test_a_new_reference_to_what_was_deleted_is_refused(
 ) -> None:
     target = await make(sample, label)
     await sample.graph.delete(sample.project_id, label, target)
-    await refused(sample, reference, WRITES[(reference.label, reference.field)], target)
+    await assert_refused(sample, reference, WRITES[(reference.label, reference.field)], target)
 
 
-async def refused(sample: Sample, reference: Reference, write: Write, target: str) -> None:
+async def assert_refused(sample: Sample, reference: Reference, write: Write, target: str) -> None:
     """The write fails, names the field and the id, and leaves nothing (but a step to depend from)."""
     if reference.field == "dependencies":
         step = await sibling(sample, target)
