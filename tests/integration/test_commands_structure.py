@@ -212,7 +212,7 @@ async def test_a_large_plan_whose_loading_was_killed_goes_on_and_cannot_run_befo
     killed = await anyio.run_process(
         [sys.executable, "-c", LOADER, *arguments],
         input=orjson.dumps(spec.model_dump(mode="json")),
-        env={**os.environ, "PSG_FAULT": "after_commit/command_apply:kill@2"},
+        env={**os.environ, "PSG_FAULT": "after_commit/plan_load:kill@2"},
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL

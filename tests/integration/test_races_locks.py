@@ -18,6 +18,8 @@ from sample_graph import quiet_server, role_document, uuid4
 
 import psg_cypher
 from psg.commands.documents import store_document
+from psg.commands.plans import store_plan
+from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.command import Command
 from psg_cypher import Statement, parse_statements
 from psg_neo4j import Database
@@ -32,6 +34,8 @@ RAW = {
 // name: project :write :none
 CREATE (:ProjectHead {id: $p, seq: 0, clock: 0})
 CREATE (:PsgNode:Project {project_id: $p, id: $p, name: $p, revision: 1})
+// name: context :write :none
+CREATE (:PsgNode:Context {project_id: $p, id: $id, status: 'active', revision: 1})
 // name: plan :write :none
 MATCH (j:Project {name: $p})
 CREATE (c:PsgNode:Plan:Runnable {project_id: $p, id: $plan, status: 'in_progress', paused: false, sched_urgency: 100,
@@ -154,6 +158,36 @@ async def command_apply(race: Race) -> None:
     numbers = [row["seq"] for row in await race.raw("sequence", p=race.p)]
     assert numbers == list(range(1, 8 * 6 * 3 + 1))
     assert await race.raw("head", p=race.p) == [{"seq": len(numbers)}]
+
+
+async def plan_load(race: Race) -> None:
+    await race.project()
+    context = uuid4()
+    await race.raw("context", p=race.p, id=context)
+    statement = race.statement("plan_load")
+
+    async def write(_: int) -> None:
+        for _ in range(6):
+            spec = PlanSpec(title="race", objective="race", steps=[StepSpec(key="a", name="noop")])
+            (chunk,) = store_plan(uuid4(), context, spec, Command("race", {})).chunks
+            applied = await race.db.write(statement, project_id=race.p, batch={"rows": [chunk.row(race.p)]})
+            assert [a["verdict"] for a in applied[0]["answers"]] == ["ok"]
+
+    await at_once(8, write)
+    numbers = [row["seq"] for row in await race.raw("sequence", p=race.p)]
+    assert numbers == list(range(1, 8 * 6 * 2 + 1))
+    assert await race.raw("head", p=race.p) == [{"seq": len(numbers)}]
+
+
+async def backup_lock(race: Race) -> None:
+    await race.project()
+    statement = race.statement("backup_lock")
+    await race.counted_under(lambda t: t.run(statement, project_id=race.p))
+
+
+async def backup_lock_projects(race: Race) -> None:
+    statement = race.statement("backup_lock_projects")
+    await race.counted_under(lambda t: t.run(statement))
 
 
 async def project_lock(race: Race) -> None:
@@ -315,7 +349,8 @@ async def session_takeover(race: Race) -> None:
 RACES = {
     run.__name__: run
     for run in (
-        command_apply, project_lock, log_settle, audit_lock, migration_lock, project_create, frontier_advance,
+        command_apply, plan_load, backup_lock, backup_lock_projects, project_lock, log_settle, audit_lock,
+        migration_lock, project_create, frontier_advance,
         timers_release, unlock_chunk, session_open, session_end, session_takeover,
     )
 }  # fmt: skip
