@@ -179,7 +179,7 @@ class Lane:
         self._undecided = self._undecided or answer["undecided"] > 0
         filled = want > 0 and len(answer["claimed"]) == want
         self._look = self._look or filled or answer["more"] or self._undecided
-        self._begin(tasks, answer["claimed"])
+        await self._begin(tasks, answer["claimed"])
         self._committing = False
         for plan_id in answer["finished"]:
             self._executor.forget(plan_id)
@@ -210,7 +210,7 @@ class Lane:
         for claim in owned:
             if claim["id"] not in self._running and claim["id"] not in finished:
                 self._capacity.free -= 1
-                self._begin(tasks, [claim])
+                await self._begin(tasks, [claim])
         self._ambiguous = False
 
     async def _judged(self, answer: Row, results: list[Row]) -> None:
@@ -223,19 +223,16 @@ class Lane:
                 claim = {"id": row["id"], "fence": row["fence"], "attempt": row["attempt"], "plan": None}
                 await keep_evidence(self._graph, self.project_id, self._session_id(), claim, row["status"])
 
-    def _begin(self, tasks: TaskGroup, claims: list[Row]) -> None:
+    async def _begin(self, tasks: TaskGroup, claims: list[Row]) -> None:
         """Start what was claimed; many at once only after the next commit, if there is one, has been sent."""
         for claim in claims:
             self._running[claim["id"]] = (claim, anyio.CancelScope())
         if self._results and len(claims) > 1:
             tasks.start_soon(self._start, tasks, claims)
         else:
-            self._start_now(tasks, claims)
+            await self._start(tasks, claims)
 
     async def _start(self, tasks: TaskGroup, claims: list[Row]) -> None:
-        self._start_now(tasks, claims)
-
-    def _start_now(self, tasks: TaskGroup, claims: list[Row]) -> None:
         for claim in claims:
             tasks.start_soon(self._execute, claim, self._running[claim["id"]][1], name=f"step {claim['key']}")
 

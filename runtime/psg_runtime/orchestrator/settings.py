@@ -10,7 +10,8 @@ class OrchestratorSettings(BaseSettings):
     """Settings of one orchestrator.
 
     ``lease_ms``: after this many milliseconds without a sign of life its steps run elsewhere. ``capacity``: steps it
-    runs at the same time. ``poll_ms``: how often it looks for work that another process made ready.
+    runs at the same time. ``poll_ms``: how often it looks for work that another process made ready; less often, up to
+    every 400 ms, while the database is so busy that looking itself takes long.
     ``steal_after_ms``: how long it leaves the work of a project to the process that the project prefers.
     ``drain_ms``: how long it lets running steps finish after it was asked to stop. ``projects``: ids of the only
     projects whose steps it runs (none named: all), for tools that only some may use.
