@@ -34,15 +34,17 @@ EventFamily = Literal[
 EventOp = Literal["create", "link", "note", "restore", "set", "tombstone", "unlink"]
 ExtensionStatus = Literal["active", "deprecated", "inactive", "registered"]
 ExtensionType = Literal["capability", "integration", "other", "policy", "transformation", "validation"]
+JoinMode = Literal["all", "any", "not_skipped", "settled"]
 MessageRole = Literal["agent", "assistant", "system", "user"]
 Module = Literal["collab", "confirm", "context", "core", "dialog", "extension", "network", "plan", "role", "trace"]
 NetworkNodeKind = Literal["agent", "database", "external", "other", "queue", "service"]
 NetworkNodeStatus = Literal["active", "degraded", "inactive", "retired", "unreachable"]
 NetworkStatus = Literal["active", "degraded", "draft", "maintenance", "provisioning", "retired"]
+OnFailure = Literal["compensate", "continue", "replan", "stop"]
 ParticipantKind = Literal["agent", "external", "human", "system"]
 PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "in_progress", "proposed"]
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
-StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "tool", "wait"]
+StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "plan", "tool", "wait"]
 TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
 
 
@@ -147,12 +149,17 @@ class StepInput:
 
     key: str
     agent_role: str | None = None
+    approval: Any = None
+    budget: Any = None
+    compensation: Any = None
     condition: str | None = None
     dependencies: list[str] | None = None
     description: str | None = None
+    join: JoinMode | None = None
     name: str | None = None
     order_index: int | None = None
     params: Any = None
+    policy: Any = None
     retries: int | None = None
     timeout_ms: int | None = None
     type: StepType | None = None
@@ -162,13 +169,18 @@ class StepInput:
         return given(
             {
                 "agentRole": self.agent_role,
+                "approval": self.approval,
+                "budget": self.budget,
+                "compensation": self.compensation,
                 "condition": self.condition,
                 "dependencies": self.dependencies,
                 "description": self.description,
+                "join": self.join,
                 "key": self.key,
                 "name": self.name,
                 "orderIndex": self.order_index,
                 "params": self.params,
+                "policy": self.policy,
                 "retries": self.retries,
                 "timeoutMs": self.timeout_ms,
                 "type": self.type,
@@ -4639,11 +4651,16 @@ class Operations(Calls):
         objective: str,
         steps: list[StepInput],
         title: str,
+        approval: Any = None,
+        budget: Any = None,
         command_id: str | None = None,
         estimated_cost: float | None = None,
         estimated_duration_ms: int | None = None,
         goal_id: str | None = None,
+        on_failure: OnFailure | None = None,
         params: Any = None,
+        policy: Any = None,
+        success_criteria: list[str] | None = None,
         uuid: str | None = None,
     ) -> CreatePlanPayload:
         """Create a plan with all its steps, as a draft."""
@@ -4651,14 +4668,19 @@ class Operations(Calls):
             {
                 "input": given(
                     {
+                        "approval": approval,
+                        "budget": budget,
                         "commandId": command_id_or_new(command_id),
                         "contextId": context_id,
                         "estimatedCost": estimated_cost,
                         "estimatedDurationMs": estimated_duration_ms,
                         "goalId": goal_id,
                         "objective": objective,
+                        "onFailure": on_failure,
                         "params": params,
+                        "policy": policy,
                         "steps": [item.data() for item in steps],
+                        "successCriteria": success_criteria,
                         "title": title,
                         "uuid": uuid,
                     }

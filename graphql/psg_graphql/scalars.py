@@ -82,6 +82,23 @@ class StepType(Enum):
     conditional = "conditional"
     confirm = "confirm"
     foreach = "foreach"
+    plan = "plan"
+
+
+@strawberry.enum(description="What a step waits for of its dependencies.")
+class JoinMode(Enum):
+    not_skipped = "not_skipped"
+    all = "all"
+    any = "any"
+    settled = "settled"
+
+
+@strawberry.enum(description="What follows the failure of a step.")
+class OnFailure(Enum):
+    continue_ = strawberry.enum_value("continue", name="continue")
+    stop = "stop"
+    compensate = "compensate"
+    replan = "replan"
 
 
 @strawberry.enum(description="Status of a trace.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psg.audit.facts import Facts, Finding, Row
 from psg.model.lifecycle import TERMINAL_PLAN, TERMINAL_STEP
@@ -66,9 +66,13 @@ def _pending(facts: Facts) -> Iterator[Finding]:
     waits, gated = len(dependencies) - len(told), bool(facts.props.get("gated"))
     if facts.props.get("waits") != waits:
         yield "waits", f"waits is {facts.props.get('waits')}, but {waits} of {len(dependencies)} are unfinished"
-    doomed = any(d["status"] == "failed" for d in told)
+    join = facts.props.get("join")
+    if join == "any" and dependencies:
+        yield from _pending_any(facts, told, waits, gated)
+        return
+    doomed = join != "settled" and any(d["status"] == "failed" for d in told)
     must = doomed or (waits == 0 and gated)
-    may = must or any(d["skip_reason"] in FAILED_REASONS for d in told)
+    may = must or (join != "settled" and any(d["skip_reason"] in FAILED_REASONS for d in told))
     undecided, ready = "Undecided" in facts.labels, "Ready" in facts.labels
     state = f"pending with {waits} unfinished dependencies{', gated' * gated}{', one failed' * doomed}"
     if must and not undecided:
@@ -83,6 +87,24 @@ def _pending(facts: Facts) -> Iterator[Finding]:
         yield "ready", f"{state}, but a Timer"
 
 
+def _pending_any(facts: Facts, told: Sequence[Row], waits: int, gated: bool) -> Iterator[Finding]:
+    """A step that waits for the first of its dependencies to complete is on the frontier from then on."""
+    completed = any(d["status"] == "completed" for d in told)
+    here = [x for x in FRONTIER if x in facts.labels]
+    state = f"pending until any dependency completes, {waits} of them unfinished{', one completed' * completed}"
+    if completed or waits == 0:
+        if not here:
+            yield "ready", f"{state}, but neither Ready nor Undecided: nobody will look at it"
+        elif "Ready" in here and not completed:
+            yield "ready", f"{state}, but Ready"
+        elif "Undecided" in here and completed and not gated:
+            yield "ready", f"{state}, nothing is to be decided, but it is Undecided"
+    elif here:
+        yield "ready", f"{state}, but {' and '.join(here)}"
+    if "Timer" in here:
+        yield "ready", f"{state}, but a Timer"
+
+
 def _in_progress(facts: Facts) -> Iterator[Finding]:
     labels = [x for x in FRONTIER if x in facts.labels]
     parked = facts.props.get("parked")
@@ -91,7 +113,7 @@ def _in_progress(facts: Facts) -> Iterator[Finding]:
             yield "ready", f"it is run by {facts.props['owner']}, but {' and '.join(labels)}"
     elif "Undecided" in labels:
         yield "ready", "it is in progress, but Undecided"
-    elif not labels and parked != "confirm":
+    elif not labels and parked not in ("confirm", "plan"):
         yield "lease", f"it is in progress (parked: {parked}), but nobody runs it and nothing will bring it back"
 
 
@@ -146,6 +168,6 @@ def _runnable(facts: Facts, running: bool, steps: Row) -> Iterator[Finding]:
         missing = [k for k in RUNNABLE_KEYS if props.get(k) is None]
         if missing:
             yield "runnable", f"it has no {', '.join(missing)}, so that no index shows it to an orchestrator"
-    elif running and (steps["ready"] or steps["undecided"]):
+    elif running and "Stopping" not in facts.labels and (steps["ready"] or steps["undecided"]):
         what = "ready" if steps["ready"] else "undecided"
         yield "runnable", f"it is {state} and has {what} steps, but is not Runnable: nobody will look at them"

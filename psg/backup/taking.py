@@ -26,9 +26,13 @@ EVENT_PAGE = 5_000
 NODE_PAGE = 2_000
 CATCH_UP = 5
 """Rounds of reading events without a lock; those that come while one is under way are read in the next."""
-RECORDS: Mapping[str, str] = {"Snapshot": "backup_snapshots", "Content": "backup_contents"}
+RECORDS: Mapping[str, str] = {
+    "Snapshot": "backup_snapshots", "Content": "backup_contents", "Effect": "backup_effects",
+    "Checkpoint": "backup_checkpoints", "CheckpointEntity": "backup_checkpoint_entities",
+    "AuditFact": "backup_audit_facts",
+}  # fmt: skip
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
-LEFT_OUT = frozenset(("Session", "Lock", "__Neo4jMigration"))
+LEFT_OUT = frozenset(("Session", "Lock", "Reservation", "__Neo4jMigration"))
 """Labels of what belongs to the running platform or to its schema, not to what it keeps."""
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ from psg.model.lifecycle import TERMINAL_STEP
 from psg.model.protocol import check_document
 from psg.plan.order import GAP, levels
 from psg.plan.spec import PlanSpec
-from psg.plan.steps import StepRecord, frontier_state, records_of_document, records_of_spec
+from psg.plan.steps import StepRecord, frontier_state, json_of, records_of_document, records_of_spec
 from psg.write.change import Change, Link
 from psg.write.command import Command
 
@@ -35,7 +35,9 @@ def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) 
         "title": spec.title, "objective": spec.objective, "status": "draft", "goal_id": spec.goal_id,
         "params": dumps(spec.params) if spec.params else None, "estimated_cost": spec.estimated_cost,
         "estimated_duration_ms": spec.estimated_duration_ms, "paused": False, "sched_urgency": 100,
-        "payload": dumps({"meta": META}),
+        "payload": dumps({"meta": META}), "policy": json_of(spec.policy), "approval": json_of(spec.approval),
+        "budget": json_of(spec.budget), "on_failure": None if spec.on_failure == "continue" else spec.on_failure,
+        "success_criteria": list(spec.success_criteria) or None,
     }  # fmt: skip
     return _store(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
 

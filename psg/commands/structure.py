@@ -123,7 +123,7 @@ async def _frontier(
     """Recompute what the frontier keeps about a pending step whose dependencies change."""
     record = StepRecord(
         step["id"], step["key"], step["position"],
-        {"status": "pending", "condition": step["condition"], "type": step["type"], "order_index": step["order_index"]},
+        {"status": "pending", **{k: step[k] for k in ("condition", "type", "order_index", "join")}},
         [d["id"] for d in dependencies],
     )  # fmt: skip
     derived, labels = frontier_state(record, {d["id"]: d["status"] for d in dependencies}, 0)

@@ -51,8 +51,11 @@ ENTITIES: Mapping[str, Entity] = {
             "Plan",
             "plan_id",
             ("title", "objective", "status"),
-            ("goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority"),
-            json=("params",),
+            (
+                "goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority",
+                "policy", "approval", "budget", "on_failure", "success_criteria",
+            ),
+            json=("params", "policy", "approval", "budget"),
             parts=(("steps", "Step"),),
         ),
         Entity(
@@ -61,9 +64,10 @@ ENTITIES: Mapping[str, Entity] = {
             ("description", "status", "agent_role", "order_index"),
             (
                 "key", "type", "capability", "params", "condition", "timeout_ms", "retries", "sched_urgency",
-                "position", "output", "error", "skip_reason", "attempt", "fence",
+                "position", "output", "error", "skip_reason", "attempt", "fence", "join", "policy", "approval",
+                "budget", "compensation",
             ),
-            json=("params", "output", "error"),
+            json=("params", "output", "error", "policy", "approval", "budget", "compensation"),
         ),
         Entity(
             "Trace",

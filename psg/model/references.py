@@ -42,6 +42,7 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("Role", "project_id", "IN_PROJECT", ("Project",), exported=False),
     Reference("Plan", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
     Reference("Plan", "derived_from", "DERIVED_FROM", ("Plan",), required=False, exported=False),
+    Reference("Plan", "parent_step", "SUBPLAN_OF", ("Step",), required=False, exported=False),
     Reference("Step", "plan_id", "IN_PLAN", ("Plan",), owner=True),
     Reference("Step", "dependencies", "DEPENDS_ON", ("Step",), many=True, required=False, restrict=True),
     Reference("Trace", "context_id", "IN_CONTEXT", ("Context",)),

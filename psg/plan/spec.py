@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from psg.model.codec import storable
+from psg.plan.policy import ApprovalSpec, BudgetSpec, CompensationSpec, JoinMode, OnFailure, PolicySpec
 
-StepType = Literal["tool", "agent", "llm", "wait", "conditional", "confirm", "foreach"]
-STEP_TYPES: tuple[str, ...] = ("tool", "agent", "llm", "wait", "conditional", "confirm", "foreach")
+StepType = Literal["tool", "agent", "llm", "wait", "conditional", "confirm", "foreach", "plan"]
+STEP_TYPES: tuple[str, ...] = ("tool", "agent", "llm", "wait", "conditional", "confirm", "foreach", "plan")
 
 
 def _json(value: dict[str, Any]) -> dict[str, Any]:
@@ -21,8 +22,12 @@ def _json(value: dict[str, Any]) -> dict[str, Any]:
 class StepSpec(BaseModel):
     """One step of a plan; ``dependencies`` name other steps of the same plan by ``key``.
 
-    ``timeout_ms`` bounds one attempt in milliseconds, ``retries`` is the number of attempts after the first (C-24),
-    ``urgency`` orders ready steps (lower is more urgent), ``condition`` is CEL and decided before the step is claimed.
+    ``timeout_ms`` bounds one attempt in milliseconds, ``retries`` is the number of attempts after the first (C-24);
+    what is not said about them the policy has. ``urgency`` orders ready steps (lower is more urgent), ``condition`` is
+    CEL and decided before the step is claimed.
+    ``join`` says what of its dependencies it waits for: ``not_skipped`` (all ended, none failed, at least one
+    completed), ``all`` (all completed), ``any`` (the first that completes), ``settled`` (all ended, whatever came of
+    them). ``policy``, ``approval`` and ``budget`` are of this step; ``compensation`` is what undoes it (L3-58).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,11 +39,16 @@ class StepSpec(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     dependencies: list[str] = Field(default_factory=list)
     timeout_ms: int | None = Field(default=None, ge=1, le=7 * 24 * 3600 * 1000)
-    retries: int = Field(default=0, ge=0, le=100)
+    retries: int | None = Field(default=None, ge=0, le=100)
     agent_role: str | None = Field(default=None, min_length=1, max_length=200)
     order_index: int | None = Field(default=None, ge=0, lt=2**63)
     urgency: int = Field(default=100, ge=0, le=1000)
     condition: str | None = Field(default=None, min_length=1, max_length=10_000)
+    join: JoinMode = "not_skipped"
+    policy: PolicySpec | None = None
+    approval: ApprovalSpec | None = None
+    budget: BudgetSpec | None = None
+    compensation: CompensationSpec | None = None
 
     @field_validator("params")
     @classmethod
@@ -55,7 +65,12 @@ class StepSpec(BaseModel):
 
 
 class PlanSpec(BaseModel):
-    """A plan with all its steps; ``params`` are its parameters, open to templates as ``{{params.x}}``."""
+    """A plan with all its steps; ``params`` are its parameters, open to templates as ``{{params.x}}``.
+
+    ``policy`` holds for every step that does not say otherwise. ``on_failure``: what follows the failure of a step:
+    ``continue`` (other branches finish), ``stop`` (nothing more begins), ``compensate`` (stop, then undo what is
+    completed), ``replan`` (stop, then go on with a new plan). ``success_criteria`` are CEL, judged at the end.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,6 +81,13 @@ class PlanSpec(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     estimated_duration_ms: int | None = Field(default=None, ge=0, lt=2**63)
     estimated_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    policy: PolicySpec | None = None
+    approval: ApprovalSpec | None = None
+    budget: BudgetSpec | None = None
+    on_failure: OnFailure = "continue"
+    success_criteria: tuple[Annotated[str, Field(min_length=1, max_length=10_000)], ...] = Field(
+        default=(), max_length=100
+    )
 
     @field_validator("params")
     @classmethod

@@ -11,6 +11,7 @@ from typing import Literal
 import anyio.to_thread
 import typer
 
+from psg.plan.policy import authored
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_cli.api import ensure_context
 from psg_cli.progress import PlanView
@@ -39,6 +40,11 @@ async def submit(client: Client, project: Project, spec: PlanSpec, *, role: str)
         params=spec.params,
         estimated_duration_ms=spec.estimated_duration_ms,
         estimated_cost=spec.estimated_cost,
+        policy=authored(spec.policy),
+        approval=authored(spec.approval),
+        budget=authored(spec.budget),
+        on_failure=spec.on_failure,
+        success_criteria=list(spec.success_criteria) or None,
         steps=[_step_input(step) for step in spec.steps],
     )
     await client.propose_plan(id=made.plan.id)
@@ -60,6 +66,8 @@ def _step_input(step: StepSpec) -> StepInput:
         order_index=step.order_index,
         urgency=step.urgency,
         condition=step.condition,
+        join=step.join,
+        **{name: authored(getattr(step, name)) for name in ("policy", "approval", "budget", "compensation")},
     )
 
 

@@ -22,7 +22,10 @@ from psg.model.lifecycle import STATUS_LABELS
 
 HEADER = {"migrations": ["0001", "0002"], "created_ms": 5, "estimate": {"nodes": 2, "events": 3}}
 # Labels that nodes of the graph carry beside their type; they come along with the node.
-MARKS = {"PsgNode", "Tombstone", "Ready", "Undecided", "Timer", "Unlocking", "Runnable", "Closing"}
+MARKS = {
+    "PsgNode", "Tombstone", "Ready", "Undecided", "Timer", "Unlocking", "Runnable", "Closing", "Stopping", "Reacting",
+    "Expiring",
+}  # fmt: skip
 
 
 def event(seq: int, **more: Any) -> dict[str, Any]:

@@ -36,6 +36,12 @@ MATCH (k:Content) WHERE k.project_id = $project_id AND k.hash > $after
 WITH k ORDER BY k.project_id, k.hash LIMIT toInteger($limit)
 RETURN k.hash AS key, labels(k) AS labels, properties(k) AS props
 
+// name: backup_effects :read :many
+// The next entries of a project's effect ledger.
+MATCH (k:Effect) WHERE k.project_id = $project_id AND k.key > $after
+WITH k ORDER BY k.project_id, k.key LIMIT toInteger($limit)
+RETURN k.key AS key, labels(k) AS labels, properties(k) AS props
+
 // name: backup_lock_projects :write :one
 // Keeps everybody from creating a project, or restoring too, until the transaction ends.
 MATCH (l:Lock {id: 'projects'}) SET l._lock = true

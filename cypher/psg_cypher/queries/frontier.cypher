@@ -30,7 +30,7 @@ CALL () {
 CALL () {
   UNWIND $batch.runs AS id
   MATCH (s:PsgNode:Step {project_id: $project_id, id: id}) USING INDEX SEEK s:PsgNode(project_id, id)
-  WHERE s:Undecided AND s.status = 'pending' AND s.waits = 0
+  WHERE s:Undecided AND s.status = 'pending' AND (s.waits = 0 OR s.join IN ['any'])
   RETURN collect(s) AS cleared
 }
 WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 'ok'] AS done
@@ -85,10 +85,16 @@ CALL (ended) {
   WITH j.s AS s, j.r AS r WHERE NOT s:Unlocking
   MATCH (s)<-[:DEPENDS_ON]-(t:Step) WHERE t.status = 'pending' AND NOT t:Tombstone
   WITH t, count(*) AS k, sum(CASE WHEN s.status = 'skipped' THEN 1 ELSE 0 END) AS skips,
-    sum(CASE WHEN s.status = 'failed' OR s.skip_reason = 'dependency_failed' THEN 1 ELSE 0 END) AS failures
+    sum(CASE WHEN s.status = 'failed' OR s.skip_reason = 'dependency_failed' THEN 1 ELSE 0 END) AS failures,
+    sum(CASE WHEN s.status = 'completed' THEN 1 ELSE 0 END) AS completions
   SET t.waits = t.waits - k, t.gated = t.gated OR skips > 0
-  WITH t, failures WHERE t.waits = 0 OR failures > 0
-  WITH t, failures > 0 OR t.gated AS undecided ORDER BY t.sched_urgency, t.sched_order, t.position
+  WITH t, CASE t.join
+      WHEN 'any' THEN (t.waits = 0 OR completions > 0) AND NOT t:Ready
+      WHEN 'settled' THEN t.waits = 0
+      ELSE t.waits = 0 OR failures > 0 END AS open,
+    t.gated OR CASE t.join WHEN 'any' THEN completions = 0 WHEN 'settled' THEN false ELSE failures > 0 END AS undecided
+  WHERE open
+  WITH t, undecided ORDER BY t.sched_urgency, t.sched_order, t.position
   RETURN collect({t: t, undecided: undecided}) AS unlocked
 }
 FOREACH (u IN unlocked | FOREACH (t IN CASE WHEN u.undecided THEN [u.t] ELSE [] END | SET t:Undecided))
@@ -99,18 +105,23 @@ CALL (ended, now) {
   WITH j.s.plan AS plan, count(*) AS k, sum(CASE WHEN j.s.status = 'failed' THEN 1 ELSE 0 END) AS failures, now
   MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan}) USING INDEX SEEK p:PsgNode(project_id, id)
   SET p.steps_open = p.steps_open - k, p.steps_failed = p.steps_failed + failures
+  FOREACH (_ IN CASE WHEN failures > 0 AND p.on_failure IS NOT NULL AND p.steps_open > 0 THEN [1] ELSE [] END |
+    REMOVE p:Runnable SET p:Stopping)
   WITH p WHERE p.steps_open = 0 AND p.status = 'in_progress'
   RETURN collect(p) AS finished
 }
-FOREACH (p IN finished | REMOVE p:Runnable, p:InProgress
+FOREACH (p IN finished | REMOVE p:Runnable, p:InProgress, p:Stopping
   SET p.status = CASE WHEN p.steps_failed > 0 THEN 'failed' ELSE 'completed' END, p.revision = p.revision + 1,
     p.finished_ms = now, p.sys_updated_ms = now, p:$(CASE WHEN p.steps_failed > 0 THEN 'Failed' ELSE 'Completed' END))
+FOREACH (p IN finished | FOREACH (_ IN CASE WHEN p.parent_step IS NOT NULL OR p.success_criteria IS NOT NULL
+    OR (p.steps_failed > 0 AND p.on_failure IN ['compensate', 'replan']) THEN [1] ELSE [] END | SET p:Reacting))
+FOREACH (t IN newly | SET t.ready_ms = now)
 WITH h, now, at, live, judged, base, newly, plans_undecided, finished
 CALL (newly, live) {
   UNWIND newly AS t
   WITH t.plan AS plan, collect(t) AS steps, live
   MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan}) USING INDEX SEEK p:PsgNode(project_id, id)
-  WITH p, steps, live AND p.status = 'in_progress' AND NOT p.paused AND NOT EXISTS {
+  WITH p, steps, live AND p.status = 'in_progress' AND NOT p.paused AND NOT p:Stopping AND NOT EXISTS {
     MATCH (x:Ready) USING INDEX SEEK x:Ready(project_id, plan, sched_urgency, sched_order, position)
     WHERE x.project_id = $project_id AND x.plan = plan AND x.sched_urgency IS NOT NULL
       AND x.sched_order IS NOT NULL AND x.position IS NOT NULL } AS direct
@@ -126,14 +137,14 @@ CALL (awake) {
   UNWIND awake AS plan
   WITH DISTINCT plan
   MATCH (p:PsgNode:Plan {project_id: $project_id, id: plan}) USING INDEX SEEK p:PsgNode(project_id, id)
-  WHERE p.status = 'in_progress' AND NOT p.paused AND NOT p:Runnable
+  WHERE p.status = 'in_progress' AND NOT p.paused AND NOT p:Runnable AND NOT p:Stopping
   SET p:Runnable
   RETURN count(*) AS woken
 }
 CALL (now, live, direct) {
   WITH now, live, direct WHERE live AND $want > size(direct)
   MATCH (p:Runnable) USING INDEX SEEK p:Runnable(project_id, sched_urgency, served_at)
-  WHERE p.project_id = $project_id AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL
+  WHERE p.project_id = $project_id AND p.sched_urgency IS NOT NULL AND p.served_at IS NOT NULL AND NOT p:Stopping
   WITH p ORDER BY p.project_id, p.sched_urgency, p.served_at LIMIT 64
   CALL (p) {
     MATCH (s:Ready) USING INDEX SEEK s:Ready(project_id, plan, sched_urgency, sched_order, position)
@@ -177,7 +188,9 @@ CALL (claims, now, base) {
   RETURN collect({id: s.id, key: s.key, plan: s.plan, trace_id: p.trace_id, type: s.type, capability: s.capability,
     description: s.description, agent_role: s.agent_role, params: s.params, condition: s.condition,
     timeout_ms: s.timeout_ms, retries: s.retries, attempt: s.attempt, failures: s.failures, fence: s.fence,
-    resumed: s.resumed, takeovers: coalesce(s.takeovers, 0)}) AS claimed
+    resumed: s.resumed, takeovers: coalesce(s.takeovers, 0), policy: s.policy, approval: s.approval, budget: s.budget,
+    plan_policy: p.policy, plan_budget: p.budget, started_ms: s.started_ms,
+    ready_ms: coalesce(s.ready_ms, p.started_ms), claimed_ms: now}) AS claimed
 }
 WITH h, now, at, judged, finished, claimed, more, undecided, base + size(claims) AS base
 CALL (finished, now, at, base) {
@@ -198,7 +211,9 @@ CALL (finished, now, at, base) {
   RETURN count(*) AS closed
 }
 SET h.seq = base + 2 * size(finished), h.clock = now
-RETURN h.seq AS seq, now, [j IN judged | {id: j.r.id, fence: j.r.fence, verdict: j.verdict}] AS verdicts, claimed,
+WITH h, now, judged, finished, claimed, more, undecided
+OPTIONAL MATCH (g:Lock {id: 'projects'}) USING INDEX SEEK g:Lock(id)
+RETURN h.seq AS seq, now, {policy: h.policy, budget: h.budget, kill: h.kill_switch, kill_all: g.kill_switch} AS rules, [j IN judged | {id: j.r.id, fence: j.r.fence, verdict: j.verdict}] AS verdicts, claimed,
   [p IN finished | p.id] AS finished, more, undecided
 
 // name: frontier_undecided :read :many
@@ -212,7 +227,7 @@ CALL (p) {
   RETURN s
 }
 RETURN s.id AS id, s.key AS key, s.plan AS plan, s.type AS type, s.capability AS capability,
-  s.agent_role AS agent_role, s.condition AS condition, s.params AS params, s.waits AS waits,
+  s.agent_role AS agent_role, s.condition AS condition, s.params AS params, s.waits AS waits, s.join AS join,
   COLLECT { MATCH (s)-[:DEPENDS_ON]->(d:Step) RETURN {status: d.status, reason: d.skip_reason} } AS dependencies
 
 // name: frontier_wakeups :read :many
@@ -228,6 +243,12 @@ CALL () {
   UNION
   MATCH (u:Unlocking) WHERE u.project_id IS NOT NULL AND u.id IS NOT NULL
   RETURN DISTINCT u.project_id AS project_id, 'unlocking' AS why
+  UNION
+  MATCH (p:Stopping) WHERE p.project_id IS NOT NULL AND p.id IS NOT NULL
+  RETURN DISTINCT p.project_id AS project_id, 'stopping' AS why
+  UNION
+  MATCH (p:Reacting) WHERE p.project_id IS NOT NULL AND p.id IS NOT NULL
+  RETURN DISTINCT p.project_id AS project_id, 'reacting' AS why
 }
 RETURN project_id, collect(why) AS why
 
@@ -238,8 +259,8 @@ WITH datetime.realtime().epochMillis AS now
 MATCH (t:Timer) WHERE t.project_id = $project_id AND t.due_at <= now
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: t.plan})
 WHERE p.status = 'in_progress' AND NOT p.paused
-WITH t, p ORDER BY t.project_id, t.due_at LIMIT toInteger($limit)
-SET t:Ready, t.due_at = null, p:Runnable
+WITH t, p, now ORDER BY t.project_id, t.due_at LIMIT toInteger($limit)
+SET t:Ready, t.due_at = null, t.ready_ms = now, p:Runnable
 REMOVE t:Timer
 RETURN count(t) AS released
 
@@ -257,11 +278,17 @@ CALL (s) {
 WITH s, dependents, s.status = 'failed' OR s.skip_reason = 'dependency_failed' AS failed, s.status = 'skipped' AS skip
 CALL (s, dependents, failed, skip) {
   UNWIND dependents AS t
-  WITH t, failed, skip WHERE t.status = 'pending' AND NOT t:Tombstone
+  WITH s, t, failed, skip WHERE t.status = 'pending' AND NOT t:Tombstone
   SET t.waits = t.waits - 1, t.gated = t.gated OR skip
-  WITH t, failed WHERE t.waits = 0 OR failed
-  FOREACH (_ IN CASE WHEN failed OR t.gated THEN [1] ELSE [] END | SET t:Undecided)
-  FOREACH (_ IN CASE WHEN failed OR t.gated THEN [] ELSE [1] END | SET t:Ready)
+  WITH t, CASE t.join
+      WHEN 'any' THEN (t.waits = 0 OR s.status = 'completed') AND NOT t:Ready
+      WHEN 'settled' THEN t.waits = 0
+      ELSE t.waits = 0 OR failed END AS open,
+    t.gated OR CASE t.join WHEN 'any' THEN s.status <> 'completed' WHEN 'settled' THEN false ELSE failed END AS undecided
+  WHERE open
+  SET t.ready_ms = datetime.realtime().epochMillis
+  FOREACH (_ IN CASE WHEN undecided THEN [1] ELSE [] END | SET t:Undecided)
+  FOREACH (_ IN CASE WHEN undecided THEN [] ELSE [1] END | SET t:Ready)
   RETURN count(*) AS unlocked
 }
 FOREACH (_ IN CASE WHEN size(dependents) < $limit THEN [1] ELSE [] END | REMOVE s:Unlocking SET s.unlock_after = null)

@@ -18,7 +18,7 @@ RETURN s.key AS key, s.id AS id, s.status AS status, s.rank AS rank, s:Unlocking
 // One step with the dependencies it has, for editing them; read inside the lock.
 MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})
 RETURN s.id AS id, s.key AS key, s.plan AS plan_id, s.status AS status, s.rank AS rank, s.waits AS waits,
-  s.revision AS revision, s.condition AS condition, s.type AS type, s.order_index AS order_index,
+  s.revision AS revision, s.condition AS condition, s.type AS type, s.order_index AS order_index, s.join AS join,
   s.position AS position, s:Tombstone AS deleted, s:Unlocking AS unlocking,
   COLLECT { MATCH (s)-[e:DEPENDS_ON]->(d:Step)
             RETURN {id: d.id, status: d.status, at: e.at, rank: d.rank} ORDER BY e.at } AS dependencies

@@ -47,7 +47,9 @@ MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
 RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, p.trace_id AS trace_id, s.type AS type, s.capability AS capability,
   s.description AS description, s.agent_role AS agent_role, s.params AS params, s.condition AS condition,
   s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures,
-  s.resumed AS resumed, coalesce(s.takeovers, 0) AS takeovers
+  s.resumed AS resumed, coalesce(s.takeovers, 0) AS takeovers, s.policy AS policy, s.approval AS approval,
+  s.budget AS budget, p.policy AS plan_policy, p.budget AS plan_budget, s.started_ms AS started_ms,
+  coalesce(s.ready_ms, p.started_ms) AS ready_ms, null AS claimed_ms
 
 // name: session_takeover :write :one
 // Frees the steps of an ended session in a project: whoever claims next runs them, with a higher fence.

@@ -120,18 +120,23 @@ WITH s WHERE s.status IN ['pending', 'in_progress']
 CALL (s) {
   OPTIONAL MATCH (s)-[:DEPENDS_ON]->(d:Step)
   RETURN sum(CASE WHEN d IS NULL OR d.status IN $terminal THEN 0 ELSE 1 END) AS waits,
-    sum(CASE WHEN d.status = 'skipped' THEN 1 ELSE 0 END) AS skips,
+    sum(CASE WHEN d.status = 'skipped' THEN 1 ELSE 0 END) AS skips, count(d) AS dependencies,
+    sum(CASE WHEN d.status = 'completed' THEN 1 ELSE 0 END) AS completions,
     sum(CASE WHEN d.status = 'failed' OR d.skip_reason = 'dependency_failed' THEN 1 ELSE 0 END) AS failures
 }
 CALL (s) {
   OPTIONAL MATCH (s)<-[:GATES]-(c:Confirm) WHERE NOT c:Tombstone
   RETURN collect(c.status) AS asked
 }
-WITH s, waits, failures, asked, s.condition IS NOT NULL OR s.type IN $gated OR skips > 0 AS gated,
-  s.status = 'in_progress' AND s.owner IS NULL AND NOT s:Timer AS adrift
+WITH s, waits, failures, completions, asked, s.condition IS NOT NULL OR s.type IN $gated OR skips > 0 AS gated,
+  s.status = 'in_progress' AND s.owner IS NULL AND NOT s:Timer AS adrift,
+  CASE WHEN s.join = 'any' AND dependencies = 0 THEN 'all' ELSE coalesce(s.join, 'not_skipped') END AS join
 SET s.waits = waits, s.gated = gated
 REMOVE s:Ready, s:Undecided
-WITH s, adrift, asked, gated OR failures > 0 AS undecided, s.status = 'pending' AND (waits = 0 OR failures > 0) AS open
+WITH s, adrift, asked,
+  CASE join WHEN 'any' THEN gated OR completions = 0 WHEN 'settled' THEN gated ELSE gated OR failures > 0 END AS undecided,
+  s.status = 'pending' AND CASE join WHEN 'any' THEN waits = 0 OR completions > 0 WHEN 'settled' THEN waits = 0
+    ELSE waits = 0 OR failures > 0 END AS open
 FOREACH (x IN CASE WHEN open AND undecided THEN [s] ELSE [] END | SET x:Undecided)
 FOREACH (x IN CASE WHEN open AND NOT undecided THEN [s] ELSE [] END | SET x:Ready)
 FOREACH (x IN CASE WHEN adrift AND 'pending' IN asked THEN [s] ELSE [] END | SET x.parked = 'confirm')

@@ -62,6 +62,8 @@ def step_spec(step: StepInput) -> StepSpec:
             description=step.description, params=step.params, dependencies=step.dependencies,
             timeout_ms=step.timeout_ms, retries=step.retries, agent_role=step.agent_role,
             order_index=step.order_index, urgency=step.urgency, condition=step.condition,
+            join=None if step.join is None else step.join.value, policy=step.policy, approval=step.approval,
+            budget=step.budget, compensation=step.compensation,
         ),
         f"step {step.key[:200]!r}",
     )  # fmt: skip

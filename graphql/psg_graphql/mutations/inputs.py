@@ -8,7 +8,16 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
-from psg_graphql.scalars import ConfirmStatus, ContextStatus, DecisionStatus, Module, StepType, Timestamp
+from psg_graphql.scalars import (
+    ConfirmStatus,
+    ContextStatus,
+    DecisionStatus,
+    JoinMode,
+    Module,
+    OnFailure,
+    StepType,
+    Timestamp,
+)
 
 CommandId = Annotated[
     UUID | None,
@@ -90,11 +99,16 @@ class StepInput:
     params: JSON | None = None
     dependencies: Annotated[list[str] | None, strawberry.field(description="Keys of steps of the same plan.")] = None
     timeout_ms: int | None = None
-    retries: int = 0
+    retries: Annotated[int | None, strawberry.field(description="Absent: as the policy has it.")] = None
     agent_role: str | None = None
     order_index: int | None = None
     urgency: Annotated[int, strawberry.field(description="0 to 1000, lower is more urgent.")] = 100
     condition: Annotated[str | None, strawberry.field(description="CEL; false skips the step.")] = None
+    join: Annotated[JoinMode | None, strawberry.field(description="Absent: not_skipped.")] = None
+    policy: Annotated[JSON | None, strawberry.field(description="Retry, timeout and idempotency of this step.")] = None
+    approval: Annotated[JSON | None, strawberry.field(description="Who has to approve before it runs.")] = None
+    budget: Annotated[JSON | None, strawberry.field(description="Limits: tokens, cost, calls, wall_ms.")] = None
+    compensation: Annotated[JSON | None, strawberry.field(description="What undoes it once completed.")] = None
 
 
 @strawberry.input
@@ -107,6 +121,11 @@ class CreatePlanInput:
     goal_id: str | None = None
     estimated_duration_ms: int | None = None
     estimated_cost: float | None = None
+    policy: Annotated[JSON | None, strawberry.field(description="Holds for steps that say nothing else.")] = None
+    approval: Annotated[JSON | None, strawberry.field(description="Who has to approve before it starts.")] = None
+    budget: Annotated[JSON | None, strawberry.field(description="Limits: tokens, cost, calls, wall_ms.")] = None
+    on_failure: Annotated[OnFailure | None, strawberry.field(description="Absent: continue.")] = None
+    success_criteria: Annotated[list[str] | None, strawberry.field(description="CEL, judged at the end.")] = None
     uuid: NodeUuid = None
     command_id: CommandId = None
 

@@ -26,6 +26,9 @@ class PlanMutations:
         values = given(
             title=input.title, objective=input.objective, goal_id=input.goal_id, params=input.params,
             estimated_duration_ms=input.estimated_duration_ms, estimated_cost=input.estimated_cost,
+            policy=input.policy, approval=input.approval, budget=input.budget,
+            on_failure=None if input.on_failure is None else input.on_failure.value,
+            success_criteria=input.success_criteria,
         )  # fmt: skip
         spec = checked(PlanSpec, values | {"steps": [step_spec(step) for step in input.steps]}, "plan")
         answer = await launch.create_plan(

@@ -12,7 +12,7 @@ from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First
 from psg_graphql.global_id import parse_global_id
 from psg_graphql.pages import frontier_steps, step_page
 from psg_graphql.request_context import Info
-from psg_graphql.scalars import PlanStatus, StepStatus, Timestamp
+from psg_graphql.scalars import OnFailure, PlanStatus, StepStatus, Timestamp
 from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
 
 if TYPE_CHECKING:
@@ -49,6 +49,26 @@ class Plan(Node):
     @strawberry.field(description="Parameters, open to templates as {{params.x}}.")
     def params(self) -> JSON | None:
         return loads(self.stored.get("params"))
+
+    @strawberry.field(description="Holds for steps that say nothing else.")
+    def policy(self) -> JSON | None:
+        return loads(self.stored.get("policy"))
+
+    @strawberry.field(description="Who has to approve before it starts.")
+    def approval(self) -> JSON | None:
+        return loads(self.stored.get("approval"))
+
+    @strawberry.field(description="Limits: tokens, cost, calls, wall_ms.")
+    def budget(self) -> JSON | None:
+        return loads(self.stored.get("budget"))
+
+    @strawberry.field(description="What follows the failure of a step.")
+    def on_failure(self) -> OnFailure:
+        return OnFailure(self.stored.get("on_failure") or "continue")
+
+    @strawberry.field(description="CEL, judged at the end.")
+    def success_criteria(self) -> list[str]:
+        return list(self.stored.get("success_criteria") or ())
 
     @strawberry.field(description="Everything else of the protocol document: meta, trace, events, …")
     def payload(self) -> JSON | None:

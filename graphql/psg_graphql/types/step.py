@@ -11,7 +11,7 @@ from strawberry.scalars import JSON
 from psg.model.codec import loads
 from psg_graphql.global_id import global_id
 from psg_graphql.request_context import Info
-from psg_graphql.scalars import StepStatus, StepType, Timestamp
+from psg_graphql.scalars import JoinMode, StepStatus, StepType, Timestamp
 from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
 
 if TYPE_CHECKING:
@@ -48,6 +48,26 @@ class Step(Node):
     @strawberry.field
     def params(self) -> JSON | None:
         return loads(self.stored.get("params"))
+
+    @strawberry.field(description="What it waits for of its dependencies.")
+    def join(self) -> JoinMode:
+        return JoinMode(self.stored.get("join") or "not_skipped")
+
+    @strawberry.field(description="What the author said about retries, timeouts and idempotency of this step.")
+    def policy(self) -> JSON | None:
+        return loads(self.stored.get("policy"))
+
+    @strawberry.field(description="Who has to approve before it runs.")
+    def approval(self) -> JSON | None:
+        return loads(self.stored.get("approval"))
+
+    @strawberry.field(description="Limits: tokens, cost, calls, wall_ms.")
+    def budget(self) -> JSON | None:
+        return loads(self.stored.get("budget"))
+
+    @strawberry.field(description="What undoes it once completed.")
+    def compensation(self) -> JSON | None:
+        return loads(self.stored.get("compensation"))
 
     @strawberry.field
     def output(self) -> JSON | None:

@@ -39,17 +39,16 @@ def decide_undecided(
     dependencies: Sequence[Mapping[str, Any]],
     unavailable: str | None,
     condition: Callable[[], bool] | None,
+    join: str | None = None,
 ) -> Run | Skip:
     """Decide a pending step before it is claimed (C-31, DD-43, ORCH-30).
 
     ``dependencies`` are {status, reason} of each; ``unavailable`` says why this process cannot do such a step at all;
-    ``condition`` evaluates the step's condition. A condition that cannot be evaluated lets the step run, so that it
-    fails with the reason instead of vanishing.
+    ``condition`` evaluates the step's condition; ``join`` is what it waits for (``StepSpec.join``). A condition that
+    cannot be evaluated lets the step run, so that it fails with the reason instead of vanishing.
     """
-    if any(_failed(d) for d in dependencies):
-        return Skip("dependency_failed")
-    if dependencies and all(d["status"] == "skipped" for d in dependencies):
-        return Skip("all_dependencies_skipped")
+    if (reason := _joined(dependencies, join)) is not None:
+        return Skip(reason)
     if unavailable is not None:
         return Skip(unavailable)
     if condition is not None:
@@ -58,6 +57,20 @@ def decide_undecided(
         except Exception:
             return Run()
     return Run()
+
+
+def _joined(dependencies: Sequence[Mapping[str, Any]], join: str | None) -> str | None:
+    """Why what a step waits for can never be, ``None`` when it is there."""
+    if not dependencies or join == "settled":
+        return None
+    if join == "any" and any(d["status"] == "completed" for d in dependencies):
+        return None
+    if any(_failed(d) for d in dependencies):
+        return "dependency_failed"
+    skipped = [d["status"] == "skipped" for d in dependencies]
+    if all(skipped):
+        return "all_dependencies_skipped"
+    return "dependency_skipped" if join == "all" and any(skipped) else None
 
 
 def _failed(dependency: Mapping[str, Any]) -> bool:

@@ -143,7 +143,8 @@ class Lane:
 
     async def _decision(self, row: Row) -> Any:
         holds: bool | Exception = True
-        if row["condition"] is not None and not any(d["status"] == "failed" for d in row["dependencies"]):
+        failed = any(d["status"] == "failed" for d in row["dependencies"])
+        if row["condition"] is not None and (not failed or row["join"] in ("any", "settled")):
             try:
                 holds = await self._executor.condition_holds(row["plan"], row["condition"])
             except Exception as error:
@@ -156,7 +157,9 @@ class Lane:
 
         explain = getattr(self._ael, "unavailable_reason", None)
         unavailable = explain(row["type"], row["capability"]) if explain else None
-        return decide_undecided(row["dependencies"], unavailable, condition if row["condition"] else None)
+        return decide_undecided(
+            row["dependencies"], unavailable, condition if row["condition"] else None, row["join"]
+        )
 
     async def _advance(self, tasks: TaskGroup) -> None:
         """Commit what finished and was decided, and claim what there is room for: one statement."""
@@ -258,7 +261,7 @@ class Lane:
         if outcome.error is not None:
             log.info("step_failed", step=claim["key"], code=outcome.error.get("code"), attempt=claim["attempt"])
             decision = decide_failure(
-                claim["failures"], claim["retries"], outcome.error,
+                claim["failures"], claim["retries"] or 0, outcome.error,
                 self._settings.retry_base_ms, self._settings.retry_max_ms,
             )  # fmt: skip
             if isinstance(decision, Retry):

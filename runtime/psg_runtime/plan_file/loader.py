@@ -26,6 +26,13 @@ _PLAN_FIELDS = {
     "estimated_duration_ms": "estimated_duration_ms",
     "estimatedCost": "estimated_cost",
     "estimated_cost": "estimated_cost",
+    "policy": "policy",
+    "approval": "approval",
+    "budget": "budget",
+    "on_failure": "on_failure",
+    "onFailure": "on_failure",
+    "success_criteria": "success_criteria",
+    "successCriteria": "success_criteria",
 }
 _PLAN_KEYS = {*_PLAN_FIELDS, "id", "createdAt", "steps", "params"}
 _STEP_FIELDS = {
@@ -45,6 +52,11 @@ _STEP_FIELDS = {
     "urgency": "urgency",
     "order_index": "order_index",
     "orderIndex": "order_index",
+    "join": "join",
+    "policy": "policy",
+    "approval": "approval",
+    "budget": "budget",
+    "compensation": "compensation",
 }
 _FOREACH_KEYS = {"items", "do", "concurrency"}
 _DO_KEYS = {"name", "type", "params"}
