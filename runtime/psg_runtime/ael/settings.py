@@ -36,9 +36,21 @@ class AelSettings(BaseSettings):
     process_memory_mb: int | None = Field(default=None, ge=16)
     process_cpu_seconds: int | None = Field(default=None, ge=1)
     file_root: Path | None = None
+    http_allow: _Names = ()
+    http_allow_private: _Names = ()
+    http_max_bytes: int = Field(default=512 * 1024, ge=1)
+    http_max_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    http_connect_ms: int = Field(default=10_000, ge=1, le=600_000)
+    http_read_ms: int = Field(default=60_000, ge=1, le=3_600_000)
+    http_ca_file: Path | None = None
+    http_capacity: int = Field(default=16, ge=1, le=1000)
+    secrets_path: Path | None = None
+    secrets_keyring: str | None = None
     llm_base_url: str | None = None
     llm_model: str = "gpt-4.1-mini"
     llm_api_key: SecretStr | None = None
+    policy_rules: Path | None = None
+    policy_hook_timeout_ms: int = Field(default=5_000, ge=1, le=600_000)
     max_output_bytes: int = Field(default=1024 * 1024, ge=1)
     max_execution_time: Annotated[float, BeforeValidator(_seconds)] = Field(
         default=300.0,
