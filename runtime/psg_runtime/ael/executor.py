@@ -12,6 +12,7 @@ from psg.errors import ActionFailed, ActionTimeout, OutputTooLarge, PsgError, Un
 from psg.plan.spec import PlanSpec
 from psg_runtime.ael.adapters.conditional import ConditionalAdapter
 from psg_runtime.ael.adapters.confirm import ConfirmAdapter
+from psg_runtime.ael.adapters.delegate import DelegateAdapter
 from psg_runtime.ael.adapters.file import FileAdapter
 from psg_runtime.ael.adapters.foreach import ForeachAdapter
 from psg_runtime.ael.adapters.llm import LlmAdapter
@@ -48,6 +49,7 @@ class AdapterLayer:
         settings = self.settings
         self._tools = CallableAdapter(registry, ("tool", "service"), settings.tool_capacity, on_progress)
         self._agents = CallableAdapter(registry, ("agent",), settings.agent_capacity, on_progress)
+        self._delegates = DelegateAdapter(registry, self._dispatch, self._check_target)
         self._process = ProcessAdapter(settings, self._mask)
         self._files = FileAdapter(settings)
         self._llm = LlmAdapter(settings)
@@ -118,6 +120,8 @@ class AdapterLayer:
     def _route(self, action: Action) -> Adapter:
         if action.type == "llm_call":
             return self._llm
+        if self.registry.delegates(action.name or action.agent_role or ""):
+            return self._delegates
         if action.type in ("step_execution", "agent_execution"):
             return self._agents if action.name is None else self._named(action.name)
         if action.type == "agent_handoff":
@@ -135,7 +139,7 @@ class AdapterLayer:
             return self._files
         if name == "process.run":
             return self._process
-        return self._agents if name in self.registry.roles() else self._tools
+        return self._agents if self.registry.type_of(name) == "agent" else self._tools
 
     def _check_size(self, output: Any) -> None:
         try:

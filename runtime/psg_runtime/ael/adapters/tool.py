@@ -10,7 +10,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from psg.errors import ActionFailed, ValidationFailed
+from psg.errors import ActionFailed, CapabilityDenied, ValidationFailed
 from psg_runtime.ael.port import Action, ActionResult, Parked
 from psg_runtime.ael.registry import ActionContext, Capability, CapabilityRegistry, validated_output
 
@@ -37,7 +37,9 @@ class CallableAdapter:
         return self._limiter
 
     def check(self, name: str, params: Mapping[str, Any]) -> None:
-        self._registry.get(name, self._kinds)
+        capability = self._registry.get(name, self._kinds)
+        if not capability.executable:
+            raise _declared_only(capability)
 
     async def run(self, action: Action) -> ActionResult | Parked:
         capability = self._registry.get(action.name or action.agent_role or "", self._kinds)
@@ -45,10 +47,11 @@ class CallableAdapter:
             raise ValidationFailed(f"`ctx` is no parameter of `{capability.name}`: it is given by the layer.")
         arguments = capability.arguments(action.params)
         context = self._context(action, threaded=not capability.is_async)
+        given: dict[str, Any] = {"params": arguments} if capability.takes_params else arguments
         if capability.wants_context:
-            arguments["ctx"] = context
+            given["ctx"] = context
         try:
-            value = await self._call(capability, arguments)
+            value = await self._call(capability, given)
         finally:
             context.cancel()
         if isinstance(value, (ActionResult, Parked)):
@@ -56,9 +59,11 @@ class CallableAdapter:
         return ActionResult(True, validated_output(capability, value))
 
     async def _call(self, capability: Capability, arguments: dict[str, Any]) -> Any:
+        if capability.call is None:
+            raise _declared_only(capability)
         if capability.is_async:
             return await capability.call(**arguments)
-        call = partial(_without_exit, capability, arguments)
+        call = partial(_without_exit, capability, capability.call, arguments)
         # The layer's own limiter has let us in; a second one would count abandoned threads twice.
         limiter = anyio.CapacityLimiter(1)
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
@@ -87,8 +92,13 @@ class CallableAdapter:
         )
 
 
-def _without_exit(capability: Capability, arguments: dict[str, Any]) -> Any:
+def _declared_only(capability: Capability) -> CapabilityDenied:
+    message = f"The capability `{capability.name}` is declared only: nothing here can do it."
+    return CapabilityDenied(message, name=capability.name)
+
+
+def _without_exit(capability: Capability, call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     try:
-        return capability.call(**arguments)
+        return call(**arguments)
     except SystemExit as error:  # a tool may not end the orchestrator
         raise ActionFailed(f"`{capability.name}` called sys.exit({error.code!r}).") from error
