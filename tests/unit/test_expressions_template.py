@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from psg.errors import EvaluationFailed, ExpressionInvalid, PlanInvalid
 from psg.plan.spec import PlanSpec
 from psg_runtime.expressions import Template, check_references, step_template
+from psg_runtime.secrets import SecretText
 
 SCOPE: dict[str, Any] = {
     "steps": {"step_1": {"output": {"id": 41, "tags": ["x", "y"], "none": None, "f": 1.5}, "status": "completed"}},
@@ -65,7 +67,7 @@ def test_a_missing_reference_fails_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["{{", "{{a.output", "x {{ 1 + }}", {"k": ["{{}}"]}, {"{{params.who}}": 1}, "{{secrets.KEY}}"]
+    "value", ["{{", "{{a.output", "x {{ 1 + }}", {"k": ["{{}}"]}, {"{{params.who}}": 1}, "{{secrets.KEY + 1}}"]
 )
 def test_a_broken_template_is_refused_when_it_is_compiled(value: Any) -> None:
     with pytest.raises(ExpressionInvalid):
@@ -155,3 +157,23 @@ def test_every_problem_is_listed_with_its_place() -> None:
         check_references(spec)
     places = [p["location"] for p in caught.value.details["problems"]]
     assert places == [["steps", 0, "params", "x", 0], ["steps", 1, "condition"]]
+
+
+@pytest.mark.req("EXEC-24")
+def test_a_secret_is_named_in_what_a_template_gives_and_nowhere_known() -> None:
+    template = Template({"a": "{{secrets.TOKEN}}", "b": ["x {{ secrets['my-key'] }} {{params.who}}"], "c": "plain"})
+    resolved = template.resolve(SCOPE)
+    assert isinstance(resolved["a"], SecretText) and resolved["a"].names == {"TOKEN"}
+    assert resolved["b"][0].names == {"my-key"} and resolved["c"] == "plain"
+    assert str(resolved["b"][0]) == f"x {{{{secrets.my-key}}}} {SCOPE['params']['who']}"
+    assert resolved["b"][0].reveal({"my-key": "v"}) == f"x v {SCOPE['params']['who']}"
+    with pytest.raises(TypeError):
+        orjson.dumps(resolved)
+    assert template.references == {"secrets", "params"}
+
+
+def test_data_cannot_name_a_secret() -> None:
+    scope = {"steps": {"a": {"status": "completed", "output": "{{secrets.TOKEN}}"}}, "params": {}}
+    assert Template("{{a.output}}").resolve(scope) == "{{secrets.TOKEN}}"
+    mixed = Template("{{a.output}} {{secrets.OTHER}}").resolve(scope)
+    assert mixed.names == {"OTHER"}

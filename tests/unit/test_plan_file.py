@@ -192,7 +192,25 @@ BAD_PLANS = [
     (HEAD + "    condition: 1 +\n", 5, "Syntax error"),
     (HEAD + "    condition: b.output > 1\n", 5, "unknown reference `b`"),
     (HEAD + "    params:\n      deep:\n        - '{{ 1 + }}'\n", 7, "Syntax error"),
-    (HEAD + "    params:\n      deep: '{{secrets.X}}'\n", 6, "comes with a later release"),
+    (HEAD + "    params:\n      deep: '{{secrets.X + 1}}'\n", 6, "a placeholder of its own"),
+    (HEAD + "    condition: secrets.X\n", 5, "cannot read a secret"),
+    (HEAD + "  - id: b\n    type: llm\n    params: {prompt: '{{secrets.X}}'}\n", 7, "sent to a language model"),
+    (
+        HEAD + "  - id: b\n    type: foreach\n    params:\n      items: ['{{secrets.X}}']\n      do: {name: y}\n",
+        8,
+        "only `do.params` may name a secret",
+    ),
+    (
+        HEAD + "  - id: b\n    name: process.run\n    params:\n      argv: [x, '{{secrets.X}}']\n",
+        8,
+        "visible to others",
+    ),
+    (
+        HEAD + "  - id: b\n    type: foreach\n    params:\n      items: [1]\n      do:\n        name: file.write\n"
+        "        params: {content: '{{secrets.X}}'}\n",
+        11,
+        "in clear",
+    ),
     (HEAD + "  - id: b\n    name: x\n    params: {v: '{{a.output}}'}\n", 7, "add `a` to the dependencies of `b`"),
     (HEAD + "  - id: b\n    type: conditional\n    dependencies: [a]\n", 5, "needs a `condition`"),
     (

@@ -15,6 +15,7 @@ from psg_runtime.ael.adapters.confirm import ConfirmAdapter
 from psg_runtime.ael.adapters.delegate import DelegateAdapter
 from psg_runtime.ael.adapters.file import FileAdapter
 from psg_runtime.ael.adapters.foreach import ForeachAdapter
+from psg_runtime.ael.adapters.http import HttpAdapter
 from psg_runtime.ael.adapters.llm import LlmAdapter
 from psg_runtime.ael.adapters.port import Adapter
 from psg_runtime.ael.adapters.process import ProcessAdapter
@@ -24,7 +25,9 @@ from psg_runtime.ael.failures import message_of
 from psg_runtime.ael.masking import SecretMask
 from psg_runtime.ael.port import FILE_OPERATIONS, Action, ActionResult, Parked, action_target
 from psg_runtime.ael.registry import CapabilityRegistry
+from psg_runtime.ael.secret_guard import SecretGuard
 from psg_runtime.ael.settings import AelSettings
+from psg_runtime.secrets import SecretProvider, secrets_of_process
 
 ProgressSink = Callable[[Action, dict[str, Any]], None]
 
@@ -32,7 +35,8 @@ ProgressSink = Callable[[Action, dict[str, Any]], None]
 class AdapterLayer:
     """The Action Execution Layer of an orchestrator (L3-25, L3-26, DD-29).
 
-    ``on_progress`` is called in the event loop with what callables report.
+    ``on_progress`` is called in the event loop with what callables report; ``secrets`` gives the values of
+    ``{{secrets.NAME}}`` (default: what the settings name).
     """
 
     def __init__(
@@ -41,17 +45,21 @@ class AdapterLayer:
         settings: AelSettings | None = None,
         *,
         on_progress: ProgressSink | None = None,
+        secrets: SecretProvider | None = None,
     ) -> None:
         self.registry = registry
         self.settings = settings or AelSettings()
         key = self.settings.llm_api_key
         self._mask = SecretMask((key.get_secret_value(),) if key else ())
         settings = self.settings
+        self._secrets = SecretGuard(secrets or secrets_of_process(settings.secrets_path, settings.secrets_keyring))
+        on_progress = self._secrets.progress(on_progress)
         self._tools = CallableAdapter(registry, ("tool", "service"), settings.tool_capacity, on_progress)
         self._agents = CallableAdapter(registry, ("agent",), settings.agent_capacity, on_progress)
         self._delegates = DelegateAdapter(registry, self._dispatch, self._check_target)
         self._process = ProcessAdapter(settings, self._mask)
         self._files = FileAdapter(settings)
+        self._http = HttpAdapter(settings, self._files)
         self._llm = LlmAdapter(settings)
         self._control: dict[str, Adapter] = {
             "wait": WaitAdapter(),
@@ -113,7 +121,7 @@ class AdapterLayer:
     async def _bounded(self, adapter: Adapter, action: Action) -> ActionResult | Parked:
         seconds = self.settings.max_execution_time if action.timeout_ms is None else action.timeout_ms / 1000
         with anyio.move_on_after(seconds):
-            return await adapter.run(action)
+            return await self._secrets.run(adapter, action)
         message = f"The action `{_described(action)}` did not end within {round(seconds * 1000)} ms."
         raise ActionTimeout(message, timeout_ms=round(seconds * 1000))
 
@@ -139,6 +147,8 @@ class AdapterLayer:
             return self._files
         if name == "process.run":
             return self._process
+        if name == "http.request":
+            return self._http
         return self._agents if self.registry.type_of(name) == "agent" else self._tools
 
     def _check_size(self, output: Any) -> None:

@@ -14,6 +14,7 @@ from cel_expr_python import cel  # type: ignore[import-untyped]
 
 from psg.errors import EvaluationFailed, ExpressionInvalid
 from psg_runtime.expressions.syntax import Syntax, read_expression, shortened
+from psg_runtime.secrets.reference import SecretReference, SecretText
 
 _VARIABLES = dict.fromkeys(("steps", "params", "item", "index"), cel.Type.DYN)
 _STATUS_CODE = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]\s*$")
@@ -43,8 +44,10 @@ class Expression:
 
         ``scope`` is ``{"steps": {key: {"output": …, "status": …}}, "params": {…}}``, inside foreach also
         ``item`` and ``index``. A reference without operators keeps the exact value; in calculations integers
-        beyond 64 bits count as floating point numbers.
+        beyond 64 bits count as floating point numbers. A secret gives its name only (``SecretText``).
         """
+        if self.syntax.secret is not None:
+            return SecretText((SecretReference(self.syntax.secret),))
         if self.syntax.path is not None:
             return _follow(self.text, self.syntax.path, scope)
         variables = self._variables(scope)
@@ -124,6 +127,9 @@ class ExpressionEngine:
         It is CEL, or the specification's notation: ``{{step.output.x}} === "y"``.
         """
         expression = self._cached(text)
+        if expression.syntax.secret is not None:
+            reason = "a condition cannot read a secret"
+            raise ExpressionInvalid(f"Condition `{shortened(text)}`: {reason}.", expression=text, reason=reason)
         kind = expression.program.return_type()
         if kind not in (cel.Type.BOOL, cel.Type.DYN):
             raise ExpressionInvalid(

@@ -12,6 +12,8 @@ from psg.plan.spec import PlanSpec, StepSpec
 from psg_runtime.expressions.engine import Expression, ExpressionEngine, default_engine
 from psg_runtime.expressions.syntax import RESERVED_KEYS
 from psg_runtime.expressions.template import step_template
+from psg_runtime.secrets.places import refusal, refusal_message
+from psg_runtime.secrets.reference import SecretReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,23 @@ class _Checker:
         for location, expression in template.expressions:
             in_item = step.type == "foreach" and location[:1] == ("do",)
             yield from self._expression(step, (*base, "params", *location), expression, in_item=in_item)
+            yield from self._secret(step, base, location, expression)
+
+    def _secret(
+        self, step: StepSpec, base: tuple[str | int, ...], location: tuple[str | int, ...], expression: Expression
+    ) -> Iterator[ReferenceProblem]:
+        secret = expression.syntax.secret
+        if secret is None:
+            return
+        kind, name, place = step.type, step.name, location
+        reason = refusal(kind, name, place)
+        if reason is None and kind == "foreach":
+            do = step.params["do"]
+            kind, name, place = do.get("type", "tool"), do.get("name"), location[2:]
+            reason = refusal(kind, name, place)
+        if reason is not None:
+            message = f"{refusal_message(SecretReference(secret), place, reason)}."
+            yield ReferenceProblem(step.key, (*base, "params", *location), message, f"secrets.{secret}")
 
     def _expression(
         self, step: StepSpec, at: tuple[str | int, ...], expression: Expression, *, in_item: bool

@@ -10,6 +10,7 @@ What authors write and what CEL sees:
 =============================  =====================================
 
 A minus between a step key and a name needs spaces (``a - b.output.n``), because keys may hold dashes.
+``{{secrets.NAME}}`` is no CEL: it stands alone in its placeholder and only names what an adapter will put there.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ _STEP_PATH = re.compile(
     r"\.(?:(status)|(output)((?:" + _SEGMENT + r")*))",
     re.ASCII,
 )
+_SECRET = re.compile(
+    r"""secrets(?:\.([A-Za-z_]\w{0,127})|\[(?:"([A-Za-z_][\w.\-]{0,127})"|'([A-Za-z_][\w.\-]{0,127})')\])""", re.ASCII
+)
 _NAMESPACE_PATH = re.compile(r"(params|item|index)((?:" + _SEGMENT + r")*)", re.ASCII)
 
 
@@ -59,6 +63,7 @@ class Syntax:
     namespaces: frozenset[str]
     param_names: frozenset[str]
     path: tuple[str | int, ...] | None
+    secret: str | None = None
 
 
 def read_expression(text: str) -> Syntax:
@@ -68,6 +73,9 @@ def read_expression(text: str) -> Syntax:
             f"The expression has {len(text)} characters; the limit is {MAX_EXPRESSION_CHARS}.",
             expression=text[:80],
         )
+    if match := _SECRET.fullmatch(text.strip()):
+        nothing: frozenset[str] = frozenset()
+        return Syntax("null", nothing, frozenset({"secrets"}), nothing, None, match[1] or match[2] or match[3])
     reader = _Reader(text)
     reader.run()
     return Syntax(
@@ -207,7 +215,7 @@ class _Reader:
             self._steps_member()
         elif word == "secrets" and after in {".", "["}:
             raise self._invalid(
-                "`secrets` is reserved and comes with a later release: give secrets to the orchestrator's environment"
+                "a secret is named, not calculated with: write {{secrets.NAME}} as a placeholder of its own"
             )
         elif word in NAMESPACES and after != "-":
             self._namespace(word)

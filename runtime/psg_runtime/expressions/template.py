@@ -10,6 +10,7 @@ import orjson
 from psg.errors import ExpressionInvalid
 from psg_runtime.expressions.engine import Expression, ExpressionEngine, Scope, default_engine
 from psg_runtime.expressions.syntax import placeholder_end
+from psg_runtime.secrets.reference import SecretReference, SecretText
 
 _MAX_DEPTH = 64
 _Resolver = Callable[[Scope], Any]
@@ -20,8 +21,8 @@ class Template:
     """A compiled template.
 
     A string that is exactly one placeholder gives the native value, otherwise values are put into the text
-    (objects, lists, numbers, null as JSON). Top-level keys named in ``keep`` are compiled but resolved by
-    somebody else: ``resolve`` gives them as written.
+    (objects, lists, numbers, null as JSON); text with ``{{secrets.NAME}}`` in it becomes a SecretText. Top-level
+    keys named in ``keep`` are compiled but resolved by somebody else: ``resolve`` gives them as written.
     Raises ExpressionInvalid when a placeholder does not compile.
     """
 
@@ -82,6 +83,8 @@ class Template:
                 self.expressions.append((at, part))
         if len(parts) == 1 and isinstance(parts[0], Expression):
             return parts[0].evaluate
+        if any(isinstance(p, Expression) and p.syntax.secret is not None for p in parts):
+            return lambda scope: SecretText(tuple(_secret_part(p, scope) for p in parts))
         return lambda scope: "".join(p if isinstance(p, str) else as_text(p.evaluate(scope)) for p in parts)
 
     def _split(self, text: str, at: _Location) -> Iterator[str | Expression]:
@@ -110,6 +113,14 @@ def step_template(step_type: str, params: dict[str, Any], *, engine: ExpressionE
     """
     keep = {"foreach": frozenset({"do"}), "conditional": frozenset({"condition"})}.get(step_type, frozenset())
     return Template(params, engine=engine, keep=keep)
+
+
+def _secret_part(part: str | Expression, scope: Scope) -> str | SecretReference:
+    if isinstance(part, str):
+        return part
+    if part.syntax.secret is not None:
+        return SecretReference(part.syntax.secret)
+    return as_text(part.evaluate(scope))
 
 
 def as_text(value: Any) -> str:

@@ -83,12 +83,12 @@ class FileAdapter:
     def _write(self, params: Mapping[str, Any]) -> dict[str, Any]:
         given = _parse(WriteParams, params)
         data = _decoded(given.content, given.encoding)
-        with self._folder_of(given.path, make=True) as (folder, name):
+        with self.folder_of(given.path, make=True) as (folder, name):
             temporary = f".{name[:200]}.{secrets.token_hex(8)}.tmp"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
             with os.fdopen(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:
                 try:
-                    _refuse_special(folder, name, given.path)
+                    refuse_special(folder, name, given.path)
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
@@ -101,7 +101,7 @@ class FileAdapter:
 
     def _read(self, params: Mapping[str, Any]) -> dict[str, Any]:
         given = _parse(ReadParams, params)
-        with self._folder_of(given.path, make=False) as (folder, name):
+        with self.folder_of(given.path, make=False) as (folder, name):
             flags = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
             with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -114,7 +114,8 @@ class FileAdapter:
         return {"path": given.path, "content": content, "bytes": len(data), "sha256": digest}
 
     @contextmanager
-    def _folder_of(self, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
+    def folder_of(self, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
+        """The opened folder that ``path`` names a file in, and the file's name; blocks."""
         parts = _parts(path)
         opened = os.open(self._root(), _FOLDER_FLAGS & ~_NO_FOLLOW)
         try:
@@ -143,7 +144,8 @@ def _parts(path: str) -> tuple[str, ...]:
     return parts
 
 
-def _refuse_special(folder: int, name: str, path: str) -> None:
+def refuse_special(folder: int, name: str, path: str) -> None:
+    """Raise CapabilityDenied when the name is taken by something that is no regular file."""
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             raise CapabilityDenied(f"`{path}` exists and is not a regular file.", path=path)

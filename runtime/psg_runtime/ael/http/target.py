@@ -1,0 +1,111 @@
+"""Where one request goes: a URL read strictly, and the hosts that are allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx2
+
+from psg.errors import ValidationFailed
+from psg_runtime.ael.http.failures import HttpDenied
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?\.?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]|[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL that was read: ``host`` in lower case without a final dot, ``url`` without fragment."""
+
+    url: httpx2.URL
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read an absolute URL; raises ValidationFailed.
+
+        Only http and https, no user or password in it, host names and addresses in their ordinary spelling.
+        """
+        if found := _UNSAFE.search(text):
+            raise ValidationFailed(f"The URL holds the character {found[0]!r}, which must be written as %XX.")
+        try:
+            url = httpx2.URL(text)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise ValidationFailed(f"This is no URL: {type(error).__name__}.") from None
+        if url.scheme not in _DEFAULT_PORTS:
+            raise ValidationFailed("Only http and https URLs can be asked.", scheme=url.scheme[:20])
+        if url.userinfo or "@" in re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]:
+            raise ValidationFailed("A URL cannot hold a user or password; use `auth`.")
+        port = url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
+        if not 1 <= port <= 65535:
+            raise ValidationFailed(f"{port} is no port.")
+        return cls(url.copy_with(fragment=None), url.scheme, _host(url), port)
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: credentials stay within one."""
+        return (self.scheme, self.host, self.port)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + ("" if _DEFAULT_PORTS[self.scheme] == self.port else f":{self.port}")
+
+
+def _host(url: httpx2.URL) -> str:
+    host = url.raw_host.decode("ascii", "replace").lower()
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        if "%" not in host:  # a zone names an interface of this machine
+            return str(address)
+    if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):  # resolvers read 127.1 and 0x7f.1 as addresses
+        raise ValidationFailed(f"The host `{host}` is an address in an unusual spelling; write it as four numbers.")
+    if len(host) > 253 or _HOST_NAME.fullmatch(host) is None:
+        raise ValidationFailed("The URL has no valid host name.")
+    return host.rstrip(".")
+
+
+class AllowedHosts:
+    """``PSG_HTTP_ALLOW``: host names, ``*.domain`` for those below a domain, ``host:port``, or ``*`` for all."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._entries = tuple(entry.lower().rstrip(".") for entry in entries)
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def check(self, target: Target) -> None:
+        """Raise HttpDenied when requests may not go to this host."""
+        if not any(_matches(entry, target) for entry in self._entries):
+            known = f"allowed are {', '.join(self._entries)}" if self._entries else "HTTP is off"
+            raise HttpDenied(f"Requests to `{target.host}` are not allowed here ({known}; set PSG_HTTP_ALLOW).")
+
+
+def _matches(entry: str, target: Target) -> bool:
+    if entry == "*":
+        return True
+    host, port = entry, ""
+    if entry.startswith("["):
+        host, _, port = entry[1:].partition("]")
+        port = port.lstrip(":")
+    elif entry.count(":") == 1:
+        host, _, port = entry.partition(":")
+    if port and port != str(target.port):
+        return False
+    if host.startswith("*."):
+        return target.host.endswith(host[1:]) and len(target.host) > len(host) - 1
+    return _same_host(host, target.host)
+
+
+def _same_host(entry: str, host: str) -> bool:
+    try:
+        return str(ipaddress.ip_address(entry)) == host
+    except ValueError:
+        return entry == host
