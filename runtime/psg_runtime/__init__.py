@@ -1,1 +1,51 @@
+"""The runtime: plans executed from the graph's frontier, and the specification's interfaces over the same code."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psg_runtime.ael import AdapterLayer as AdapterLayer
+    from psg_runtime.ael import CapabilityRegistry as CapabilityRegistry
+    from psg_runtime.ael import InMemoryAEL as InMemoryAEL
+    from psg_runtime.contracts import ExecutionMetadata as ExecutionMetadata
+    from psg_runtime.contracts import ExecutionResult as ExecutionResult
+    from psg_runtime.contracts import OrchestratorGoal as OrchestratorGoal
+    from psg_runtime.contracts import OrchestratorPlan as OrchestratorPlan
+    from psg_runtime.contracts import PlanStep as PlanStep
+    from psg_runtime.contracts import StepResult as StepResult
+    from psg_runtime.hooks import HookChain as HookChain
+    from psg_runtime.hooks import PolicyHook as PolicyHook
+    from psg_runtime.in_memory import Executor as Executor
+    from psg_runtime.in_memory import ExecutorOptions as ExecutorOptions
+    from psg_runtime.replay import PlanReplay as PlanReplay
+
+# Imported when first asked for: a command line that needs one of them does not pay for all.
+_EXPORTS = {
+    "AdapterLayer": "ael",
+    "CapabilityRegistry": "ael",
+    "InMemoryAEL": "ael",
+    "ExecutionMetadata": "contracts",
+    "ExecutionResult": "contracts",
+    "OrchestratorGoal": "contracts",
+    "OrchestratorPlan": "contracts",
+    "PlanStep": "contracts",
+    "StepResult": "contracts",
+    "HookChain": "hooks",
+    "PolicyHook": "hooks",
+    "Executor": "in_memory",
+    "ExecutorOptions": "in_memory",
+    "PlanReplay": "replay",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _EXPORTS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS})
