@@ -1,9 +1,9 @@
 """Brings the schema of a database to this release, one numbered file after the other (DESIGN §3).
 
 The chain in the graph has the format of neo4j-migrations, ``(:__Neo4jMigration)-[:MIGRATED_TO]->(…)`` from
-BASELINE on, so that either tool can read it. A file is applied statement by statement and then recorded: a
-runner that dies in between leaves it unrecorded and the next one applies it again, so every file must be
-harmless when repeated.
+BASELINE on, so that either tool can read it. Files are applied in order and recorded together at the end, since
+each change of the schema makes the server plan the recording anew: a runner that dies before leaves them unrecorded
+and the next one applies them again, so every file must be harmless when repeated.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from psg_neo4j.errors import (
 _BASELINE = "BASELINE"
 _LOCK_SECONDS = 900.0
 _STATEMENT_SECONDS = 600.0
+_SCHEMA_VERBS = frozenset(("CREATE", "DROP"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,41 +109,70 @@ async def migrate(
         # Only now is the state ours: another runner may have finished while this one waited.
         state = await schema_state(db, migrations=migrations)
         _require_clean(state)
-        current, applied = state.current, []
-        for migration in state.pending:
-            await _apply(db, lock, migration, current)
-            current = migration.version
-            applied.append(current)
+        applied: list[_Applied] = []
+        try:
+            for migration in state.pending:
+                applied.append(await _apply(db, migration))
+        finally:
+            await _record(db, lock, applied, state.current)
     await db.write_within(_STATEMENT_SECONDS, statement("migration_await_indexes"), seconds=int(_STATEMENT_SECONDS))
-    return MigrationReport(applied, current)
+    versions = [done.migration.version for done in applied]
+    return MigrationReport(versions, versions[-1] if versions else state.current)
 
 
-async def _apply(db: Database, lock: Transaction, migration: Migration, previous: str | None) -> None:
-    """Run the statements of one migration and record it. Raises MigrationFailed."""
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    migration: Migration
+    took_ms: int
+
+
+async def _apply(db: Database, migration: Migration) -> _Applied:
+    """Run the statements of one migration, those of the schema in one transaction. Raises MigrationFailed."""
     began = time.monotonic()
+    steps = [
+        Statement(f"{migration.source} statement {n}", text, "write", "none", migration.description, migration.source)
+        for n, text in enumerate(migration.statements, start=1)
+    ]
     try:
-        for number, text in enumerate(migration.statements, start=1):
-            name = f"{migration.source} statement {number}"
-            step = Statement(name, text, "write", "none", migration.description, migration.source)
-            await db.write_within(_STATEMENT_SECONDS, step)
+        if all(step.text.split(maxsplit=1)[0].upper() in _SCHEMA_VERBS for step in steps):
+            async with db.transaction(timeout=_STATEMENT_SECONDS) as transaction:
+                for step in steps:
+                    await transaction.run(step)
+        else:
+            for step in steps:
+                await db.write_within(_STATEMENT_SECONDS, step)
         faults.at("migration_applied", migration.version)
-        await lock.run(statement("migration_lock_held"))
-        await db.write(
-            statement("migration_record"),
-            previous=previous or _BASELINE,
-            version=migration.version,
-            description=migration.description,
-            source=migration.source,
-            checksum=migration.checksum,
-            took_ms=round((time.monotonic() - began) * 1000),
-            by=_user(),
-            connected_as=db.user,
-        )
-        faults.at("migration_recorded", migration.version)
     except DatabaseError as error:
         raise MigrationFailed(
             f"migration {migration.source} could not be applied and is not recorded: {error.message}",
             version=migration.version,
+            cause=error.code,
+        ) from error
+    return _Applied(migration, round((time.monotonic() - began) * 1000))
+
+
+async def _record(db: Database, lock: Transaction, applied: Sequence[_Applied], previous: str | None) -> None:
+    """Append what was applied to the chain, if the lock is still ours. Raises MigrationFailed."""
+    if not applied:
+        return
+    rows = [
+        {
+            "previous": before, "version": done.migration.version, "description": done.migration.description,
+            "source": done.migration.source, "checksum": done.migration.checksum, "took_ms": done.took_ms,
+        }
+        for before, done in zip(
+            [previous or _BASELINE, *(done.migration.version for done in applied)], applied, strict=False
+        )
+    ]  # fmt: skip
+    try:
+        await lock.run(statement("migration_lock_held"))
+        await db.write(statement("migration_record"), rows=rows, by=_user(), connected_as=db.user)
+        faults.at("migration_recorded", applied[-1].migration.version)
+    except DatabaseError as error:
+        raise MigrationFailed(
+            f"migrations up to {applied[-1].migration.source} were applied but could not be recorded, and will be "
+            f"applied again: {error.message}",
+            version=applied[-1].migration.version,
             cause=error.code,
         ) from error
 

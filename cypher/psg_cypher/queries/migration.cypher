@@ -16,13 +16,15 @@ MATCH (m:__Neo4jMigration) WHERE m.version <> 'BASELINE'
 RETURN m.version AS version, m.description AS description, m.checksum AS checksum
 
 // name: migration_record :write :none
-// Appends one applied migration to the chain; harmless when repeated.
-MERGE (before:__Neo4jMigration {version: $previous})
-MERGE (applied:__Neo4jMigration {version: $version})
-ON CREATE SET applied.description = $description, applied.type = 'CYPHER', applied.source = $source,
-              applied.checksum = $checksum, applied.repeatable = false
+// Appends applied migrations to the chain, in the order of $rows; harmless when repeated. Each row's own node comes
+// first, since it is the previous one of the next row.
+UNWIND $rows AS row
+MERGE (applied:__Neo4jMigration {version: row.version})
+ON CREATE SET applied.description = row.description, applied.type = 'CYPHER', applied.source = row.source,
+              applied.checksum = row.checksum, applied.repeatable = false
+MERGE (before:__Neo4jMigration {version: row.previous})
 MERGE (before)-[step:MIGRATED_TO]->(applied)
-ON CREATE SET step.at = datetime({timezone: 'UTC'}), step.in = duration({milliseconds: $took_ms}),
+ON CREATE SET step.at = datetime({timezone: 'UTC'}), step.in = duration({milliseconds: row.took_ms}),
               step.by = $by, step.connectedAs = $connected_as
 
 // name: migration_await_indexes :read :none
