@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from psg_runtime.ael.sandbox_settings import SandboxFields
 
 
 def _comma_separated(value: Any) -> Any:
@@ -21,7 +23,7 @@ _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 _Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
-class AelSettings(BaseSettings):
+class AelSettings(SandboxFields):
     """Settings of the Action Execution Layer, from ``PSG_…`` environment variables.
 
     Sizes are bytes, ``max_execution_time`` is seconds (DD-31: 300 unless a step says otherwise), capacities are

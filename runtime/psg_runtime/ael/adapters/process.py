@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from psg_runtime.ael.failures import ActionRefused, ProcessFailed
 from psg_runtime.ael.masking import SecretMask
 from psg_runtime.ael.port import Action, ActionResult
 from psg_runtime.ael.settings import AelSettings
+from psg_runtime.sandbox import Capture, Limits, Sandboxing, communicate, refused_resource, run_confined
 
 _GRACE_SECONDS = 1.0
-_DRAIN_SECONDS = 1.0
 _STDERR_IN_MESSAGE = 500
 
 
@@ -47,12 +48,15 @@ class ProcessAdapter:
 
     Allowing a program allows what it can be told to do by its arguments. ``cwd`` must be inside
     ``PSG_PROCESS_ROOTS`` (default: the folder this process was started in); the first of them is the default.
+    Where limits are asked for, programs run in a sandbox and see of these folders only (DD-30, DD-31).
     """
 
     def __init__(self, settings: AelSettings, mask: SecretMask) -> None:
         self._settings = settings
         self._mask = mask
-        self._limiter = anyio.CapacityLimiter(settings.process_capacity)
+        self.sandboxing = sandboxing_of(settings)
+        # Code of plans shares both: what is reserved for one program is not there for another.
+        self._limiter = anyio.CapacityLimiter(self.sandboxing.capacity(settings.process_capacity))
 
     @property
     def limiter(self) -> anyio.CapacityLimiter:
@@ -69,30 +73,32 @@ class ProcessAdapter:
     async def run(self, action: Action) -> ActionResult:
         params = _parse(action.params)
         program = self._program(params.argv[0])
-        if any("\0" in argument for argument in params.argv):
-            raise ValidationFailed("An argument of a program cannot hold a NUL character.")
-        cwd = self._folder(params.cwd)
+        if any("\0" in text for text in (*params.argv, *params.env, *params.env.values())):
+            raise ValidationFailed("An argument or variable of a program cannot hold a NUL character.")
+        cwd, env = self._folder(params.cwd), self._environment(params)
+        timeout_s = None if action.timeout_ms is None else action.timeout_ms / 1000
+        limits = self.sandboxing.for_program(tuple(self._roots()), timeout_s)
         started = time.monotonic()
+        stdout, stderr = Capture(params.max_stdout_bytes), Capture(params.max_stderr_bytes)
+        stdin = params.stdin.encode("utf-8", "surrogateescape")
         try:
-            process = await self._start(program, params, cwd)
+            if limits is None:
+                exit_code = await self._run_free(program, params, cwd, env, stdin, stdout, stderr)
+            else:
+                exit_code = await self._run_confined(program, params, cwd, env, limits, stdin, stdout, stderr)
         except OSError as error:
             raise ActionRefused(f"`{params.argv[0]}` cannot be started: {error.strerror}.") from error
-        stdout, stderr = _Capture(params.max_stdout_bytes), _Capture(params.max_stderr_bytes)
-        try:
-            await _communicate(process, params.stdin.encode(), stdout, stderr)
-        finally:
-            await _end(process)
         output = {
-            "exit_code": process.returncode,
+            "exit_code": exit_code,
             "stdout": self._mask.known(stdout.text()),
             "stderr": self._mask.known(stderr.text()),
             "stdout_truncated": stdout.truncated,
             "stderr_truncated": stderr.truncated,
             "duration_ms": round((time.monotonic() - started) * 1000),
         }
-        if process.returncode not in params.ok_exit_codes:
+        if exit_code not in params.ok_exit_codes:
             tail = str(output["stderr"]).strip()[-_STDERR_IN_MESSAGE:]
-            message = f"`{params.argv[0]}` ended with exit code {process.returncode}" + (f": {tail}" if tail else "")
+            message = f"`{params.argv[0]}` ended with exit code {exit_code}" + (f": {tail}" if tail else "")
             raise ProcessFailed(message, **output)
         return ActionResult(True, output)
 
@@ -106,8 +112,11 @@ class ProcessAdapter:
             raise ActionRefused(f"The program `{name}` is not installed.", program=name)
         return os.path.abspath(found)
 
+    def _roots(self) -> list[Path]:
+        return [root.resolve() for root in self._settings.process_roots] or [Path.cwd()]
+
     def _folder(self, cwd: str | None) -> Path:
-        roots = [root.resolve() for root in self._settings.process_roots] or [Path.cwd()]
+        roots = self._roots()
         folder = roots[0] if cwd is None else Path(cwd).resolve()
         if not any(folder.is_relative_to(root) for root in roots):
             raise CapabilityDenied(f"The folder `{cwd}` is outside the allowed ones (set PSG_PROCESS_ROOTS).")
@@ -115,12 +124,46 @@ class ProcessAdapter:
             raise ActionRefused(f"The folder `{cwd}` does not exist.")
         return folder
 
-    async def _start(self, program: str, params: ProcessParams, cwd: Path) -> anyio.abc.Process:
+    def _environment(self, params: ProcessParams) -> dict[str, str]:
         allowed = self._settings.process_env
         refused = sorted(set(params.env) - set(allowed))
         if refused:
             raise CapabilityDenied(f"Environment {', '.join(refused)} is not allowed (set PSG_PROCESS_ENV).")
-        env = {name: os.environ[name] for name in allowed if name in os.environ} | params.env
+        return {name: os.environ[name] for name in allowed if name in os.environ} | params.env
+
+    async def _run_confined(
+        self,
+        program: str,
+        params: ProcessParams,
+        cwd: Path,
+        env: Mapping[str, str],
+        limits: Limits,
+        stdin: bytes,
+        stdout: Capture,
+        stderr: Capture,
+    ) -> int:
+        sandbox = await self.sandboxing.choose(limits)
+        outcome = await run_confined(
+            sandbox, program, params.argv, cwd=cwd, env=env, limits=limits, stdin=stdin,
+            stdout=stdout, stderr=stderr, output_bytes=self.sandboxing.output_bytes,
+        )  # fmt: skip
+        if outcome.exit_code not in params.ok_exit_codes:
+            refused = refused_resource(outcome, limits, stderr.text())
+            if refused is not None:
+                refused.details["stderr"] = self._mask.known(stderr.text())[-_STDERR_IN_MESSAGE:]
+                raise refused
+        return outcome.exit_code
+
+    async def _run_free(
+        self,
+        program: str,
+        params: ProcessParams,
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: bytes,
+        stdout: Capture,
+        stderr: Capture,
+    ) -> int:
         # Shielded: a cancel that comes while the program starts would leave it running, with nobody to end it.
         with anyio.CancelScope(shield=True):
             process = await anyio.open_process(
@@ -132,11 +175,16 @@ class ProcessAdapter:
                 env=env,
                 start_new_session=True,
             )
-        self._limit(process.pid)
-        return process
+        try:
+            self._limit(process.pid)
+            await communicate(process, stdin, stdout, stderr)
+        finally:
+            await _end(process)
+        assert process.returncode is not None
+        return process.returncode
 
     def _limit(self, pid: int) -> None:
-        """Resource limits of the program (DD-30); on Linux only, where another process's can be set."""
+        """Two limits that need no sandbox; on Linux only, where another process's can be set."""
         if sys.platform != "linux":
             return
         import resource
@@ -149,42 +197,13 @@ class ProcessAdapter:
                 resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
 
 
-class _Capture:
-    """Keeps the beginning of a stream and counts on, so that the program never blocks on a full pipe."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept = bytearray()
-        self.truncated = False
-
-    async def drain(self, stream: anyio.abc.ByteReceiveStream) -> None:
-        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
-            async for chunk in stream:
-                room = self._limit - len(self._kept)
-                self._kept += chunk[:room]
-                self.truncated = self.truncated or len(chunk) > room
-
-    def text(self) -> str:
-        return self._kept.decode("utf-8", "replace")
-
-
-async def _communicate(process: anyio.abc.Process, stdin: bytes, stdout: _Capture, stderr: _Capture) -> None:
-    assert process.stdin and process.stdout and process.stderr
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(stdout.drain, process.stdout)
-        tasks.start_soon(stderr.drain, process.stderr)
-        tasks.start_soon(_feed, process.stdin, stdin)
-        await process.wait()
-        # A child left behind may hold the pipes open; the program itself is done.
-        tasks.cancel_scope.deadline = anyio.current_time() + _DRAIN_SECONDS
-
-
-async def _feed(stream: anyio.abc.ByteSendStream, data: bytes) -> None:
-    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-        if data:
-            await stream.send(data)
-    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-        await stream.aclose()
+def sandboxing_of(settings: AelSettings) -> Sandboxing:
+    """The sandbox of these settings, in which the older limits of programs count as well."""
+    seconds, megabytes = settings.process_cpu_seconds, settings.process_memory_mb
+    given = settings.sandbox_settings(max_execution_time=settings.max_execution_time, cpu_seconds=seconds)
+    if megabytes is not None:
+        given = replace(given, memory_limit=min(given.memory_limit, megabytes * 1024**2))
+    return Sandboxing(given)
 
 
 async def _end(process: anyio.abc.Process) -> None:
