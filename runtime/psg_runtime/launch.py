@@ -13,7 +13,7 @@ from psg.write.command import Answer
 from psg_runtime.ael import CapabilityRegistry, action_target
 from psg_runtime.expressions import check_references, default_engine, step_template
 
-BUILT_IN = frozenset(("process.run", "http.request", "file.read", "file.write"))
+BUILT_IN = frozenset(("process.run", "code.run", "http.request", "file.read", "file.write"))
 
 
 async def create_plan(

@@ -10,6 +10,7 @@ import orjson
 
 from psg.errors import ActionFailed, ActionTimeout, OutputTooLarge, PsgError, UnknownCapability, ValidationFailed
 from psg.plan.spec import PlanSpec
+from psg_runtime.ael.adapters.code import CodeAdapter
 from psg_runtime.ael.adapters.conditional import ConditionalAdapter
 from psg_runtime.ael.adapters.confirm import ConfirmAdapter
 from psg_runtime.ael.adapters.delegate import DelegateAdapter
@@ -58,6 +59,7 @@ class AdapterLayer:
         self._agents = CallableAdapter(registry, ("agent",), settings.agent_capacity, on_progress)
         self._delegates = DelegateAdapter(registry, self._dispatch, self._check_target)
         self._process = ProcessAdapter(settings, self._mask)
+        self._code = CodeAdapter(settings, self._process.sandboxing, self._process.limiter)
         self._files = FileAdapter(settings)
         self._http = HttpAdapter(settings, self._files)
         self._llm = LlmAdapter(settings)
@@ -147,6 +149,8 @@ class AdapterLayer:
             return self._files
         if name == "process.run":
             return self._process
+        if name == "code.run":
+            return self._code
         if name == "http.request":
             return self._http
         return self._agents if self.registry.type_of(name) == "agent" else self._tools
