@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from psg_runtime.hooks import PolicyHook as PolicyHook
     from psg_runtime.in_memory import Executor as Executor
     from psg_runtime.in_memory import ExecutorOptions as ExecutorOptions
+    from psg_runtime.replay import GraphReplay as GraphReplay
     from psg_runtime.replay import PlanReplay as PlanReplay
 
 # Imported when first asked for: a command line that needs one of them does not pay for all.
@@ -36,6 +37,7 @@ _EXPORTS = {
     "PolicyHook": "hooks",
     "Executor": "in_memory",
     "ExecutorOptions": "in_memory",
+    "GraphReplay": "replay",
     "PlanReplay": "replay",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import strategies as st
+
 from psg_runtime import CapabilityRegistry, ExecutionResult, Executor
 
 QUICK = {"retry_base_ms": 0}
@@ -37,3 +39,21 @@ async def run(
 
 def statuses(result: ExecutionResult) -> dict[str, str]:
     return {one.step_id: one.status for one in result.steps}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    size = draw(st.integers(1, 7))
+    made = []
+    for i in range(size):
+        before = draw(st.lists(st.integers(0, i - 1), unique=True, max_size=3)) if i else []
+        fields: dict[str, Any] = {"name": draw(st.sampled_from(["noop", "noop", "broken"]))}
+        if draw(st.booleans()):
+            fields["condition"] = draw(st.sampled_from(["true", "false"]))
+        fields["join"] = draw(st.sampled_from(["not_skipped", "all", "any", "settled"]))
+        made.append(step(f"s{i}", *(f"s{d}" for d in before), **fields))
+    return draw(st.permutations(made))
+
+
+async def broken() -> None:
+    raise OSError("broken")

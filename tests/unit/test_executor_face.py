@@ -9,10 +9,9 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans_in_memory import plan, registry, run, statuses, step
+from plans_in_memory import broken, graphs, plan, registry, run, statuses, step
 
 from psg_runtime import CapabilityRegistry, ExecutionResult, Executor, PlanReplay
-from psg_runtime.ael import tool
 
 pytestmark = pytest.mark.anyio
 
@@ -224,7 +223,7 @@ async def test_retries_and_timeouts_are_of_the_step() -> None:
     }
     assert [one.attempts for one in result.steps] == [3, 2, 1, 1, 1, 1]
     assert (attempts.count("a"), attempts.count("b"), attempts.count("f")) == (3, 2, 1)
-    assert [result.steps[i].error_code for i in (2, 3, 4)] == ["action_timeout", "validation_failed", "action_timeout"]
+    assert [result.steps[i].error_code for i in (2, 3, 4)] == ["action_timeout", "validation_failed", "total_timeout"]
     assert "20 ms" in (result.steps[2].error or "")
 
 
@@ -302,20 +301,6 @@ async def test_what_happens_is_recorded_by_itself() -> None:
     assert entries[6].data == failed.to_dict()
 
 
-@st.composite
-def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
-    size = draw(st.integers(1, 7))
-    made = []
-    for i in range(size):
-        before = draw(st.lists(st.integers(0, i - 1), unique=True, max_size=3)) if i else []
-        fields: dict[str, Any] = {"name": draw(st.sampled_from(["noop", "noop", "broken"]))}
-        if draw(st.booleans()):
-            fields["condition"] = draw(st.sampled_from(["true", "false"]))
-        fields["join"] = draw(st.sampled_from(["not_skipped", "all", "any", "settled"]))
-        made.append(step(f"s{i}", *(f"s{d}" for d in before), **fields))
-    return draw(st.permutations(made))
-
-
 @settings(max_examples=60, deadline=None)
 @given(graphs(), st.booleans())
 def test_any_plan_ends_with_one_result_per_step_in_dependency_order(
@@ -324,7 +309,7 @@ def test_any_plan_ends_with_one_result_per_step_in_dependency_order(
     replay = PlanReplay()
 
     async def execute() -> ExecutionResult:
-        made = registry(broken=tool("broken")(_broken))
+        made = registry(broken=broken)
         with anyio.fail_after(20):
             return await Executor(made, replay, parallel_execution=parallel).execute(plan(*steps))
 
@@ -340,7 +325,3 @@ def test_any_plan_ends_with_one_result_per_step_in_dependency_order(
         if entry.event in ("step_completed", "step_failed"):
             ended.add(entry.data.stepId)
     assert (result.status == "failed") == any(one.status == "failed" for one in result.steps)
-
-
-async def _broken() -> None:
-    raise OSError("broken")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GRACE_S = 1.0
 DENIED = "policy_denied"
+TOTAL_TIMEOUT = "total_timeout"
 
 
 class StepRun:
@@ -76,7 +77,7 @@ class StepRun:
         with anyio.move_on_after(self._total_ms / 1000):
             return await self._all_attempts(params, values)
         late = ActionTimeout(f"the step did not end within {self._total_ms} ms", timeout_ms=self._total_ms)
-        return self._failed(late.to_dict())
+        return self._failed(late.to_dict() | {"code": TOTAL_TIMEOUT})
 
     async def _all_attempts(self, params: Any, values: dict[str, Any]) -> StepResult:
         failures = 0

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from psg_runtime.replay.errors import ReplayUnknown, ReplayUnreadable
+from psg_runtime.replay.from_entries import run_of_entries
+from psg_runtime.replay.graph import GraphReplay
 from psg_runtime.replay.memory import PlanReplay
+from psg_runtime.replay.redecide import Difference, Verdict, redecide
 
-__all__ = ["PlanReplay", "ReplayUnknown", "ReplayUnreadable"]
+__all__ = [
+    "Difference",
+    "GraphReplay",
+    "PlanReplay",
+    "ReplayUnknown",
+    "ReplayUnreadable",
+    "Verdict",
+    "redecide",
+    "run_of_entries",
+]
