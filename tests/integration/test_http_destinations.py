@@ -95,6 +95,15 @@ async def test_a_redirect_is_followed_by_the_method_it_demands(
     assert ("content-type" in second.headers) is bool(body)
 
 
+async def test_a_location_beyond_ascii_is_utf8() -> None:
+    def script(request: Received) -> bytes:
+        moved = to("X").replace(b"Location: X", "Location: /ü".encode())
+        return moved if request.path == "/" else reply(200, request.path)
+
+    async with serving(script) as server:
+        assert (await ask(server.url()))["body"] == "/%C3%BC"
+
+
 async def test_redirects_have_an_end() -> None:
     async with serving(lambda request: to("/again")) as server:
         error = await refused(server.url(), max_redirects=3)

@@ -151,6 +151,8 @@ def test_unusual_urls_are_refused(text: str) -> None:
         (("::1",), "http://[::1]/", True),
         (("[::1]:81",), "http://[::1]:81/", True),
         (("[::1]:81",), "http://[::1]/", False),
+        (("Bücher.example:81",), "http://bücher.example:81/", True),
+        (("*.bücher.example",), "http://a.xn--bcher-kva.example/", True),
     ],
 )
 def test_only_named_hosts_are_asked(entries: tuple[str, ...], url: str, allowed: bool | None) -> None:

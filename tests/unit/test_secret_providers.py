@@ -67,6 +67,8 @@ async def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> N
     os.chmod(tmp_path, 0o777)
     with pytest.raises(SecretRefused, match="open to others"):
         await FolderSecrets(tmp_path).get("token")
+    os.chmod(tmp_path, 0o1777)
+    assert await FolderSecrets(tmp_path).get("token") == "value"
     os.chmod(tmp_path, 0o700)
 
 

@@ -8,9 +8,11 @@ import email.utils
 import re
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
 
+import anyio
 import httpcore2
 import orjson
 
@@ -31,6 +33,7 @@ _MAX_RETRY_AFTER_MS = 24 * 3600 * 1000
 _INFLATED_PIECE = 256 * 1024
 _EXCERPT_BYTES = 2048
 _EXCERPT_CHARS = 500
+_EXCERPT_S = 2.0
 _CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -193,10 +196,12 @@ async def excerpt_of(response: httpcore2.Response, headers: dict[str, str]) -> s
     kept = bytearray()
     try:
         pieces = plain_pieces(_stream(response), headers.get("content-encoding", ""), None, "")
-        async for piece in pieces:
-            kept += piece[: _EXCERPT_BYTES - len(kept)]
-            if len(kept) >= _EXCERPT_BYTES:
-                break
+        with anyio.move_on_after(_EXCERPT_S):
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    kept += piece[: _EXCERPT_BYTES - len(kept)]
+                    if len(kept) >= _EXCERPT_BYTES:
+                        break
     except (HttpRefused, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException):
         pass  # the status is what matters
     text = kept.decode("utf-8", "replace")

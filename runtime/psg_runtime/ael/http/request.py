@@ -51,7 +51,7 @@ class Request:
 
         Another origin gets neither credentials nor a body with secrets in it, and nothing leaves TLS.
         """
-        target = Target.parse(urljoin(str(self.target.url), location))
+        target = Target.parse(urljoin(str(self.target.url), _as_utf8(location)))
         if self.target.scheme == "https" and target.scheme == "http":
             raise HttpRefused(f"{self.target} redirects to `{target}`, which is not encrypted.", reason="redirect")
         method, body, headers = self.method, self.body, self.headers
@@ -182,6 +182,14 @@ def _header_value(name: str, value: str) -> str:
     if _BAD_VALUE.search(value) or not _is_latin(value):
         raise ValidationFailed(f"The value of the header {name} holds characters that a header cannot have.")
     return value
+
+
+def _as_utf8(value: str) -> str:
+    """A header's value as what most servers mean by bytes beyond ASCII."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 def _is_latin(value: str) -> bool:

@@ -76,7 +76,7 @@ class AllowedHosts:
     """``PSG_HTTP_ALLOW``: host names, ``*.domain`` for those below a domain, ``host:port``, or ``*`` for all."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._entries = tuple(entry.lower().rstrip(".") for entry in entries)
+        self._entries = tuple(_ascii(entry.lower().rstrip(".")) for entry in entries)
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -86,6 +86,15 @@ class AllowedHosts:
         if not any(_matches(entry, target) for entry in self._entries):
             known = f"allowed are {', '.join(self._entries)}" if self._entries else "HTTP is off"
             raise HttpDenied(f"Requests to `{target.host}` are not allowed here ({known}; set PSG_HTTP_ALLOW).")
+
+
+def _ascii(entry: str) -> str:
+    if entry.isascii():
+        return entry
+    try:
+        return "*." * entry.startswith("*.") + httpx2.URL(f"http://{entry.removeprefix('*.')}").netloc.decode("ascii")
+    except httpx2.InvalidURL:
+        raise ValidationFailed(f"PSG_HTTP_ALLOW: `{entry}` is no host.") from None
 
 
 def _matches(entry: str, target: Target) -> bool:
