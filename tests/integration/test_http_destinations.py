@@ -129,6 +129,27 @@ async def test_credentials_stay_with_their_origin() -> None:
 
 
 @pytest.mark.req("EXEC-24")
+async def test_a_secret_that_belongs_to_a_host_goes_nowhere_else() -> None:
+    bound = {"secrets_hosts": ("A=*.good.example", "A=127.0.0.1:1", "B=127.0.0.1")}
+    names = Names(evil_example=[["127.0.0.1"]], api_good_example=[["127.0.0.1"]])
+    async with serving(lambda request: reply(200)) as server:
+        for secret, host, allowed in (
+            ("A", "evil.example", False), ("A", "127.0.0.1", False), ("B", "evil.example", False),
+            ("A", "api.good.example", True), ("B", "127.0.0.1", True), ("C", "evil.example", True),
+        ):  # fmt: skip
+            for params in ({"auth": {"type": "bearer", "secret": secret}}, {"body": f"{{{{secrets.{secret}}}}}"}):
+                before = len(server.received)
+                if allowed:
+                    await ask(server.url("/", host), names=names, settings=bound, **params)
+                else:
+                    error = await refused(server.url("/", host), names=names, settings=bound, **params)
+                    assert error.code == "http_denied" and "PSG_SECRETS_HOSTS" in str(error)
+                assert len(server.received) - before == allowed
+    with pytest.raises(PsgError, match="NAME=host"):
+        await ask("http://127.0.0.1/", settings={"secrets_hosts": ("A",)})
+
+
+@pytest.mark.req("EXEC-24")
 async def test_a_body_with_secrets_does_not_go_to_another_origin() -> None:
     async with (
         serving(lambda request: reply(200)) as other,

@@ -203,3 +203,12 @@ async def test_a_provider_that_hangs_ends_with_the_timeout_of_the_action() -> No
     ael.registry.register(name="t", type="tool", call=lambda t: t)
     with pytest.raises(ActionTimeout):
         await run(ael, "t", {"t": "{{secrets.TOKEN}}"})
+
+
+async def test_a_secret_that_belongs_to_a_host_is_for_requests_only() -> None:
+    vault = Vault()
+    ael = AdapterLayer(CapabilityRegistry(), AelSettings(secrets_hosts=("TOKEN=api.example",)), secrets=vault)
+    ael.registry.register(name="t", type="tool", call=lambda t: t)
+    with pytest.raises(SecretRefused, match="PSG_SECRETS_HOSTS"):
+        await run(ael, "t", {"t": "{{secrets.TOKEN}}"})
+    assert vault.asked == [] and await run(ael, "t", {"t": "x {{secrets.PIN}}"}) == f"x {MARKER}"

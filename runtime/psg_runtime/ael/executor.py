@@ -23,6 +23,7 @@ from psg_runtime.ael.adapters.process import ProcessAdapter
 from psg_runtime.ael.adapters.tool import CallableAdapter
 from psg_runtime.ael.adapters.wait import WaitAdapter
 from psg_runtime.ael.failures import message_of
+from psg_runtime.ael.http.target import SecretHosts
 from psg_runtime.ael.masking import SecretMask
 from psg_runtime.ael.port import FILE_OPERATIONS, Action, ActionResult, Parked, action_target
 from psg_runtime.ael.registry import CapabilityRegistry
@@ -53,7 +54,8 @@ class AdapterLayer:
         key = self.settings.llm_api_key
         self._mask = SecretMask((key.get_secret_value(),) if key else ())
         settings = self.settings
-        self._secrets = SecretGuard(secrets or secrets_of_process(settings.secrets_path, settings.secrets_keyring))
+        provider = secrets or secrets_of_process(settings.secrets_path, settings.secrets_keyring)
+        self._secrets = SecretGuard(provider, bound=SecretHosts(settings.secrets_hosts).names)
         on_progress = self._secrets.progress(on_progress)
         self._tools = CallableAdapter(registry, ("tool", "service"), settings.tool_capacity, on_progress)
         self._agents = CallableAdapter(registry, ("agent",), settings.agent_capacity, on_progress)

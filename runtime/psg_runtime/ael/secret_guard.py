@@ -43,6 +43,11 @@ class SecretAccess:
         """The values of several secrets by name."""
         return {name: await self.value(name) for name in sorted(names)}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The secrets this attempt has asked for."""
+        return frozenset(self._values)
+
     def also(self, derived: str) -> None:
         """Mask this as well: something made of a secret, such as the credentials of basic authentication."""
         self._derived.add(derived)
@@ -66,11 +71,17 @@ class SecretUser(Protocol):
 
 
 class SecretGuard:
-    """Stands between the layer and its adapters; an action without secrets passes as if it were not there."""
+    """Stands between the layer and its adapters; an action without secrets passes as if it were not there.
 
-    def __init__(self, provider: SecretProvider, known: KnownSecrets = KNOWN) -> None:
+    ``bound`` are secrets that belong to certain hosts: no adapter gets them that does not check where they go.
+    """
+
+    def __init__(
+        self, provider: SecretProvider, known: KnownSecrets = KNOWN, bound: frozenset[str] = frozenset()
+    ) -> None:
         self._provider = provider
         self._known = known
+        self._bound = bound
 
     async def run(self, adapter: Adapter, action: Action) -> ActionResult | Parked:
         """Do the action with its secrets and mask its result or its error."""
@@ -84,7 +95,9 @@ class SecretGuard:
             if user is not None:
                 result = await user.run_with(action, access)
             else:
-                values = await access.values(name for _, text in texts for name in text.names)
+                names = frozenset(name for _, text in texts for name in text.names)
+                self._check_bound(names)
+                values = await access.values(names)
                 result = await adapter.run(replace(action, params=revealed(action.params, values)))
         except PsgError as error:
             raise _masked_error(error, access.mask()) from None
@@ -92,6 +105,10 @@ class SecretGuard:
             message = access.mask().text(message_of(error))
             raise ActionFailed(message, error_type=type(error).__name__) from None
         return _masked_result(result, access.mask())
+
+    def _check_bound(self, names: frozenset[str]) -> None:
+        if taken := sorted(names & self._bound):
+            raise SecretRefused(f"The secret `{taken[0]}` is for `http.request` only (PSG_SECRETS_HOSTS).")
 
     def progress(self, sink: ProgressSink | None) -> ProgressSink | None:
         """The sink for progress, which then sees no secret either."""

@@ -48,6 +48,7 @@ class AelSettings(SandboxFields):
     http_capacity: int = Field(default=16, ge=1, le=1000)
     secrets_path: Path | None = None
     secrets_keyring: str | None = None
+    secrets_hosts: _Names = ()
     llm_base_url: str | None = None
     llm_model: str = "gpt-4.1-mini"
     llm_api_key: SecretStr | None = None

@@ -24,7 +24,7 @@ from psg_runtime.ael.http.download import download
 from psg_runtime.ael.http.failures import HttpRefused, HttpUnreachable
 from psg_runtime.ael.http.params import RequestParams
 from psg_runtime.ael.http.request import Request, build_request, is_redirect
-from psg_runtime.ael.http.target import AllowedHosts, Target
+from psg_runtime.ael.http.target import AllowedHosts, SecretHosts, Target
 from psg_runtime.ael.http.transport import CheckedTransport, Resolver, system_resolver
 from psg_runtime.ael.port import Action, ActionResult
 from psg_runtime.ael.secret_guard import SecretAccess
@@ -44,6 +44,7 @@ class HttpAdapter:
         self._settings = settings
         self._files = files
         self._allowed = AllowedHosts(settings.http_allow)
+        self._secret_hosts = SecretHosts(settings.secrets_hosts)
         ca_file = None if settings.http_ca_file is None else str(settings.http_ca_file)
         self._transport = CheckedTransport(PrivateAddresses.parse(settings.http_allow_private), ca_file, resolve)
         self._limiter = anyio.CapacityLimiter(settings.http_capacity)
@@ -72,6 +73,7 @@ class HttpAdapter:
         if params.file is not None:
             self._files.check("file.write", {})
         request = await build_request(params, secrets, action.idempotency_key)
+        self._secret_hosts.check(secrets.names, request.target)
         total = _least(params.total_timeout_ms, None)
         with anyio.move_on_after(None if total is None else total / 1000):
             return ActionResult(True, await self._exchange(request, params, secrets))

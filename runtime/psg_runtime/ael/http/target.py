@@ -12,6 +12,7 @@ import httpx2
 
 from psg.errors import ValidationFailed
 from psg_runtime.ael.http.failures import HttpDenied
+from psg_runtime.secrets.reference import SECRET_NAME
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?\.?")
@@ -81,11 +82,39 @@ class AllowedHosts:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
+    def has(self, target: Target) -> bool:
+        """Whether the host of this target is among them."""
+        return any(_matches(entry, target) for entry in self._entries)
+
     def check(self, target: Target) -> None:
         """Raise HttpDenied when requests may not go to this host."""
-        if not any(_matches(entry, target) for entry in self._entries):
+        if not self.has(target):
             known = f"allowed are {', '.join(self._entries)}" if self._entries else "HTTP is off"
             raise HttpDenied(f"Requests to `{target.host}` are not allowed here ({known}; set PSG_HTTP_ALLOW).")
+
+
+class SecretHosts:
+    """``PSG_SECRETS_HOSTS``: ``NAME=host`` each; a secret named there goes to these hosts and nowhere else."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        found: dict[str, list[str]] = {}
+        for entry in entries:
+            name, mark, host = entry.partition("=")
+            if not mark or not host.strip() or SECRET_NAME.fullmatch(name.strip()) is None:
+                raise ValidationFailed(f"PSG_SECRETS_HOSTS: `{entry}` is not NAME=host.")
+            found.setdefault(name.strip(), []).append(host.strip())
+        self._hosts = {name: AllowedHosts(hosts) for name, hosts in found.items()}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The secrets that are bound to hosts."""
+        return frozenset(self._hosts)
+
+    def check(self, names: Iterable[str], target: Target) -> None:
+        """Raise HttpDenied when one of these secrets may not go to this host."""
+        for name in names:
+            if name in self._hosts and not self._hosts[name].has(target):
+                raise HttpDenied(f"The secret `{name}` may not go to `{target.host}` (PSG_SECRETS_HOSTS).", name=name)
 
 
 def _ascii(entry: str) -> str:
