@@ -9,9 +9,14 @@ import typer
 
 from psg_cli.commands import confirms, database, demo, development, events, plans, platform, projects
 from psg_cli.commands.backup import backup, restore
+from psg_cli.commands.capabilities import capabilities
+from psg_cli.commands.budgets import budget
 from psg_cli.commands.conformance import conformance
+from psg_cli.commands.sandbox import sandbox
 from psg_cli.commands.snapshots import snapshot
 from psg_cli.failures import EXIT_STATUS_HELP
+from psg_cli.replay import replay
+from psg_cli.retain import retain
 from psg_cli.settings import load_env_file
 
 app = typer.Typer(
@@ -52,9 +57,14 @@ app.add_typer(plans.plan)
 app.add_typer(confirms.confirm)
 app.add_typer(events.events)
 app.add_typer(snapshot)
+app.add_typer(budget)
+app.add_typer(capabilities)
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.command("replay")(replay)
+app.add_typer(retain)
 app.command("conformance")(conformance)
+app.command("sandbox")(sandbox)
 app.command("demo")(demo.demo)
 app.command("bench")(development.bench)
 app.command("schema")(development.schema)

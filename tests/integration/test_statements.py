@@ -58,7 +58,7 @@ OPERATIONAL = (
     "changes", "update_kind", "node_delta", "edge_delta", "version", "description", "checksum", "source",
     "repeatable", "by", "in", "connectedAs", "restores", "restored_ms", "snapshot_before_start", "reason", "actor",
     "hash", "text", "policy", "budget", "kill_switch", "ready_ms", "parent_step", "expires_at", "key", "output",
-    "tokens", "cost", "calls", "wall_ms", "step", "fence",
+    "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error", "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
     "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest", "before_ms", "keep_last",
     "facts", "done_ms", "from_status", "to_status", "sha256", "details",
 )  # fmt: skip

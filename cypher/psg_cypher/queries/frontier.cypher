@@ -38,6 +38,10 @@ FOREACH (j IN done | FOREACH (s IN [j.s] |
   SET s.status = j.r.status, s.output = j.r.output, s.error = j.r.error, s.revision = s.revision + 1,
     s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null
   REMOVE s:InProgress SET s:$(CASE j.r.status WHEN 'failed' THEN 'Failed' ELSE 'Completed' END)))
+FOREACH (j IN [x IN done WHERE x.r.effect IS NOT NULL AND x.r.status = 'completed'] |
+  MERGE (k:Effect {project_id: $project_id, key: j.r.effect})
+  ON CREATE SET k.step = j.r.id
+  SET k.output = j.r.output, k.fence = j.r.fence, k.at = now)
 FOREACH (j IN skipped | FOREACH (s IN [j.s] | REMOVE s:Undecided
   SET s:Skipped, s.status = 'skipped', s.skip_reason = j.r.reason, s.revision = s.revision + 1, s.finished_ms = now,
     s.sys_updated_ms = now))
@@ -64,7 +68,24 @@ CALL (done, now, at, base) {
     changes: '{"op":"set","before":{"status":"in_progress"},"after":{"status":"' + r.status + '"}}'})
   RETURN count(*) AS recorded
 }
-WITH h, now, at, live, judged, skipped, cleared, done, base + 3 * size(done) AS base
+WITH h, now, at, live, judged, skipped, cleared, done, base + 3 * size(done) AS base,
+  [j IN done WHERE j.r.spend IS NOT NULL] AS paid
+CALL (h, paid, now, base) {
+  UNWIND range(0, size(paid) - 1) AS i
+  WITH h, paid[i].s AS s, paid[i].r.spend AS spend, base + 1 + i AS seq, now
+  MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan}) USING INDEX SEEK p:PsgNode(project_id, id)
+  FOREACH (n IN [h, p, s] | SET n.spent_tokens = coalesce(n.spent_tokens, 0) + spend.tokens,
+    n.spent_cost = coalesce(n.spent_cost, 0) + spend.cost, n.spent_calls = coalesce(n.spent_calls, 0) + spend.calls,
+    n.spent_wall_ms = coalesce(n.spent_wall_ms, 0) + spend.wall_ms)
+  CREATE (:Event {project_id: $project_id, seq: seq, event_id: randomUUID(), family: 'cost_budget',
+    type: 'budget_debited', op: 'note', entity_type: 'Step', entity: s.id, plan: s.plan, at: now, actor: $actor,
+    revision: s.revision, changes: spend.changes})
+  WITH spend
+  MATCH (r:Reservation {project_id: $project_id, id: spend.id}) USING INDEX SEEK r:Reservation(project_id, id)
+  DELETE r
+  RETURN count(*) AS debited
+}
+WITH h, now, at, live, judged, skipped, cleared, done, base + size(paid) AS base
 CALL (skipped, now, base) {
   UNWIND range(0, size(skipped) - 1) AS i
   WITH skipped[i].r AS r, skipped[i].s AS s, base + 1 + i AS seq, now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from psg_graphql.mutations.budgets import BudgetMutations
 from psg_graphql.mutations.documents import DocumentMutations
 from psg_graphql.mutations.events import EventMutations
 from psg_graphql.mutations.modules import ModuleMutations
@@ -13,5 +14,8 @@ from psg_graphql.mutations.snapshots import SnapshotMutations
 
 
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
-class Mutation(NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations):
+class Mutation(
+    NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
+    BudgetMutations,
+):  # fmt: skip
     pass

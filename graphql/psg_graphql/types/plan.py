@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from strawberry.scalars import JSON
 
+from psg.budgets import spending
 from psg.model.codec import loads
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First
 from psg_graphql.global_id import parse_global_id
@@ -14,6 +15,7 @@ from psg_graphql.pages import frontier_steps, step_page
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import OnFailure, PlanStatus, StepStatus, Timestamp
 from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
+from psg_graphql.types.spending import Spending, spending_from
 
 if TYPE_CHECKING:
     from psg_graphql.types.context import Context
@@ -73,6 +75,11 @@ class Plan(Node):
     @strawberry.field(description="Everything else of the protocol document: meta, trace, events, …")
     def payload(self) -> JSON | None:
         return loads(self.stored.get("payload"))
+
+    @strawberry.field(description="What it may spend, has spent, and has reserved for what runs now.")
+    async def spending(self, info: Info) -> Spending | None:
+        account = await spending(info.context.graph.db, self._project(), self.uuid)
+        return None if account is None else spending_from(account)
 
     @strawberry.field
     async def context(self, info: Info) -> _Context | None:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from psg.budgets import spending
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First
 from psg_graphql.global_id import parse_global_id
 from psg_graphql.pages import context_page, plan_page, role_page
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import ContextStatus, PlanStatus
 from psg_graphql.types.node import Node, Row, node_fields
+from psg_graphql.types.spending import Spending, spending_from
 
 if TYPE_CHECKING:
     from psg_graphql.types.context import Context
@@ -32,6 +34,11 @@ class Project(Node):
     async def cursor(self, info: Info) -> str:
         head = await info.context.log.head(parse_global_id(self.id).project_id)
         return str(head.seq)
+
+    @strawberry.field(description="What it may spend in all, has spent, and has reserved for what runs now.")
+    async def spending(self, info: Info) -> Spending | None:
+        account = await spending(info.context.graph.db, self.uuid)
+        return None if account is None else spending_from(account)
 
     @strawberry.field
     async def contexts(
