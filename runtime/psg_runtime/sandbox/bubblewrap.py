@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psg_runtime.sandbox.errors import SandboxUnavailable
-from psg_runtime.sandbox.file_layout import interpreter_paths, layout
+from psg_runtime.sandbox.file_layout import SCRATCH, interpreter_paths, layout
 from psg_runtime.sandbox.native import NativeProgram, NativeSandbox
 from psg_runtime.sandbox.platform_facts import Facts, bubblewrap_refusal, facts_of_this_machine
 from psg_runtime.sandbox.port import FileView, Limits
@@ -41,7 +42,8 @@ class BubblewrapSandbox:
         return await inner.start(program, argv, cwd=cwd, env=env, limits=limits)
 
     def _command(self, program: str, limits: Limits) -> list[str]:
-        command = [self.program, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+        found = shutil.which(self.program) or self.program
+        command = [found, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
         command += ["--die-with-parent", "--cap-drop", "ALL"]
         if not limits.network:
             command.append("--unshare-net")
@@ -52,11 +54,13 @@ class BubblewrapSandbox:
         view = FileView(read, limits.files.write)
         files: dict[str, Any] = layout(view, program, scratch_bytes=0, build=False, others=True)
         size = min((b for b in (limits.disk_bytes, limits.memory_bytes) if b is not None), default=64 * 1024**2)
-        command += ["--size", str(size), "--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc"]
+        command += ["--dev", "/dev", "--proc", "/proc"]
+        for place in SCRATCH:
+            command += ["--size", str(size), "--tmpfs", place]
         places = {**dict.fromkeys(files["read"], "--ro-bind"), **dict.fromkeys(files["write"], "--bind")}
         for path in sorted({*places, *files["links"]}, key=lambda path: path.count("/")):
             if path in places:
                 command += [places[path], path, path]
             else:
                 command += ["--symlink", files["links"][path], path]
-        return [*command, "--"]
+        return [*command, "--remount-ro", "/", "--"]

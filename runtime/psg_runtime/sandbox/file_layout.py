@@ -10,6 +10,7 @@ from typing import Any
 
 from psg_runtime.sandbox.port import FileView
 
+SCRATCH = ("/tmp", "/dev/shm")
 _LINKS_AT_MOST = 40
 # Programs, libraries, and of /etc what concerns neither users' passwords nor services' keys.
 SYSTEM_PATHS = tuple(
@@ -44,8 +45,8 @@ def plain_interpreter() -> str:
 def layout(view: FileView, program: str, *, scratch_bytes: int, build: bool, others: bool) -> dict[str, Any]:
     """The view as the launcher takes it: real paths, and the links that lead to them.
 
-    ``build``: the launcher makes the root; ``others``: somebody did so before it. Either way ``/tmp`` is the program's
-    own and ``/proc`` shows its processes only.
+    ``build``: the launcher makes the root; ``others``: somebody did so before it. Either way its scratch folders are
+    its own and ``/proc`` shows its processes only.
     """
     links: dict[str, str] = {}
     write = _existing(view.write, links)
@@ -53,10 +54,21 @@ def layout(view: FileView, program: str, *, scratch_bytes: int, build: bool, oth
     # What may be written may be read; a read-only mount on top would take the writing away.
     read = [path for path in read if not any(_inside(path, folder) for folder in write)]
     links = {link: target for link, target in links.items() if not any(_inside(link, p) for p in (*read, *write))}
+    own_root = build or others
     return {
-        "read": sorted(read), "write": sorted(write), "links": links, "scratch_bytes": scratch_bytes,
-        "build": build, "processes": build or others, "scratch": view.scratch and (build or others),
-    }  # fmt: skip
+        "read": sorted(read),
+        "write": sorted(write),
+        "links": links,
+        "scratch": _scratch((*read, *write)) if view.scratch and own_root else [],
+        "scratch_bytes": scratch_bytes,
+        "build": build,
+        "own_root": own_root,
+    }
+
+
+def _scratch(shown: Iterable[str]) -> list[str]:
+    """Folders of memory for temporary files; not around a folder that is shown, beside which nothing may be made."""
+    return [path for path in SCRATCH if not any(_inside(shown_path, path) for shown_path in shown)]
 
 
 def _inside(path: str, folder: str) -> bool:

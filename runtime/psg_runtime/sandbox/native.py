@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -115,10 +116,12 @@ class NativeSandbox:
             files = layout(
                 view, program, scratch_bytes=_scratch_bytes(limits), build=self.namespaces, others=bool(self.prefix)
             )
-            temporary = str(running.scratch) if running is not None and running.scratch is not None else "/tmp"
+            own = running.scratch if running is not None else None
+            temporary = str(own) if own is not None else next(iter(files["scratch"]), "/")
             given |= {name: temporary for name in ("TMPDIR", "HOME") if not _seen(given.get(name), files)}
         return {
             "parent": None if self.prefix else os.getpid(),
+            "started": time.monotonic(),  # one clock for the whole machine: the way into the sandbox counts too
             "namespaces": self.namespaces,
             "network": limits.network,
             "sockets": self._sockets(limits),

@@ -21,7 +21,7 @@ for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid
     open(f"/proc/self/{name}", "w").write(text)
 if os.fork():
     sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
-file_view.build({"read": ["/usr"], "write": [], "links": {}, "scratch": True, "scratch_bytes": 1 << 20})
+file_view.build({"read": ["/usr"], "write": [], "links": {}, "scratch": ["/tmp"], "scratch_bytes": 1 << 20})
 sys.exit(0 if os.path.isdir("/proc/1") and not os.path.exists("/etc/passwd") else 3)
 """
 

@@ -22,7 +22,7 @@ from psg_runtime.sandbox.platform_facts import Facts, facts_of_this_machine
 from psg_runtime.sandbox.port import MECHANISMS, FileView, Limits, Sandbox
 
 SandboxName = Literal["auto", "off", "namespaces", "landlock", "bubblewrap", "container"]
-_MARGIN = 0.02  # of the time, by which our clock is ahead of the one around it, so that it is ours that tells
+_MARGIN_SECONDS = 0.5  # by which our clock is ahead of the one around it, so that it is ours that tells why
 _CODE_CPU_SHARE = 1.0
 _CODE_TASKS = 16
 
@@ -173,7 +173,7 @@ class Sandboxing:
         most = self.settings.max_execution_time
         if timeout_s is not None and timeout_s < most:
             return most  # the clock of the step rings first, and says so itself
-        return most * (1 - _MARGIN)
+        return max(most - _MARGIN_SECONDS, most * 0.8)
 
     def _check_reservations(self) -> None:
         wanted = self.settings

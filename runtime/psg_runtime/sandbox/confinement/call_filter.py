@@ -42,6 +42,14 @@ _ABSENT: dict[str, tuple[int, int | None]] = {
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
 }  # fmt: skip
+# What belongs to a file beside its content: Landlock leaves that to whoever owns it.
+_ATTRIBUTES: dict[str, tuple[int, int | None]] = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
+    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    "setxattrat": (463, 463), "removexattrat": (466, 466), "file_setattr": (469, 469),
+}  # fmt: skip
 _CLONE, _SOCKET, _PRLIMIT = (56, 220), (41, 198), (302, 261)
 _FORKS: tuple[tuple[int, int | None], ...] = ((57, None), (58, None))
 
@@ -92,18 +100,19 @@ def supported() -> bool:
     return system_calls.MACHINE is not None
 
 
-def install(*, sockets: str, one_process: bool) -> None:
+def install(*, sockets: str, one_process: bool, attributes: bool) -> None:
     """Put this process and all it starts under the filter; call it after ``no_new_privileges``.
 
     ``sockets``: ``any``, ``local`` (in the file system only), ``remote`` (all others) or ``none``; connected pairs are
-    always possible. ``one_process``: it can start threads, but no process.
+    always possible. ``one_process``: it can start threads, but no process. ``attributes``: it can change the mode,
+    owner and times of files.
     """
-    code = assemble(system_calls.MACHINE or "", sockets=sockets, one_process=one_process)
+    code = assemble(system_calls.MACHINE or "", sockets=sockets, one_process=one_process, attributes=attributes)
     instructions = (_Instruction * len(code))(*(_Instruction(c, t, f, k) for c, t, f, k in code))
     system_calls.install_filter(_Program(len(code), instructions))
 
 
-def assemble(machine: str, *, sockets: str, one_process: bool) -> list[tuple[int, int, int, int]]:
+def assemble(machine: str, *, sockets: str, one_process: bool, attributes: bool) -> list[tuple[int, int, int, int]]:
     """The filter's instructions as (code, jump if true, jump if false, value)."""
     column = {"x86_64": 0, "aarch64": 1}[machine]
     program = _Assembly()
@@ -114,7 +123,8 @@ def assemble(machine: str, *, sockets: str, one_process: bool) -> list[tuple[int
     if machine == "x86_64":
         program.add(_JUMP_GREATER_EQUAL, _X32_BIT, 0, 1)
         program.add(_RETURN, _KILL)
-    for calls, error in ((_REFUSED, errno.EPERM), (_ABSENT, errno.ENOSYS)):
+    kept = {} if attributes else _ATTRIBUTES
+    for calls, error in ((_REFUSED, errno.EPERM), (kept, errno.EPERM), (_ABSENT, errno.ENOSYS)):
         for numbers in calls.values():
             if (number := numbers[column]) is not None:
                 program.refuse(number, error)

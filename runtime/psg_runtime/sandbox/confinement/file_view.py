@@ -9,7 +9,6 @@ from typing import Any
 from . import system_calls as calls
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-SCRATCH = ("/tmp", "/dev/shm")  # names inside the new root, whose memory is bounded
 _LINKS = {"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0", "/dev/stdout": "/proc/self/fd/1",
           "/dev/stderr": "/proc/self/fd/2"}  # fmt: skip
 # Of the kernel and the machine, and no business of a program in here.
@@ -25,7 +24,7 @@ def build(view: Mapping[str, Any]) -> None:
     """Replace this mount namespace's root by a small one; needs a mount and a process namespace of our own.
 
     ``view``: ``read`` and ``write`` are real paths, ``links`` maps symbolic links to their targets,
-    ``scratch`` is whether there is a place for temporary files, ``scratch_bytes`` the most that it can hold.
+    ``scratch`` are the folders for temporary files, ``scratch_bytes`` is the most that they can hold.
     """
     calls.mount("none", "/", None, calls.MS_REC | calls.MS_PRIVATE)
     calls.mount("tmpfs", _BASE, "tmpfs", calls.MS_NOSUID | calls.MS_NODEV, "mode=0755")
@@ -54,7 +53,7 @@ def processes_of_this_namespace() -> None:
 
 def _fill(view: Mapping[str, Any]) -> None:
     writable, links = set(view["write"]), {**view["links"], **_LINKS}
-    for path in SCRATCH if view["scratch"] else ():
+    for path in view["scratch"]:
         os.makedirs(_NEW + path)
         os.chmod(_NEW + path, 0o1777)
     # Parents first: what lies deeper is mounted over what contains it, and found there already.

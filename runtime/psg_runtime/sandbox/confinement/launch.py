@@ -140,7 +140,8 @@ def _watch(plan: Mapping[str, Any], target: int, members: Any) -> Report:
         plan["limits"],
         members,
         folders=files["write"] if files else (),
-        scratch="/" if files and files["build"] else None,
+        scratch=_scratch(files),
+        started=plan["started"],
     )
     started, ends_at = time.monotonic(), float("inf")
     while True:
@@ -157,6 +158,13 @@ def _watch(plan: Mapping[str, Any], target: int, members: Any) -> Report:
             return {"exit_code": -signal.SIGKILL, "peak": watching.peak}
         if exceeded := watching.exceeded():
             return {"exit_code": -signal.SIGKILL, "exceeded": exceeded, "peak": watching.peak}
+
+
+def _scratch(files: Mapping[str, Any] | None) -> list[str]:
+    """Where memory is mounted that the program can write to."""
+    if files is None or not files["own_root"]:
+        return []
+    return ["/"] if files["build"] else files["scratch"]
 
 
 def _reap(target: int) -> int | None:
@@ -265,12 +273,12 @@ def _confine(plan: Mapping[str, Any]) -> None:
         if files is None:
             landlock.restrict(None, network=plan["network"])
         else:
-            own_root = ("/",) if files["build"] else ()  # what is in it was put there to be seen
-            scratch = file_view.SCRATCH if files["scratch"] else ()
-            read = (*files["read"], *(("/proc",) if files["processes"] else ()))
-            write = (*files["write"], *scratch)
-            landlock.restrict(read, write, file_view.DEVICES, own_root, network=plan["network"])
+            listed = ("/",) if files["own_root"] else ()  # what is in it was put there to be seen
+            read = (*files["read"], *(("/proc",) if files["own_root"] else ()))
+            write = (*files["write"], *files["scratch"])
+            landlock.restrict(read, write, file_view.DEVICES, listed, network=plan["network"])
     if call_filter.supported():
-        call_filter.install(sockets=plan["sockets"], one_process=plan["one_process"])
+        attributes = files is None or files["own_root"]  # read-only mounts keep them as well
+        call_filter.install(sockets=plan["sockets"], one_process=plan["one_process"], attributes=attributes)
 
 

@@ -42,7 +42,8 @@ class Watch:
     """Compares what a set of processes uses with its limits; every limit may be missing (None).
 
     ``limits``: memory (bytes), processes (with their threads), cpu_seconds, wall_seconds, disk (bytes written to
-    ``folders``); ``scratch`` is where the bounded scratch memory is mounted, None when there is none.
+    ``folders``); ``scratch`` is where memory of bounded size is mounted; ``started``
+    is when the time began to count, on the monotonic clock.
     """
 
     def __init__(
@@ -50,16 +51,17 @@ class Watch:
         limits: Mapping[str, Any],
         members: Callable[[], list[int]],
         folders: Iterable[str] = (),
-        scratch: str | None = None,
+        scratch: Iterable[str] = (),
+        started: float | None = None,
     ) -> None:
         self._limits = limits
         self._members = members
         self._folders = tuple(folders)
-        self._scratch = scratch
-        self._started = time.monotonic()
+        self._scratch = tuple(scratch)
+        self._started = time.monotonic() if started is None else started
         self._started_at = time.time()
         self._free = {folder: _free_bytes(folder) for folder in self._folders}
-        self._next_disk_check = self._started + _DISK_CHECK_SECONDS
+        self._next_disk_check = time.monotonic() + _DISK_CHECK_SECONDS
         self.peak = {"memory": 0, "processes": 0, "cpu_seconds": 0.0}
 
     def exceeded(self) -> dict[str, Any] | None:
@@ -83,7 +85,7 @@ class Watch:
         return None
 
     def _memory(self, members: list[int]) -> int:
-        scratch = _used_bytes(self._scratch) if self._scratch else 0
+        scratch = sum(map(_used_bytes, self._scratch))
         used = scratch + sum(map(_resident, members))
         limit = self._limits.get("memory")
         if limit is not None and used > limit and len(members) > 1:
@@ -97,7 +99,7 @@ class Watch:
             return 0
         self._next_disk_check = now + _DISK_CHECK_SECONDS
         limit = self._limits["disk"]
-        if self._scratch and _is_full(self._scratch):
+        if any(map(_is_full, self._scratch)):
             return int(limit) + 1
         # Cheap first: only where the file system has lost that much are the files looked at.
         lost = [folder for folder, free in self._free.items() if free - _free_bytes(folder) > limit]
