@@ -54,12 +54,12 @@ RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, p.trace_id AS
 // name: session_takeover :write :one
 // Frees the steps of an ended session in a project: whoever claims next runs them, with a higher fence.
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
-WITH h
+WITH datetime.realtime().epochMillis AS now
 MATCH (old:Session {id: $session_id}) WHERE old.ended_ms IS NOT NULL
 MATCH (s:Step) WHERE s.owner = $session_id AND s.project_id = $project_id AND s.status = 'in_progress'
-WITH s LIMIT toInteger($limit)
+WITH s, now LIMIT toInteger($limit)
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
-SET s.owner = null, s.parked = null, s.takeovers = coalesce(s.takeovers, 0) + 1, s:Ready
+SET s.owner = null, s.parked = null, s.takeovers = coalesce(s.takeovers, 0) + 1, s.ready_ms = now, s:Ready
 FOREACH (_ IN CASE WHEN p.status = 'in_progress' AND NOT p.paused THEN [1] ELSE [] END | SET p:Runnable)
 RETURN count(s) AS freed
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from psg.plan.policy import WEEK_MS
+from psg_runtime.execution_core.policies import RetryPolicy
 
 FAILED_REASONS = frozenset(("dependency_failed", "cancelled"))
 MAX_SHIFT = 40
@@ -32,7 +36,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The attempt failed and so does the step."""
+    """The attempt failed and so does the step; ``because`` is the clock that leaves no time for another attempt."""
+
+    because: str | None = None
 
 
 def decide_undecided(
@@ -88,6 +94,65 @@ def decide_failure(
     if failures < retries and error.get("retryable", False):
         return Retry(min(base_ms << min(failures, MAX_SHIFT), max_ms))
     return Fail()
+
+
+def decide_retry(
+    failures: int,
+    policy: RetryPolicy,
+    error: Mapping[str, Any],
+    *,
+    seed: str | None = None,
+    left_ms: int | None = None,
+) -> Retry | Fail:
+    """Decide what follows a failed attempt by the policy of its step (C-24, ORCH-05, EXEC-12).
+
+    ``failures`` counts the failed attempts before this one. ``seed`` draws the delay between 0 and what it would be
+    (full jitter), the same for the same seed. ``details.retry_after_ms`` of the error raises the delay, beyond the
+    policy's longest too. A wait that would outlive ``left_ms``, what is left of the step's total time, is not begun.
+    """
+    details = error.get("details")
+    details = details if isinstance(details, Mapping) else {}
+    final = {error.get("code"), details.get("error_type")} & policy.non_retryable
+    if failures >= policy.max_retries or not error.get("retryable", False) or final:
+        return Fail()
+    delay = policy.delay_ms(failures + 1)
+    if seed is not None:
+        delay = drawn(delay, f"{seed}:{failures + 1}")
+    delay = max(delay, _asked_for(details.get("retry_after_ms")))
+    if left_ms is not None and delay >= left_ms:
+        return Fail(because="total_timeout")
+    return Retry(delay)
+
+
+def drawn(most: int, seed: str) -> int:
+    """Return a number from 0 to ``most`` that follows from the seed alone."""
+    return int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest()) % (most + 1)
+
+
+def _asked_for(value: Any) -> int:
+    """The delay that a server asked for, in milliseconds; what is no sensible number asks for nothing."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 2**53:
+        return 0
+    return min(math.ceil(value), WEEK_MS)
+
+
+def decide_claim(
+    *,
+    waited_ms: int | None = None,
+    queue_ms: int | None = None,
+    taken_ms: int | None = None,
+    total_ms: int | None = None,
+) -> str | None:
+    """Return the clock that ended a step before this attempt of it began, ``None`` when it may begin.
+
+    ``waited_ms``: from ready to claimed, ``taken_ms``: since its first claim, both without pauses; ``queue_ms`` and
+    ``total_ms`` are what its policy allows.
+    """
+    if total_ms is not None and taken_ms is not None and taken_ms >= total_ms:
+        return "total_timeout"
+    if queue_ms is not None and waited_ms is not None and waited_ms > queue_ms:
+        return "queue_timeout"
+    return None
 
 
 def preferred(project_id: str, sessions: Iterable[str]) -> str | None:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
 
 import psg_cypher
-from psg.errors import ActionFailed, ActionTimeout, PsgError
+from psg.errors import ActionTimeout
 from psg.model.codec import loads
 from psg_neo4j.database import Database
-from psg_runtime.ael import ActionExecutionLayer, ActionResult, Parked, action_target, failure_of
+from psg_runtime.ael import ActionExecutionLayer, action_target, failure_of
 from psg_runtime.expressions import Template, default_engine, step_template
-from psg_runtime.orchestrator.records import idempotency_key
+from psg_runtime.hooks import HookChain
+from psg_runtime.orchestrator.attempt import Attempt, Gate, Outcome, outcome_of, redacted
+from psg_runtime.orchestrator.denials import WorkerLost
+from psg_runtime.orchestrator.effect_key import effect_key
+from psg_runtime.orchestrator.gates import HookGate, KillGate
+from psg_runtime.orchestrator.kill_switch import Rules
+from psg_runtime.orchestrator.ledger import LedgerGate
+from psg_runtime.orchestrator.policy import Policies, StepPolicy
+from psg_runtime.orchestrator.running import Running
+from psg_runtime.orchestrator.subplans import subplan_outcome
+from psg_runtime.orchestrator.time_limits import TimeLimits
+
+__all__ = ["Executor", "Outcome", "WorkerLost"]
 
 NAMESPACES = frozenset(("params", "item", "index", "steps", "secrets"))
 GRACE_S = 1.0
@@ -23,33 +35,37 @@ TEMPLATES_KEPT = 4096
 TAKEOVERS_MAX = 5
 
 
-class WorkerLost(ActionFailed):
-    """Every orchestrator that ran this step died in the middle of it; it is not tried again."""
-
-    code = "worker_lost"
-    retryable = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an attempt came to: a result, an error, or a step to be parked; with its duration in milliseconds."""
-
-    output: Any = None
-    error: dict[str, Any] | None = None
-    parked: Parked | None = None
-    duration_ms: int = 0
-
-
 class Executor:
     """Runs the attempts of one project's steps through the Action Execution Layer."""
 
-    def __init__(self, db: Database, project_id: str, ael: ActionExecutionLayer) -> None:
+    def __init__(
+        self,
+        db: Database,
+        project_id: str,
+        ael: ActionExecutionLayer,
+        *,
+        rules: Rules,
+        policies: Policies,
+        hooks: HookChain,
+        session_id: Callable[[], str],
+    ) -> None:
         self._db = db
         self._project_id = project_id
         self._ael = ael
+        self._rules = rules
+        self._policies = policies
+        self._session_id = session_id
         self._params: dict[str, Any] = {}
+        self._contexts: dict[str, dict[str, Any]] = {}
         self._reading: dict[str, anyio.Lock] = {}
         self._templates: dict[tuple[str, str], Template] = {}
+        self._kill = KillGate(rules)
+        # In the order of Gate: kill switch, approval, hooks, budget, effect ledger.
+        self._gates: tuple[Gate, ...] = (
+            self._kill,
+            HookGate(hooks, self.context),
+            LedgerGate(db, project_id),
+        )
 
     async def _plan_params(self, plan_id: str) -> Any:
         """The parameters of a plan, read once, also when many of its steps begin at the same moment."""
@@ -64,8 +80,8 @@ class Executor:
 
     def forget(self, plan_id: str) -> None:
         """Drop what is remembered of a run that ended."""
-        self._reading.pop(plan_id, None)
-        self._params.pop(plan_id, None)
+        for memory in (self._reading, self._params, self._contexts):
+            memory.pop(plan_id, None)
 
     async def scope(self, plan_id: str, references: frozenset[str]) -> dict[str, Any]:
         """Return the values that expressions of a plan can read: outputs of the named steps, plan parameters."""
@@ -84,22 +100,76 @@ class Executor:
         condition = default_engine().compile_condition(text)
         return condition.evaluate(await self.scope(plan_id, condition.references))
 
-    async def run(self, claim: Mapping[str, Any]) -> Outcome:
+    async def context(self, plan_id: str) -> dict[str, Any]:
+        """Return what policy hooks know besides the step: ``params.context`` of the plan, and who runs it where.
+
+        What the plan's author writes there cannot stand for what the platform knows.
+        """
+        if plan_id not in self._contexts:
+            params = await self._plan_params(plan_id)
+            row = await self._db.read_one(
+                psg_cypher.statement("plan_actor"), project_id=self._project_id, plan_id=plan_id
+            )
+            said = params.get("context")
+            said = dict(said) if isinstance(said, Mapping) else {}
+            actor = row["actor"] if row else None
+            user = {} if "userId" in said or "user_id" in said else {"user_id": actor}
+            self._contexts[plan_id] = {
+                **said, **user, "actor": actor, "project_id": self._project_id, "plan_id": plan_id,
+                "plan_title": row["title"] if row else None, "goal_id": row["goal_id"] if row else None,
+            }  # fmt: skip
+        return self._contexts[plan_id]
+
+    async def run(self, running: Running) -> Outcome:
         """Do one attempt; every failure is an outcome, only control flow passes through."""
-        started = time.monotonic()
+        started, claim = time.monotonic(), running.claim
+        policy: StepPolicy | None = None
         try:
+            running.action_type = action_target(claim["type"], claim["capability"], claim["agent_role"])[0]
+            self._kill.check(claim, running.action_type)
+            policy = self._policies.of(claim, self._rules.policy)
+            limits = TimeLimits(self._db, self._project_id, claim, policy)
+            await limits.check()
             if claim["takeovers"] > TAKEOVERS_MAX:
                 raise WorkerLost(f"step {claim['key']!r}: {claim['takeovers']} orchestrators died while they ran it")
             if claim["condition"] is not None and not claim["resumed"]:
                 # Decided before the claim; evaluated again so that one that could not be decided fails with the reason.
                 await self.condition_holds(claim["plan"], claim["condition"])
-            action = await self._action(claim)
-            result = await self._bounded(action, claim["timeout_ms"])
+            attempt = Attempt(claim, policy, await self._action(claim, policy), self._session_id())
+            outcome = await self._passed(attempt, running, limits, started)
         except Exception as error:
-            return Outcome(error=failure_of(error), duration_ms=_since(started))
-        return _outcome(result, _since(started))
+            outcome = Outcome(error=redacted(failure_of(error)))
+        return replace(outcome, duration_ms=_since(started), policy=policy)
 
-    async def _bounded(self, action: dict[str, Any], timeout_ms: int | None) -> Any:
+    async def _passed(self, attempt: Attempt, running: Running, limits: TimeLimits, started: float) -> Outcome:
+        """Take the attempt through the gates to its adapter and back."""
+        passed: list[Gate] = []
+
+        async def work() -> Outcome:
+            for gate in self._gates:
+                early = await gate.before(attempt)
+                if early is not None:
+                    return early
+                passed.append(gate)
+            # What was let pass a moment ago may have been forbidden while others were asked.
+            self._kill.check(attempt.claim, attempt.action["type"])
+            return outcome_of(await self._bounded(attempt.action))
+
+        try:
+            outcome: Outcome = await running.do(work, attempt.policy, limits.left)
+            if outcome.error is not None:
+                outcome = replace(outcome, error=redacted(outcome.error))
+        except Exception as error:
+            outcome = Outcome(error=redacted(failure_of(error)))
+        outcome = replace(outcome, duration_ms=_since(started), notes={**attempt.notes, **outcome.notes})
+        if outcome.error is None and outcome.parked is None:
+            outcome = replace(outcome, effect=attempt.effect)
+        for gate in reversed(passed):
+            outcome = await gate.after(attempt, outcome)
+        return outcome
+
+    async def _bounded(self, action: dict[str, Any]) -> Any:
+        timeout_ms = action["timeout_ms"]
         if timeout_ms is None:
             return await self._ael.execute(action)
         # The layer keeps the time itself; this is the net under one that does not.
@@ -107,16 +177,17 @@ class Executor:
             return await self._ael.execute(action)
         raise ActionTimeout(f"the action did not end within {timeout_ms} ms", timeout_ms=timeout_ms)
 
-    async def _action(self, claim: Mapping[str, Any]) -> dict[str, Any]:
+    async def _action(self, claim: Mapping[str, Any], policy: StepPolicy) -> dict[str, Any]:
         template = self._template(claim)
         scope = await self.scope(claim["plan"], template.references)
         kind, name = action_target(claim["type"], claim["capability"], claim["agent_role"])
+        params = template.resolve(scope)
         return {
             "type": kind, "step_id": claim["id"], "agent_role": claim["agent_role"], "name": name,
-            "params": template.resolve(scope), "step_key": claim["key"], "plan_id": claim["plan"],
+            "params": params, "step_key": claim["key"], "plan_id": claim["plan"],
             "project_id": self._project_id, "attempt": claim["attempt"], "fence": claim["fence"],
-            "idempotency_key": idempotency_key(self._project_id, claim["id"]), "timeout_ms": claim["timeout_ms"],
-            "resumed": await self._resumed(claim), "inputs": scope,
+            "idempotency_key": await effect_key(self._project_id, claim, policy, kind, name, params, self.scope),
+            "timeout_ms": policy.attempt_ms, "resumed": await self._resumed(claim), "inputs": scope,
         }  # fmt: skip
 
     def _template(self, claim: Mapping[str, Any]) -> Template:
@@ -133,6 +204,8 @@ class Executor:
             return None
         if claim["resumed"] == "timer":
             return {"reason": "timer"}
+        if claim["resumed"] == "plan":
+            return {"reason": "plan", "subplan": await subplan_outcome(self._db, self._project_id, claim["id"])}
         decision = await self._db.read_one(
             psg_cypher.statement("confirm_decision"), project_id=self._project_id, step_id=claim["id"]
         )
@@ -141,21 +214,3 @@ class Executor:
 
 def _since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
-
-
-def _outcome(result: Any, duration_ms: int) -> Outcome:
-    """Read what a layer returned: ours, or any mapping with ``success`` or the specification's ``status``."""
-    if isinstance(result, Parked):
-        return Outcome(parked=result, duration_ms=duration_ms)
-    if isinstance(result, ActionResult):
-        success, output, error = result.success, result.output, result.error
-    elif isinstance(result, Mapping):
-        success = bool(result.get("success", result.get("status") == "executed"))
-        output, error = result.get("output"), result.get("error")
-    else:
-        success, output, error = False, None, None
-    if success:
-        return Outcome(output=output, duration_ms=duration_ms)
-    if not isinstance(error, Mapping):
-        error = PsgError(str(error or "the action reported no success")).to_dict() | {"code": "action_failed"}
-    return Outcome(error=dict(error), duration_ms=duration_ms)

@@ -15,11 +15,18 @@ from psg.graph import Graph
 from psg_neo4j import faults
 from psg_neo4j.errors import OutcomeUnknown
 from psg_runtime.ael import ActionExecutionLayer
-from psg_runtime.orchestrator.decide import Retry, Run, decide_failure, decide_undecided
-from psg_runtime.orchestrator.execution import Executor, Outcome
-from psg_runtime.orchestrator.records import result_row, skip_row
-from psg_runtime.orchestrator.release import keep_evidence, park, retry
+from psg_runtime.hooks import HookChain
+from psg_runtime.orchestrator.decide import Run, decide_undecided
+from psg_runtime.orchestrator.denials import StepDenied
+from psg_runtime.orchestrator.execution import Executor
+from psg_runtime.orchestrator.kill_switch import Rules, action_names
+from psg_runtime.orchestrator.policy import Policies
+from psg_runtime.orchestrator.queue_watch import QueueWatch
+from psg_runtime.orchestrator.records import skip_row
+from psg_runtime.orchestrator.release import keep_evidence
+from psg_runtime.orchestrator.running import Running
 from psg_runtime.orchestrator.settings import OrchestratorSettings
+from psg_runtime.orchestrator.settlement import Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +64,7 @@ class Lane:
         session_id: Callable[[], str],
         capacity: Capacity,
         settings: OrchestratorSettings,
+        hooks: HookChain,
     ) -> None:
         self._graph = graph
         self._ael = ael
@@ -64,10 +72,16 @@ class Lane:
         self._session_id = session_id
         self._capacity = capacity
         self._settings = settings
-        self._executor = Executor(graph.db, project_id, ael)
+        self.rules = Rules()
+        self._policies = Policies(settings)
+        self._executor = Executor(
+            graph.db, project_id, ael, rules=self.rules, policies=self._policies, hooks=hooks, session_id=session_id
+        )
+        self._settlement = Settlement(graph, project_id, session_id)
+        self._queue = QueueWatch(graph, project_id, session_id, self.rules, self._policies)
         self._advance_statement = psg_cypher.statement("frontier_advance")
         self._results: list[Row] = []
-        self._running: dict[str, tuple[Row, anyio.CancelScope]] = {}
+        self._running: dict[str, Running] = {}
         self._runs: list[str] = []
         self._skips: list[Row] = []
         self._wake = anyio.Event()
@@ -178,6 +192,7 @@ class Lane:
         answer = rows[0]
         self._capacity.free += want - len(answer["claimed"])
         self._graph.signals.notify(self.project_id, answer["seq"])
+        self.rules.tell(answer["seq"], answer["rules"])
         await self._judged(answer, results)
         self._undecided = self._undecided or answer["undecided"] > 0
         filled = want > 0 and len(answer["claimed"]) == want
@@ -206,6 +221,7 @@ class Lane:
         """After a commit of unknown outcome: what we own now is what we claimed (EVIDENCE B6). Results go again."""
         if not self._ambiguous:
             return
+        await self._read_rules()
         owned = await self._graph.db.read(
             psg_cypher.statement("session_steps"), session_id=self._session_id(), project_id=self.project_id
         )
@@ -215,6 +231,11 @@ class Lane:
                 self._capacity.free -= 1
                 await self._begin(tasks, [claim])
         self._ambiguous = False
+
+    async def _read_rules(self) -> None:
+        row = await self._graph.db.read_one(psg_cypher.statement("project_rules"), project_id=self.project_id)
+        if row is not None:
+            self.rules.tell(row["seq"], row)
 
     async def _judged(self, answer: Row, results: list[Row]) -> None:
         """A refused result is kept as evidence; one that was recorded already needs nothing."""
@@ -229,7 +250,7 @@ class Lane:
     async def _begin(self, tasks: TaskGroup, claims: list[Row]) -> None:
         """Start what was claimed; many at once only after the next commit, if there is one, has been sent."""
         for claim in claims:
-            self._running[claim["id"]] = (claim, anyio.CancelScope())
+            self._running[claim["id"]] = Running(claim)
         if self._results and len(claims) > 1:
             tasks.start_soon(self._start, tasks, claims)
         else:
@@ -237,57 +258,23 @@ class Lane:
 
     async def _start(self, tasks: TaskGroup, claims: list[Row]) -> None:
         for claim in claims:
-            tasks.start_soon(self._execute, claim, self._running[claim["id"]][1], name=f"step {claim['key']}")
+            tasks.start_soon(self._execute, self._running[claim["id"]], name=f"step {claim['key']}")
 
-    async def _execute(self, claim: Row, scope: anyio.CancelScope) -> None:
+    async def _execute(self, running: Running) -> None:
+        claim = running.claim
         try:
-            with scope:
+            with running.scope:
                 faults.at("after_claim", claim["key"])
-                outcome = await self._executor.run(claim)
+                outcome = await self._executor.run(running)
                 faults.at("after_effect", claim["key"])
-                await self._settle(claim, outcome)
+                row = await self._settlement.settle(claim, outcome)
+                if row is not None:
+                    self._results.append(row)
         finally:
             self._running.pop(claim["id"], None)
             self._capacity.free += 1
             self._look = True
             self._wake.set()
-
-    async def _settle(self, claim: Row, outcome: Outcome) -> None:
-        session_id = self._session_id()
-        if (parked := outcome.parked) is not None:
-            await self._until_stored(lambda: park(self._graph, self.project_id, session_id, claim, parked))
-            return
-        trace_id = claim["trace_id"]
-        if outcome.error is not None:
-            log.info("step_failed", step=claim["key"], code=outcome.error.get("code"), attempt=claim["attempt"])
-            decision = decide_failure(
-                claim["failures"], claim["retries"] or 0, outcome.error,
-                self._settings.retry_base_ms, self._settings.retry_max_ms,
-            )  # fmt: skip
-            if isinstance(decision, Retry):
-                await self._until_stored(
-                    lambda: retry(
-                        self._graph, self.project_id, session_id, claim, trace_id, outcome.error or {},
-                        decision.delay_ms, outcome.duration_ms,
-                    )
-                )  # fmt: skip
-                return
-        status = "completed" if outcome.error is None else "failed"
-        self._results.append(
-            result_row(claim, trace_id, session_id, status, outcome.output, outcome.error, outcome.duration_ms)
-        )
-
-    async def _until_stored(self, store: Callable[[], Any]) -> None:
-        """Repeat a write while the database is away: what a step came to is not lost by that."""
-        while True:
-            try:
-                await store()
-                return
-            except PsgError as error:
-                if not error.retryable:
-                    log.error("step_not_released", project=self.project_id, code=error.code, error=str(error))
-                    raise
-                await anyio.sleep(BACKOFF_S)
 
     async def check_owned(self) -> None:
         """Stop the steps that this session does not own any more: cancelled, or taken over."""
@@ -298,11 +285,37 @@ class Lane:
             psg_cypher.statement("session_steps"), session_id=self._session_id(), project_id=self.project_id
         )
         fences: Mapping[str, int] = {r["id"]: r["fence"] for r in owned}
-        for step_id, (claim, scope) in held.items():
-            if fences.get(step_id) != claim["fence"] and not any(r["id"] == step_id for r in self._results):
-                scope.cancel()
+        for step_id, running in held.items():
+            if fences.get(step_id) != running.claim["fence"] and not any(r["id"] == step_id for r in self._results):
+                running.scope.cancel()
+
+    def tell(self, seq: int, rules: Mapping[str, Any]) -> None:
+        """Take over what the watch read of the project's policy and kill switches; stop what may not run any more."""
+        self.rules.tell(seq, rules)
+        for running in list(self._running.values()):
+            if running.action_type is None:
+                continue
+            try:
+                self.rules.check(running.claim["plan"], action_names(running.claim, running.action_type))
+            except StepDenied as denied:
+                running.stop(denied)
+
+    async def fail_overdue(self) -> None:
+        """Fail the steps that waited longer to be claimed than their policies allow."""
+        for step, limit_ms, waited_ms in await self._queue.overdue():
+            if self.draining:
+                return
+            # Until its failure is stored nobody may take it for a claim that was forgotten.
+            self._running[step["id"]] = Running({**step, "fence": step["fence"] + 1})
+            try:
+                row = await self._queue.fail(step, limit_ms, waited_ms)
+                if row is not None:
+                    self._results.append(row)
+            finally:
+                self._running.pop(step["id"], None)
+            self._wake.set()
 
     def cancel_all(self) -> None:
         """Stop every running step at once."""
-        for _, scope in list(self._running.values()):
-            scope.cancel()
+        for running in list(self._running.values()):
+            running.scope.cancel()

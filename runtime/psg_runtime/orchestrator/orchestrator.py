@@ -12,8 +12,10 @@ import psg_cypher
 from psg.errors import LeaseLost, PsgError
 from psg.graph import NOWHERE, Graph
 from psg_runtime.ael import ActionExecutionLayer
+from psg_runtime.hooks import HookChain
 from psg_runtime.orchestrator.decide import preferred
 from psg_runtime.orchestrator.lane import Capacity, Lane
+from psg_runtime.orchestrator.policy_hooks import chain_of
 from psg_runtime.orchestrator.recovery import Recovery
 from psg_runtime.orchestrator.session import Session
 from psg_runtime.orchestrator.settings import OrchestratorSettings
@@ -21,6 +23,7 @@ from psg_runtime.orchestrator.settings import OrchestratorSettings
 log = structlog.get_logger(__name__)
 
 WATCH_S = 0.4
+RULES_S = 0.3
 POLL_REST = 40
 POLL_MAX_S = 0.4
 
@@ -29,15 +32,22 @@ class Orchestrator:
     """Runs plans: start as many processes of it as you like against one database.
 
     ``ael`` does the work; it may offer ``registry`` (with ``names()`` and ``roles()``), which the session publishes so
-    that a plan naming something nobody can do is refused at its start.
+    that a plan naming something nobody can do is refused at its start. ``hooks`` are asked before every attempt
+    (default: those of installed packages and of the settings; raises ``ValidationFailed`` when they are not whole).
     """
 
     def __init__(
-        self, graph: Graph, ael: ActionExecutionLayer, settings: OrchestratorSettings | None = None
+        self,
+        graph: Graph,
+        ael: ActionExecutionLayer,
+        settings: OrchestratorSettings | None = None,
+        *,
+        hooks: HookChain | None = None,
     ) -> None:
         self.graph = graph
         self._ael = ael
         self._settings = settings or OrchestratorSettings()
+        self._hooks = chain_of(self._settings.policy_hooks, getattr(ael, "settings", None)) if hooks is None else hooks
         self._capacity = Capacity(self._settings.capacity)
         self._lanes: dict[str, Lane] = {}
         self._seen: dict[str, float] = {}
@@ -69,6 +79,7 @@ class Orchestrator:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._keep_lease)
                 tasks.start_soon(self._watch)
+                tasks.start_soon(self._watch_rules)
                 tasks.start_soon(self._poll, tasks)
                 task_status.started()
                 await self._stop.wait()
@@ -159,8 +170,9 @@ class Orchestrator:
         lane = self._lanes.get(project_id)
         if lane is None or lane.idle:
             lane = Lane(
-                self.graph, self._ael, project_id, lambda: self._session.id, self._capacity, self._settings
-            )
+                self.graph, self._ael, project_id, lambda: self._session.id, self._capacity, self._settings,
+                self._hooks,
+            )  # fmt: skip
             self._lanes[project_id] = lane
             tasks.start_soon(lane.run, tasks, name=f"project {project_id}")
         return lane
@@ -179,6 +191,25 @@ class Orchestrator:
                 log.warning("watch_interrupted", code=error.code, error=str(error))
             self._lanes = {p: lane for p, lane in self._lanes.items() if not lane.idle}
             await anyio.sleep(WATCH_S)
+
+    async def _watch_rules(self) -> None:
+        """Look at policies and kill switches of the projects with work here, and at steps that wait too long."""
+        while True:
+            await anyio.sleep(RULES_S)
+            lanes = {project_id: lane for project_id, lane in self._lanes.items() if not lane.idle}
+            if not lanes:
+                continue
+            try:
+                rows = await self.graph.db.read(
+                    psg_cypher.statement("rules_of_projects"), batch={"project_ids": list(lanes)}
+                )
+                for row in rows:
+                    lanes[row["project_id"]].tell(row["seq"], row)
+                if self._capacity.free <= 0:
+                    for lane in lanes.values():
+                        await lane.fail_overdue()
+            except PsgError as error:
+                log.warning("rules_not_read", code=error.code, error=str(error))
 
     async def _drain(self) -> None:
         """Claim nothing more and let what runs finish and be stored."""

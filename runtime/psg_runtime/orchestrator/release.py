@@ -14,10 +14,13 @@ from psg.write.command import Command
 from psg.write.writer import Locked
 from psg_runtime.ael import Parked
 from psg_runtime.orchestrator.records import segment_payload
+from psg_runtime.orchestrator.subplans import park_subplan
 
 
 async def park(graph: Graph, project_id: str, session_id: str, claim: Mapping[str, Any], parked: Parked) -> bool:
     """Let a step sleep in the graph, holding neither lease nor worker; ``False`` when it is no longer ours."""
+    if parked.plan is not None:
+        return await park_subplan(graph, project_id, session_id, claim, parked.plan)
     command = Command("park_step", [claim["id"], claim["fence"]], session_id, f"park:{claim['id']}:{claim['fence']}")
 
     async def decide(locked: Locked) -> Change:
@@ -59,6 +62,7 @@ async def retry(
     error: Mapping[str, Any],
     delay_ms: int,
     duration_ms: int,
+    notes: Mapping[str, Any] | None = None,
 ) -> bool:
     """Record a failed attempt and set the timer of the next; the step stays in progress (C-31)."""
     command = Command("retry_step", [claim["id"], claim["fence"]], session_id, f"retry:{claim['id']}:{claim['fence']}")
@@ -74,7 +78,7 @@ async def retry(
         segment = {
             "label": claim["key"], "status": "failed", "finished_at": locked.now, "attempt": claim["attempt"],
             "fence": claim["fence"], "session_id": session_id, "trace": trace_id, "log_seq": locked.head_seq + 1,
-            "payload": segment_payload(claim, session_id, duration_ms, error),
+            "payload": segment_payload(claim, session_id, duration_ms, error, notes),
         }  # fmt: skip
         links: list[Link] = [("IN_TRACE", trace_id, {}), ("RECORDS", claim["id"], {})]
         change.create("TraceSegment", new_id(), segment, links, plan=claim["plan"])

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _comma_separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class OrchestratorSettings(BaseSettings):
@@ -14,7 +20,10 @@ class OrchestratorSettings(BaseSettings):
     every 400 ms, while the database is so busy that looking itself takes long.
     ``steal_after_ms``: how long it leaves the work of a project to the process that the project prefers.
     ``drain_ms``: how long it lets running steps finish after it was asked to stop. ``projects``: ids of the only
-    projects whose steps it runs (none named: all), for tools that only some may use.
+    projects whose steps it runs (none named: all), for tools that only some may use. ``retry_base_ms``,
+    ``retry_max_ms``: the first and the longest delay of retries where no policy says otherwise. ``policy_hooks``:
+    modules (``pkg.mod``, ``pkg.mod:name``), separated by commas, whose hooks are asked before every step, after those
+    of installed packages.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_", env_file=".env", extra="ignore", frozen=True)
@@ -25,5 +34,6 @@ class OrchestratorSettings(BaseSettings):
     steal_after_ms: int = Field(default=400, ge=0, le=600_000)
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
     projects: tuple[str, ...] = ()
+    policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
     retry_base_ms: int = Field(default=100, ge=1, le=600_000)
     retry_max_ms: int = Field(default=60_000, ge=1, le=86_400_000)

@@ -11,6 +11,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from psg.errors import ActionFailed, CapabilityDenied, ValidationFailed
+from psg_runtime.ael.heartbeat import sign_of_life
 from psg_runtime.ael.port import Action, ActionResult, Parked
 from psg_runtime.ael.registry import ActionContext, Capability, CapabilityRegistry, validated_output
 
@@ -69,7 +70,10 @@ class CallableAdapter:
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
 
     def _context(self, action: Action, *, threaded: bool) -> ActionContext:
+        alive = sign_of_life()
+
         def report(progress: dict[str, Any]) -> None:
+            alive()
             if self._on_progress is None:
                 return
             if threaded:
