@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from psg_runtime.hooks import PolicyHook as PolicyHook
     from psg_runtime.in_memory import Executor as Executor
     from psg_runtime.in_memory import ExecutorOptions as ExecutorOptions
+    from psg_runtime.planning import LlmPlanner as LlmPlanner
+    from psg_runtime.planning import Planner as Planner
+    from psg_runtime.planning import PlanTemplate as PlanTemplate
     from psg_runtime.replay import GraphReplay as GraphReplay
     from psg_runtime.replay import PlanReplay as PlanReplay
 
@@ -37,6 +40,9 @@ _EXPORTS = {
     "PolicyHook": "hooks",
     "Executor": "in_memory",
     "ExecutorOptions": "in_memory",
+    "LlmPlanner": "planning",
+    "PlanTemplate": "planning",
+    "Planner": "planning",
     "GraphReplay": "replay",
     "PlanReplay": "replay",
 }

@@ -18,7 +18,10 @@ _RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 
 
 class LlmParams(BaseModel):
-    """The params of an llm step: ``prompt``, or ``messages`` of role and content."""
+    """The params of an llm step: ``prompt``, or ``messages`` of role and content.
+
+    With ``output_schema``, a JSON Schema of an object, the model is told to answer such an object as its text.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,6 +31,7 @@ class LlmParams(BaseModel):
     model: str | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
+    output_schema: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _asks_something(self) -> LlmParams:
@@ -94,7 +98,9 @@ class LlmAdapter:
             provider = OpenAIProvider(openai_client=client)
             model = OpenAIChatModel(params.model or self._settings.llm_model, provider=provider)
             try:
-                response = await model_request(model, _messages(params), model_settings=settings)
+                response = await model_request(
+                    model, _messages(params), model_settings=settings, model_request_parameters=_structure(params)
+                )
             except ModelAPIError as error:
                 raise _failure(error) from error
             except UnexpectedModelBehavior as error:
@@ -107,6 +113,17 @@ class LlmAdapter:
                 "output_tokens": response.usage.output_tokens,
             },
         }
+
+
+def _structure(params: LlmParams) -> Any:
+    """What the answer must look like, None for plain text."""
+    if params.output_schema is None:
+        return None
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.output import OutputObjectDefinition
+
+    shape = OutputObjectDefinition(json_schema=params.output_schema, name="answer", strict=False)
+    return ModelRequestParameters(output_mode="native", output_object=shape)
 
 
 def _messages(params: LlmParams) -> list[Any]:
