@@ -38,11 +38,10 @@ def check_step(facts: Facts) -> Iterator[Finding]:
 
 
 def _plan_over(facts: Facts) -> bool:
-    """Whether the plan is finished or being closed: what waits in it is not counted any more."""
+    """Whether the plan is finished or being closed or stopped: what waits in it is not counted any more."""
     plans = facts.links("IN_PLAN")
-    return not plans or any(
-        p["status"] in TERMINAL_PLAN or "Tombstone" in p["labels"] or "Closing" in p["labels"] for p in plans
-    )
+    ending = {"Tombstone", "Closing", "Stopping"}
+    return not plans or any(p["status"] in TERMINAL_PLAN or not ending.isdisjoint(p["labels"]) for p in plans)
 
 
 def _rank(facts: Facts) -> Iterator[Finding]:

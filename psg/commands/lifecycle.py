@@ -16,6 +16,7 @@ from psg.write.writer import Locked
 
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
 CLOSE_BATCH = 500
+CANCELLED = ("cancelled", "the plan was cancelled")
 
 
 def plan_transition(plan_id: str, target: str, expected_revision: int | None, command: Command) -> Change:
@@ -82,7 +83,7 @@ async def start_plan(locked: Locked, plan_id: str, expected_revision: int | None
     operational = {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id}
     change.transition(
         "Plan", plan_id, "approved", "in_progress", plan=plan_id, operational=operational, add=["Runnable"],
-        details=await _snapshot_before(locked, plan_id, command),
+        details=await snapshot_before(locked, plan_id, command),
     )  # fmt: skip
     open_trace(change, plan, trace_id, locked)
     if plan["steps_open"] == 0:
@@ -91,7 +92,7 @@ async def start_plan(locked: Locked, plan_id: str, expected_revision: int | None
     return change
 
 
-async def _snapshot_before(locked: Locked, plan_id: str, command: Command) -> Mapping[str, Any]:
+async def snapshot_before(locked: Locked, plan_id: str, command: Command) -> Mapping[str, Any]:
     """Save a snapshot in the commit that starts the plan, unless the project's policy is not to (L3-56)."""
     snapshot = await locked.read_one(
         "snapshot_before_start", snapshot_id=derived_id("snapshot", command.command_id), plan_id=plan_id,
@@ -186,12 +187,18 @@ async def cancel_plan(locked: Locked, plan_id: str, expected_revision: int | Non
     plan = await plan_inside(locked, plan_id, expected_revision)
     check_transition("Plan", plan["status"], "cancelled")
     change = Change(command)
-    change.transition(
-        "Plan", plan_id, "in_progress", "cancelled", plan=plan_id,
-        operational={"finished_ms": locked.now_ms, "close_after": -1}, add=["Closing"], remove=["Runnable"],
-    )  # fmt: skip
+    cancel(change, plan_id, locked)
     change.answer = {"plan": plan_id}
     return change
+
+
+def cancel(change: Change, plan_id: str, locked: Locked) -> None:
+    """Add the cancellation of a plan in progress to a change; whoever finds it closes its steps (``close_steps``)."""
+    change.transition(
+        "Plan", plan_id, "in_progress", "cancelled", plan=plan_id,
+        operational={"finished_ms": locked.now_ms, "close_after": -1}, add=["Closing"],
+        remove=["Runnable", "Stopping"],
+    )  # fmt: skip
 
 
 async def close_steps(locked: Locked, plan_id: str, after: int, command: Command) -> Change:
@@ -205,7 +212,7 @@ async def close_steps(locked: Locked, plan_id: str, after: int, command: Command
     rows = await locked.read("plan_open_steps", plan_id=plan_id, after=after, limit=CLOSE_BATCH)
     change = Change(command)
     for index, row in enumerate(rows):
-        _close_step(change, locked, plan, row, index)
+        close_step(change, locked, plan, row, index, CANCELLED)
     if rows:
         failed = sum(row["status"] == "in_progress" for row in rows)
         counts = {
@@ -214,7 +221,8 @@ async def close_steps(locked: Locked, plan_id: str, after: int, command: Command
         }  # fmt: skip
         change.adjust(plan_id, counts)
     else:
-        change.adjust(plan_id, {"close_after": None}, remove=["Closing"])
+        tells = ["Reacting"] if plan["parent_step"] else []
+        change.adjust(plan_id, {"close_after": None}, add=tells, remove=["Closing"])
         if plan["trace_id"]:
             extra = {"finished_at": locked.now}
             change.transition("Trace", plan["trace_id"], "running", "cancelled", plan=plan_id, extra=extra)
@@ -224,22 +232,30 @@ async def close_steps(locked: Locked, plan_id: str, after: int, command: Command
     return change
 
 
-def _close_step(
-    change: Change, locked: Locked, plan: Mapping[str, Any], row: Mapping[str, Any], index: int
+def close_step(
+    change: Change, locked: Locked, plan: Mapping[str, Any], row: Mapping[str, Any], index: int, why: tuple[str, str]
 ) -> None:
+    """Add the end of an open step (a row of ``plan_open_steps``) to a change: pending → skipped, in_progress → failed.
+
+    ``why`` is the reason that is stored and the message of the error; ``index`` counts the rows of the change. What
+    was asked for its sake is withdrawn, its sub-plans are cancelled.
+    """
+    reason, message = why
     gone = {"owner": None, "due_at": None, "parked": None, "finished_ms": locked.now_ms}
     labels = ["Ready", "Undecided", "Timer", "Unlocking"]
     for confirm_id in row["confirms"]:
         change.transition("Confirm", confirm_id, "pending", "cancelled", plan=plan["id"])
+    for child_id in row["children"]:
+        cancel(change, child_id, locked)
     if row["status"] != "in_progress":
         if row["status"] == "blocked":
             change.transition("Step", row["id"], "blocked", "pending", plan=plan["id"])
         change.transition(
-            "Step", row["id"], "pending", "skipped", plan=plan["id"], extra={"skip_reason": "cancelled"},
+            "Step", row["id"], "pending", "skipped", plan=plan["id"], extra={"skip_reason": reason},
             operational=gone, remove=labels,
         )  # fmt: skip
         return
-    error = dumps({"code": "cancelled", "message": "the plan was cancelled", "category": "workflow_error"})
+    error = dumps({"code": reason, "message": message, "category": "workflow_error"})
     change.transition(
         "Step", row["id"], "in_progress", "failed", plan=plan["id"],
         extra={"error": error, "fence": row["fence"] + 1}, was={"fence": row["fence"]}, operational=gone,
@@ -247,12 +263,12 @@ def _close_step(
     )  # fmt: skip
     if plan["trace_id"] is None:
         return
-    attributes = {"step_id": row["id"], "key": row["key"], "attempt": row["attempt"], "reason": "cancelled"}
+    attributes = {"step_id": row["id"], "key": row["key"], "attempt": row["attempt"], "reason": reason}
     segment = {
         "label": row["key"], "status": "cancelled", "finished_at": locked.now, "attempt": row["attempt"],
         "fence": row["fence"], "session_id": row["owner"], "payload": dumps({"attributes": attributes}),
         "trace": plan["trace_id"], "log_seq": locked.head_seq + 1 + index,
     }  # fmt: skip
-    segment_id = derived_id("segment", row["id"], str(row["fence"]), "cancelled")
+    segment_id = derived_id("segment", row["id"], str(row["fence"]), reason)
     links: list[Link] = [("IN_TRACE", plan["trace_id"], {}), ("RECORDS", row["id"], {})]
     change.create("TraceSegment", segment_id, segment, links, plan=plan["id"])

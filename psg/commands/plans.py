@@ -39,7 +39,7 @@ def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) 
         "budget": json_of(spec.budget), "on_failure": None if spec.on_failure == "continue" else spec.on_failure,
         "success_criteria": list(spec.success_criteria) or None,
     }  # fmt: skip
-    return _store(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
+    return store_records(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
 
 
 def store_plan_document(document: Mapping[str, Any], command: Command) -> PlanLoad:
@@ -55,12 +55,13 @@ def store_checked_plan(document: Mapping[str, Any], command: Command) -> PlanLoa
     taken = take_apart("Plan", document)
     props = taken.props | {"paused": taken.props["status"] == "in_progress", "sched_urgency": 100}
     (context_id,) = taken.references["context_id"]
-    return _store(taken.node_id, context_id, props, records_of_document(taken.parts["steps"]), command)
+    return store_records(taken.node_id, context_id, props, records_of_document(taken.parts["steps"]), command)
 
 
-def _store(
+def store_records(
     plan_id: str, context_id: str, props: Mapping[str, Any], records: Sequence[StepRecord], command: Command
 ) -> PlanLoad:
+    """Return how a plan of these properties and steps is stored; raises ``PlanInvalid`` or ``DependencyCycle``."""
     if not records:
         raise PlanInvalid("Invalid Plan: steps: a plan has at least one step")
     by_key = {r.step_id: r for r in records}

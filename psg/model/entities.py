@@ -53,9 +53,9 @@ ENTITIES: Mapping[str, Entity] = {
             ("title", "objective", "status"),
             (
                 "goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority",
-                "policy", "approval", "budget", "on_failure", "success_criteria",
+                "policy", "approval", "budget", "on_failure", "success_criteria", "criteria", "derivation",
             ),
-            json=("params", "policy", "approval", "budget"),
+            json=("params", "policy", "approval", "budget", "criteria"),
             parts=(("steps", "Step"),),
         ),
         Entity(

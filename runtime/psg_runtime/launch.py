@@ -11,6 +11,7 @@ from psg.graph import Graph, Progress
 from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.command import Answer
 from psg_runtime.ael import CapabilityRegistry, action_target
+from psg_runtime.ael.port import CONTROL_STEPS
 from psg_runtime.expressions import check_references, default_engine, step_template
 
 BUILT_IN = frozenset(("process.run", "code.run", "http.request", "file.read", "file.write"))
@@ -39,6 +40,14 @@ async def start_plan(
 
     Raises ``UnknownCapability`` naming every step whose tool, agent or role nobody offers.
     """
+    await check_capabilities(graph, registry, project_id, plan_id)
+    return await graph.start_plan(project_id, plan_id, **request)
+
+
+async def check_capabilities(
+    graph: Graph, registry: CapabilityRegistry | None, project_id: str, plan_id: str
+) -> None:
+    """Raise ``UnknownCapability`` naming every step of a stored plan whose tool, agent or role nobody offers."""
     rows = await graph.db.read(
         psg_cypher.statement("plan_capabilities"), project_id=project_id, plan_id=plan_id
     )
@@ -52,7 +61,6 @@ async def start_plan(
             "(start one that has it: `psg orchestrate --tools pkg.module`)",
             id=plan_id, missing=missing,
         )  # fmt: skip
-    return await graph.start_plan(project_id, plan_id, **request)
 
 
 def _offered(
@@ -71,7 +79,7 @@ def _offered(
 
 def _missing(row: dict[str, Any], names: frozenset[str], roles: frozenset[str]) -> list[str]:
     kind, name = action_target(row["type"], row["capability"], row["agent_role"])
-    if kind == "llm_call" or (kind == "custom_action" and name in ("wait", "confirm", "foreach", "conditional")):
+    if kind == "llm_call" or (kind == "custom_action" and name in CONTROL_STEPS):
         return []
     if name is not None and name in names | roles:
         return []

@@ -5,7 +5,7 @@ OPTIONAL MATCH (p)-[:IN_CONTEXT]->(c:Context)
 RETURN p.id AS id, p.status AS status, p.revision AS revision, coalesce(p.paused, false) AS paused,
   coalesce(p.loading, false) AS loading, p.steps_open AS steps_open, p.steps_total AS steps_total,
   p.steps_failed AS steps_failed, p.steps_next AS steps_next, p.paused_ms AS paused_ms, p.trace_id AS trace_id,
-  coalesce(p.restores, 0) AS restores,
+  coalesce(p.restores, 0) AS restores, p.parent_step AS parent_step,
   p:Tombstone AS deleted, p:Closing AS closing, c.id AS context_id, c.status AS context_status
 
 // name: plan_steps_by_key :read :many
@@ -51,12 +51,13 @@ SET t.due_at = t.due_at + $now_ms - CASE WHEN t.sys_updated_ms > $paused_ms THEN
 RETURN count(t) AS moved
 
 // name: plan_open_steps :read :many
-// The next steps of a plan that are not finished, in position order, with what parks them.
+// The next steps of a plan that are not finished, in position order, with what parks them and their running sub-plans.
 MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position > $after
   AND s.status IN ['pending', 'blocked', 'in_progress'] AND NOT s:Tombstone
 WITH s ORDER BY s.project_id, s.plan, s.position LIMIT toInteger($limit)
 RETURN s.id AS id, s.key AS key, s.status AS status, s.position AS position, s.fence AS fence, s.attempt AS attempt,
-  s.owner AS owner, [(c:Confirm)-[:GATES]->(s) WHERE c.status = 'pending' | c.id] AS confirms
+  s.owner AS owner, [(c:Confirm)-[:GATES]->(s) WHERE c.status = 'pending' | c.id] AS confirms,
+  [(c:Plan)-[:SUBPLAN_OF]->(s) WHERE c.status = 'in_progress' | c.id] AS children
 
 // name: plan_live_parts :read :many
 // The next steps of a deleted plan that are not deleted yet, in position order.

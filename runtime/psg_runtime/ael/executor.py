@@ -20,6 +20,7 @@ from psg_runtime.ael.adapters.http import HttpAdapter
 from psg_runtime.ael.adapters.llm import LlmAdapter
 from psg_runtime.ael.adapters.port import Adapter
 from psg_runtime.ael.adapters.process import ProcessAdapter
+from psg_runtime.ael.adapters.subplan import SubplanAdapter
 from psg_runtime.ael.adapters.tool import CallableAdapter
 from psg_runtime.ael.adapters.wait import WaitAdapter
 from psg_runtime.ael.failures import message_of
@@ -70,6 +71,7 @@ class AdapterLayer:
             "confirm": ConfirmAdapter(),
             "foreach": ForeachAdapter(self._dispatch),
             "conditional": ConditionalAdapter(),
+            "plan": SubplanAdapter(self.settings.plan_templates, self.settings.subplan_depth),
         }
 
     async def execute(self, action: Action | Mapping[str, Any], /) -> ActionResult | Parked:

@@ -44,6 +44,20 @@ class ItemRefused(ActionRefused):
     code = "item_failed"
 
 
+class SubplanFailed(ActionFailed):
+    """The sub-plan of a step failed; another attempt begins another one."""
+
+    code = "subplan_failed"
+    category: ClassVar[Category] = "workflow_error"
+
+
+class SubplanCancelled(ActionRefused):
+    """The sub-plan of a step was cancelled."""
+
+    code = "subplan_cancelled"
+    category: ClassVar[Category] = "workflow_error"
+
+
 class LlmUnavailable(ActionFailed):
     """The language model did not answer."""
 

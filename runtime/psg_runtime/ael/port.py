@@ -19,7 +19,7 @@ ACTION_TYPES = (
     "agent_execution",
 )
 FILE_OPERATIONS = ("file.read", "file.write")
-CONTROL_STEPS = ("wait", "confirm", "foreach", "conditional")
+CONTROL_STEPS = ("wait", "confirm", "foreach", "conditional", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Action:
 
     ``type`` is one of ACTION_TYPES; ``name`` the capability; ``params`` are resolved except ``do`` of a foreach;
     ``inputs`` is the scope of templates (``steps``, ``params``); ``timeout_ms`` bounds this attempt;
-    ``resumed`` is ``{"reason": "timer" | "confirm", "decision": {…}}`` when a parked step goes on.
+    ``resumed`` is ``{"reason": "timer" | "confirm" | "plan", "decision": {…}, "subplan": {…}}`` when a parked step
+    goes on.
     """
 
     type: str
@@ -87,14 +88,15 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """The step goes to sleep without holding a worker: until a time, or until somebody confirms.
+    """The step goes to sleep without holding a worker: until a time, until somebody confirms, until a plan ends.
 
     ``due_in_ms`` is the sleep in milliseconds, None for no limit; ``confirm`` asks for a decision
-    (reason, requested_by_role).
+    (reason, requested_by_role); ``plan`` is the sub-plan to begin (``spec``, and the ``template`` it is from).
     """
 
     due_in_ms: int | None = None
     confirm: dict[str, Any] | None = None
+    plan: dict[str, Any] | None = None
 
 
 class ActionExecutionLayer(Protocol):
@@ -118,7 +120,7 @@ def action_target(step_type: str, name: str | None, agent_role: str | None) -> t
     Waits, confirmations, loops and conditions are ``custom_action`` named after the step type; a conditional step
     that names a capability calls it.
     """
-    if step_type in ("wait", "confirm", "foreach"):
+    if step_type in ("wait", "confirm", "foreach", "plan"):
         return "custom_action", step_type
     if step_type == "conditional" and name is None:
         return "custom_action", "conditional"

@@ -46,6 +46,9 @@ class AelSettings(SandboxFields):
     http_read_ms: int = Field(default=60_000, ge=1, le=3_600_000)
     http_ca_file: Path | None = None
     http_capacity: int = Field(default=16, ge=1, le=1000)
+    plan_templates: Path | None = None
+    subplan_depth: int = Field(default=8, ge=1, le=64)
+    foreach_max_items: int = Field(default=10_000, ge=1, le=1_000_000)
     secrets_path: Path | None = None
     secrets_keyring: str | None = None
     secrets_hosts: _Names = ()

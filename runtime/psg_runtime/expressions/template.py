@@ -109,9 +109,11 @@ def step_template(step_type: str, params: dict[str, Any], *, engine: ExpressionE
     """The template of a step's params; what is not for the dispatcher to resolve stays as written.
 
     ``do`` of a foreach step is resolved per item by the foreach adapter, ``condition`` is decided before the
-    step is claimed.
+    step is claimed, the document of a sub-plan is its own.
     """
     keep = {"foreach": frozenset({"do"}), "conditional": frozenset({"condition"})}.get(step_type, frozenset())
+    if step_type == "plan" and isinstance(params.get("plan"), dict):
+        keep = frozenset({"plan"})
     return Template(params, engine=engine, keep=keep)
 
 

@@ -16,6 +16,7 @@ from psg_runtime.hooks import HookChain
 from psg_runtime.orchestrator.decide import preferred
 from psg_runtime.orchestrator.lane import Capacity, Lane
 from psg_runtime.orchestrator.policy_hooks import chain_of
+from psg_runtime.orchestrator.reactions import Reactions
 from psg_runtime.orchestrator.recovery import Recovery
 from psg_runtime.orchestrator.session import Session
 from psg_runtime.orchestrator.settings import OrchestratorSettings
@@ -55,6 +56,7 @@ class Orchestrator:
         self._stop = anyio.Event()
         self._session = self._new_session()
         self._recovery = Recovery(graph)
+        self._reactions = Reactions(graph)
 
     @property
     def session_id(self) -> str:
@@ -156,7 +158,12 @@ class Orchestrator:
                 await self._recovery.release_timers(project_id)
             if "unlocking" in why:
                 await self._recovery.unlock(project_id)
-            self._lane(project_id, tasks).wake()
+            if "stopping" in why:
+                await self._reactions.stop(project_id)
+            if "reacting" in why:
+                await self._reactions.react(project_id)
+            if not {"stopping", "reacting"}.issuperset(why):
+                self._lane(project_id, tasks).wake()
 
     def _mine(self, project_id: str, now: float) -> bool:
         """A project's preferred process goes first; what it leaves lying, any other takes up."""

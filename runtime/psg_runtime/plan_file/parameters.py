@@ -89,6 +89,28 @@ def apply_params(spec: PlanSpec, overrides: Mapping[str, str]) -> PlanSpec:
     return PlanSpec.model_construct(**{**fields, "params": values})
 
 
+def with_values(spec: PlanSpec, values: Mapping[str, Any]) -> PlanSpec:
+    """A plan whose parameters have these JSON values, else their defaults (as ``apply_params``, which takes texts)."""
+    declarations: Mapping[str, ParameterDeclaration] = getattr(spec, "declarations", {})
+    problems = []
+    for name, value in values.items():
+        declaration = declarations.get(name) or _of_value(name, spec.params)
+        if declaration is None:
+            problems.append(_unknown(name, {*declarations, *spec.params}))
+            continue
+        try:
+            declaration.check(value)
+        except ValueError as error:
+            problems.append(f"parameter `{name}` {error}")
+    for name, declaration in declarations.items():
+        if declaration.required and name not in values:
+            problems.append(f"parameter `{name}` is required: give it in `params`")
+    if problems:
+        raise ValidationFailed("; ".join(problems) + ".", problems=problems)
+    fields = {name: getattr(spec, name) for name in PlanSpec.model_fields}
+    return PlanSpec.model_construct(**{**fields, "params": {**spec.params, **values}})
+
+
 def _of_value(name: str, params: Mapping[str, Any]) -> ParameterDeclaration | None:
     """What a plain value says about its parameter: that it keeps its type."""
     if name not in params:
