@@ -15,6 +15,13 @@ class Kind(Enum):
     SEND = "send"
 
 
+class Slotted:
+    __slots__ = ("deny_actions",)
+
+    def __init__(self, deny_actions: Any) -> None:
+        self.deny_actions = deny_actions
+
+
 DENYING: list[Any] = [
     True, 1, "true", "yes", "ture", ["send"], ("SEND",), {"send"}, ["*"], ["all"], [Kind.SEND], [7], {"send": True},
     {"*": True}, {"Send": 1}, {"global": True}, {"active": True}, {"active": True, "action_types": ["send"]},
@@ -53,12 +60,24 @@ def contexts(signal: Any) -> list[dict[str, Any]]:
         {"ops": {"health": {"deny_actions": signal}}},
         {"ops_health": [{"kill_switch_active": signal}]},
         {"ops_health": SimpleNamespace(ops_deny_actions=signal)},
+        {"ops_health": Slotted(signal)},
+        {"global_kill_switch": signal},
+        {"KILL_SWITCH_ENGAGED": signal},
     ]
 
 
 @pytest.mark.req("EXEC-18")
 @pytest.mark.parametrize(
-    "context", [{}, {"ops_health": None}, {"ops_health": "green"}, {"health": 100}, {"ops_health": {}}]
+    "context",
+    [
+        {},
+        {"kill_switch_checked_at": "noon"},
+        {"skill_switch": 1},
+        {"ops_health": None},
+        {"ops_health": "green"},
+        {"health": 100},
+        {"ops_health": {}},
+    ],
 )
 def test_no_signal_does_not_deny(context: Any) -> None:
     assert not kill_switch_active(context, "send")

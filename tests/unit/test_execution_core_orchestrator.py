@@ -417,6 +417,17 @@ async def test_trouble_of_the_core_itself_is_a_report() -> None:
 
 
 @pytest.mark.req("EXEC-24")
+async def test_a_denial_holds_no_secret_of_what_it_denies() -> None:
+    def raises(action: Any, context: Any) -> str:
+        raise RuntimeError(f"no key of {action['token']} and {context['password']}")
+
+    decision = {"action": {"type": "send", "token": "m4rk3r-1"}, "allowed": True}
+    policy = {"idempotency": {"enabled": True, "key_generator": raises}}
+    report = await run(Executor("done"), decision, {"password": "m4rk3r-2"}, policy)
+    assert (report.status, report.error) == ("denied", "no key of [REDACTED] and [REDACTED]")
+
+
+@pytest.mark.req("EXEC-24")
 async def test_no_form_of_a_report_holds_a_secret() -> None:
     marker = "m4rk3r-5f2b8c"
     action = {"type": "send", "params": {"password": marker, "to": "a"}}

@@ -89,7 +89,7 @@ def play(
 
 
 @pytest.mark.req("EXEC-02", "EXEC-03", "EXEC-20", "EXEC-27")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ATTEMPTS, POLICIES)
 def test_it_is_bounded_whatever_the_executor_does(attempts: list[Any], policy: ExecutionPolicy) -> None:
     report, script = play(attempts, policy)
@@ -116,7 +116,7 @@ def test_no_failure_is_ever_a_success(attempts: list[Any], policy: ExecutionPoli
 
 
 @pytest.mark.req("EXEC-15", "EXEC-17", "EXEC-19")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_nonsense_is_reported_and_never_allowed(decision: Any, context: Any, policy: Any) -> None:
     report, script = play([(0, True)], policy, {"action": "a", "allowed": decision}, context)
@@ -206,7 +206,7 @@ LOGS = st.recursive(
 
 
 @pytest.mark.req("EXEC-21", "EXEC-22", "EXEC-23", "EXEC-24")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(LOGS)
 def test_redaction_leaves_no_planted_secret_and_does_it_once(log: Any) -> None:
     before = copy.deepcopy(log)
@@ -256,7 +256,7 @@ PIECES += [
 
 
 @pytest.mark.req("EXEC-24")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join) | st.text())
 def test_redacting_a_text_again_changes_nothing(text: str) -> None:
     once = redact_execution_log(text)

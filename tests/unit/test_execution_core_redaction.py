@@ -132,6 +132,13 @@ TEXTS = [
     ("postgres://user:a@b@host/db", "postgres://user:[REDACTED]@host/db"),
     ("redis://:abc@host", "redis://:[REDACTED]@host"),
     ("https://abc@host", "https://[REDACTED]@host"),
+    ("postgres://user:a/b?c#d@host/db", "postgres://user:[REDACTED]@host/db"),
+    ('Bearer "abc"', 'Bearer "[REDACTED]"'),
+    (
+        "<user>u</user><ns:password type='x'>abc</ns:password>",
+        "<user>u</user><ns:password type='x'>[REDACTED]</ns:password>",
+    ),
+    ("password: |\n  abc\n  abc\nn: 1", "password: [REDACTED]\nn: 1"),
     ("Authorization: Basic YTpi\nn: 1", "Authorization: [REDACTED]\nn: 1"),
     ("curl -H 'Cookie: a=b; c=d' --token abc x", "curl -H 'Cookie: [REDACTED]' --token [REDACTED] x"),
     ("['--password', 'abc', 'x']", "['--password', '[REDACTED]', 'x']"),
@@ -163,7 +170,8 @@ def test_secrets_inside_of_texts(text: str, expected: str) -> None:
     [
         "max_tokens=100, token_count: 5 tokens: 7", "KeyError: 'name'", "key: build, auth: none", "monkey=5",
         "a@b.example",
-        "https://host/path?user=a@b", "ssh://git@host/x", "the author: me", "basic principles", "::", "http://h:80/a:b",
+        "https://host/path?user=a@b", "https://host:80/p?u=a@b", "ssh://git@host/x", "the author: me",
+        "basic principles", "::", "http://h:80/a:b",
         "used 5 tokens: more than allowed", "2026-01-01T00:00:00", "",
     ],
 )  # fmt: skip
@@ -282,6 +290,7 @@ def test_what_has_no_end_is_cut_off() -> None:
     "password=(" * 20_000,
     'password="' + '\\"' * 100_000, "bearer " * 30_000, "basic " + "a" * 200_000, "sk-" * 60_000, "eyJ" * 60_000,
     "://a:" * 40_000, "--a " * 50_000, "password" + " " * 200_000, "tokens:(" * 20_000, "tokens:'a " * 20_000,
+    "://a:" * 40_000 + " @", "<password>" * 20_000 + "</", "<a " * 60_000 + "</", "token:|\n" * 40_000,
     "-----BEGIN PRI" "VATE KEY-----" * 8_000,
 ], ids=lambda text: text[:12])  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:

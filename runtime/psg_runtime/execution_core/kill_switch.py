@@ -1,7 +1,7 @@
 """Reads the kill switch out of a context: what cannot be understood counts as active (EXEC-17, EXEC-18).
 
-Signals are looked for in the context itself and in its mappings of ops health (``SIGNAL_GROUPS``), under the names of
-``SIGNALS``. A signal is
+Signals are looked for in the context itself and in its mappings of ops health (``ops_health``, ``ops``, ``health``),
+under names like ``ops_deny_actions`` or ``kill_switch`` in any spelling. A signal is
 
 - true or false (numbers and the usual words too): for every action, or for none;
 - a list of action types, ``*`` for all of them;
@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-SIGNALS = frozenset(
-    ("ops_deny_actions", "deny_actions", "kill_switch", "kill_switches", "kill_switch_active", "killswitch")
+_SIGNAL = re.compile(
+    r"(?:\A|.*_)(?:kill_?switch(?:es)?|deny_actions?)(?:_(?:active|engaged|enabled|on|state|status|actions?|types?))?\Z"
 )
-SIGNAL_GROUPS = frozenset(("ops", "ops_health", "ops_health_signals", "ops_signals", "health"))
+_GROUP = re.compile(r"(?:ops|health|ops_signals?|(?:.*_)?ops_health(?:_signals?)?)\Z")
 _EVERY = ("*", "all", "global")
 _SWITCHES = ("active", "enabled", "engaged", "on")
 _TYPES = ("action_types", "actions", "types")
@@ -63,9 +63,9 @@ def action_type_of(action: Any) -> str | None:
 def _in_group(group: Mapping[Any, Any], wanted: str | None, depth: int) -> bool:
     for name, value in group.items():
         known = _name(name)
-        if known in SIGNALS and _denies(value, wanted, depth + 1):
+        if _SIGNAL.match(known) and _denies(value, wanted, depth + 1):
             return True
-        if known in SIGNAL_GROUPS and _group_denies(value, wanted, depth + 1):
+        if _GROUP.match(known) and _group_denies(value, wanted, depth + 1):
             return True
     return False
 

@@ -50,7 +50,7 @@ async def execute(
         report = await _execute(decision, context, policy, executor, clock, started)
         return report.lasting(clock.now_ms() - started)
     except Exception as error:
-        return _closed(ExecutionStatus.FAILED, "orchestrator_error", error)
+        return _closed(ExecutionStatus.FAILED, "orchestrator_error", error, decision, context)
 
 
 def build_plan(
@@ -76,40 +76,49 @@ def build_plan(
 async def _execute(
     decision: Any, context: Any, policy: Any, executor: Any, clock: Clock, started: float
 ) -> ExecutionReport:
+    def denied(reason: str, error: Exception) -> ExecutionReport:
+        return _closed(ExecutionStatus.DENIED, reason, error, decision, context)
+
     try:
         if _killed(context, decision):
             return ExecutionReport.of(ExecutionStatus.DENIED, reason="kill_switch")
     except Exception as error:
-        return _closed(ExecutionStatus.DENIED, "context_unreadable", error)
+        return denied("context_unreadable", error)
     try:
         decision = FinalDecision.of(decision)
     except Exception as error:
-        return _closed(ExecutionStatus.DENIED, "decision_unreadable", error)
+        return denied("decision_unreadable", error)
     if not decision.allowed:
         return ExecutionReport.of(ExecutionStatus.SKIPPED, reason="not_allowed")
     try:
         policy = ExecutionPolicy.of(policy)
     except Exception as error:
-        return _closed(ExecutionStatus.DENIED, "policy_unbounded", error)
+        return denied("policy_unbounded", error)
     redactor = Redactor(known=secret_values(decision.action, context))
     try:
         plan = await _plan(decision, context, policy, redactor, clock)
     except Exception as error:
-        return _closed(ExecutionStatus.DENIED, "idempotency_key", error)
+        return denied("idempotency_key", error)
     try:
         function = _function(executor)
     except Exception as error:
-        return _closed(ExecutionStatus.DENIED, "executor_unreadable", error)
+        return denied("executor_unreadable", error)
     return await _Run(decision.action, context, policy, function, plan, redactor, clock, started).report()
 
 
 def _killed(context: Any, decision: Any) -> bool:
     try:
-        action = decision.get("action") if isinstance(decision, Mapping) else getattr(decision, "action", None)
-        action_type = action_type_of(action)
+        action_type = action_type_of(_action_of(decision))
     except Exception:
         action_type = None  # of an unknown type: any signal denies it
     return read_kill_switch(context, action_type)
+
+
+def _action_of(decision: Any) -> Any:
+    try:
+        return decision.get("action") if isinstance(decision, Mapping) else getattr(decision, "action", None)
+    except Exception:
+        return None
 
 
 async def _plan(
@@ -129,10 +138,10 @@ def _function(executor: Any) -> Callable[..., Any]:
     return function
 
 
-def _closed(status: ExecutionStatus, reason: str, error: Exception | None = None) -> ExecutionReport:
+def _closed(status: ExecutionStatus, reason: str, error: Exception, decision: Any, context: Any) -> ExecutionReport:
     """The report of an execution that ended before its first attempt because something is broken."""
-    message = None if error is None else _message(error, Redactor())
-    return ExecutionReport.of(status, fail_closed=True, reason=reason, error=message)
+    redactor = Redactor(known=secret_values(_action_of(decision), context))
+    return ExecutionReport.of(status, fail_closed=True, reason=reason, error=_message(error, redactor))
 
 
 class _Run:

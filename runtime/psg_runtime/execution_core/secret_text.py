@@ -18,10 +18,13 @@ _SHAPES = re.compile(
     r"(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
 )
 _SCHEMES = re.compile(
-    r"\b(?P<scheme>bearer\s++)[^\s\"'\\,;<>]++|\b(?P<basic>basic\s++)(?=[a-z0-9+/]*[0-9=+/])[a-z0-9+/]{8,}+={0,2}",
+    r"\b(?P<scheme>bearer\s++\\*[\"']?)[^\s\"'\\,;<>]++|\b(?P<basic>basic\s++)(?=[a-z0-9+/]*[0-9=+/])[a-z0-9+/]{8,}+={0,2}",
     re.IGNORECASE,
 )
-_USER_INFO = re.compile(r"://(?P<user>[^\s/?#\"'<>@:\\]*+)(?P<word>:[^\s/?#\"'<>\\]*)?@")
+# Behind the colon of a host stands a port; anything else there is a password, also one with a slash in it.
+_USER_INFO = re.compile(r"://(?P<user>[^\s/?#\"'<>@:\\]*+)(?P<word>:(?!\d{1,5}(?:[/?#]|\Z))[^\s\"'<>\\]{0,256})?@")
+_ELEMENTS = re.compile(r"<(?P<name>[A-Za-z][\w.:-]{0,63}+)(?P<rest>(?:\s[^<>]{0,256})?>)(?P<value>[^<]++)")
+_BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]*+\r?\n(?:[ \t]++[^\n]*+(?:\n|\Z)|\r?\n)*+")
 _HEADERS = re.compile(
     r"(?<![\w-])(?P<name>(?:proxy-)?authorization|(?:set-)?cookie)(?P<sep>\\*[\"']?\s{0,8}[:=]\s{0,8})"
     r"(?P<value>[^\s\"'\\{\[(][^\r\n\"'\\]*+)",
@@ -46,6 +49,8 @@ def redact_text(text: str, marker: str) -> str:
         text = _USER_INFO.sub(lambda found: _without_user_info(found, marker), text)
     text = _SCHEMES.sub(lambda found: (found["scheme"] or found["basic"]) + marker, text)
     text = _SHAPES.sub(lambda _: marker, text)
+    if "</" in text:
+        text = _ELEMENTS.sub(lambda found: _without_content(found, marker), text)
     if _MAY_NAME.search(text) is None:
         return text
     text = _HEADERS.sub(lambda found: found["name"] + found["sep"] + marker, text)
@@ -59,6 +64,11 @@ def _without_user_info(found: re.Match[str], marker: str) -> str:
     # A user alone is a name (`ssh://git@…`), unless the protocol takes a token there.
     before = found.string[max(0, found.start() - 5) : found.start()].lower()
     return f"://{marker}@" if before.endswith(("http", "https")) and not _SSH_USERS.match(user) else found[0]
+
+
+def _without_content(found: re.Match[str], marker: str) -> str:
+    hidden = secrecy(found["name"]) is Secrecy.ALWAYS and found["value"].strip()
+    return f"<{found['name']}{found['rest']}{marker}" if hidden else found[0]
 
 
 def _without_named(text: str, marker: str) -> str:
@@ -98,6 +108,8 @@ def _quotes(value: str) -> tuple[str, str]:
 
 def _value_end(text: str, start: int, marker: str) -> int:
     """Where the value that begins at ``start`` ends: quotes and brackets are part of it, with all they hold."""
+    if (block := _BLOCK.match(text, start)) is not None:  # of YAML: the lines below
+        return start + len(block[0].rstrip("\r\n"))
     at = start
     open_brackets: list[str] = []
     while at < len(text):
