@@ -325,3 +325,26 @@ def test_a_plan_of_ten_thousand_steps_loads_in_seconds() -> None:
         for i in range(1, 10_000)
     ]
     assert len(load_plan(json.dumps({"title": "t", "steps": steps})).steps) == 10_000
+
+
+@pytest.mark.req("EXEC-24")
+def test_the_plan_in_a_plan_step_has_references_of_its_own() -> None:
+    inner = "{title: i, objective: i, steps: [{id: one, name: x, params: {t: '{{secrets.T}}'}}, {id: two, name: x, "
+    inner += "dependencies: [one], params: {v: '{{one.output}}', w: '{{params.q}}'}}], params: {q: {default: 1}}}"
+    text = f"objective: o\nsteps:\n  - id: a\n    type: plan\n    params:\n      plan: {inner}\n"
+    assert load_plan(text).steps[0].params["plan"]["steps"][0]["params"] == {"t": "{{secrets.T}}"}
+    with pytest.raises(PlanFileInvalid, match="params of a sub-plan are stored"):
+        load_plan(text + "      params: {q: '{{secrets.T}}'}\n")
+    with pytest.raises(PlanFileInvalid, match="unknown reference `ghost`"):
+        load_plan("objective: o\nsteps:\n  - {id: a, type: plan, params: {plan: '{{ghost.output}}'}}\n")
+
+
+@pytest.mark.req("EXEC-24")
+def test_a_loop_in_a_loop_names_secrets_where_one_alone_could() -> None:
+    def nested(do: str) -> str:
+        inner = f"{{type: foreach, name: foreach, params: {{items: [1], do: {do}}}}}"
+        return f"objective: o\nsteps:\n  - {{id: a, type: foreach, params: {{items: [1], do: {inner}}}}}\n"
+
+    assert load_plan(nested("{name: x, params: {t: '{{secrets.T}}'}}")).steps[0].type == "foreach"
+    with pytest.raises(PlanFileInvalid, match="in clear"):
+        load_plan(nested("{name: file.write, params: {content: '{{secrets.T}}'}}"))

@@ -77,6 +77,8 @@ class _Checker:
             yield ReferenceProblem(step.key, (*base, "params", *inner), error.message)
             return
         for location, expression in template.expressions:
+            if step.type == "plan" and location[:1] == ("plan",) and len(location) > 1:
+                continue  # a document of its own, checked when it begins
             in_item = step.type == "foreach" and location[:1] == ("do",)
             yield from self._expression(step, (*base, "params", *location), expression, in_item=in_item)
             yield from self._secret(step, base, location, expression)
@@ -87,11 +89,11 @@ class _Checker:
         secret = expression.syntax.secret
         if secret is None:
             return
-        kind, name, place = step.type, step.name, location
+        kind, name, place, params = step.type, step.name, location, step.params
         reason = refusal(kind, name, place)
-        if reason is None and kind == "foreach":
-            do = step.params["do"]
-            kind, name, place = do.get("type", "tool"), do.get("name"), location[2:]
+        while reason is None and kind == "foreach":
+            do = params["do"]
+            kind, name, place, params = do.get("type", "tool"), do.get("name"), place[2:], do.get("params", {})
             reason = refusal(kind, name, place)
         if reason is not None:
             message = f"{refusal_message(SecretReference(secret), place, reason)}."
