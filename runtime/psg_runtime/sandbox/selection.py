@@ -97,7 +97,7 @@ class Sandboxing:
             files: FileView | None = FileView(system, roots)
         else:
             files = None
-        seconds = self._seconds(timeout_s) if wanted.everything else None
+        seconds = self.longest(timeout_s) if wanted.everything else None
         limits = Limits(
             files=files,
             network=not (wanted.network_isolation and on("network_isolation")),
@@ -169,7 +169,8 @@ class Sandboxing:
         share = max(1.0, self.settings.cpu_limit * self.settings.max_execution_time)
         return share if self.settings.cpu_seconds is None else min(share, self.settings.cpu_seconds)
 
-    def _seconds(self, timeout_s: float | None) -> float:
+    def longest(self, timeout_s: float | None) -> float:
+        """Seconds that anything may take, when its step has the given limit."""
         most = self.settings.max_execution_time
         if timeout_s is not None and timeout_s < most:
             return most  # the clock of the step rings first, and says so itself

@@ -69,7 +69,9 @@ class CodeAdapter:
     async def run(self, action: Action) -> ActionResult:
         self.check("code.run", action.params)
         params = _parse(action.params)
-        seconds = min((params.timeout_ms or self._settings.code_timeout_ms) / 1000, self._settings.max_execution_time)
+        timeout_s = None if action.timeout_ms is None else action.timeout_ms / 1000
+        seconds = (params.timeout_ms or self._settings.code_timeout_ms) / 1000
+        seconds = min(seconds, self._sandboxing.longest(timeout_s))
         limits = self._sandboxing.for_code(seconds)
         chosen = await self._sandboxing.choose(limits)
         program = plain_interpreter()

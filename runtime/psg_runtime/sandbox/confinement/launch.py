@@ -35,6 +35,8 @@ def main(plan_descriptor: int, report_descriptor: int) -> NoReturn:
     """Do what the plan says; the exit code means nothing, the report everything."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED_SIGNALS)
     calls.die_with_parent(signal.SIGTERM)
+    with suppress(OSError):  # who watches must not be starved by who is watched; not everybody may do so
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     with os.fdopen(plan_descriptor, "rb") as file:
         plan = json.load(file)
     if plan["parent"] is not None and os.getppid() != plan["parent"]:
@@ -212,6 +214,7 @@ def _be_target(plan: Mapping[str, Any], refusals: int, cgroup: int | None) -> No
     stage = "confine"
     try:
         os.setsid()
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         calls.die_with_parent(signal.SIGKILL)
         if cgroup is not None:
             os.write(cgroup, b"0")
@@ -248,10 +251,11 @@ def _limit(plan: Mapping[str, Any]) -> None:
     if (seconds := limits.get("cpu_seconds")) is not None:
         whole = int(-(-seconds // 1))
         _lower(resource.RLIMIT_CPU, whole, whole + 1)
-    if (processes := limits.get("processes")) is not None and plan["namespaces"]:
-        # The watch stops at the limit and says so; this only bounds what can happen between two looks.
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NPROC, (2 * processes + 64, 2 * processes + 64))
+    if (processes := limits.get("processes")) is not None:
+        # The watch stops at the limit and says so; this only bounds what can happen between two looks. In a namespace
+        # of its own a user has only these, else all of the user's count.
+        others = 0 if plan["namespaces"] else watch.tasks_of(os.getuid())
+        _lower(resource.RLIMIT_NPROC, others + 2 * processes + 64)
     if plan["processors"]:
         os.sched_setaffinity(0, plan["processors"])
 
