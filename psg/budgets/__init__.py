@@ -4,7 +4,7 @@ from psg.budgets.amounts import DIMENSIONS, Amounts, limits_of, shown, usage_of
 from psg.budgets.errors import BudgetExhausted
 from psg.budgets.limits import BudgetScope, set_budget
 from psg.budgets.reserve import Reservation, reserve
-from psg.budgets.settle import debit, release, spend_row
+from psg.budgets.settle import Spend
 from psg.budgets.spending import Spending, spending
 
 __all__ = [
@@ -13,14 +13,12 @@ __all__ = [
     "BudgetExhausted",
     "BudgetScope",
     "Reservation",
+    "Spend",
     "Spending",
-    "debit",
     "limits_of",
-    "release",
     "reserve",
     "set_budget",
     "shown",
-    "spend_row",
     "spending",
     "usage_of",
 ]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from psg.errors import NotFound, ValidationFailed
 from psg.graph import Graph
 from psg.model.codec import dumps, loads
+from psg.model.ids import new_id
 from psg.plan.policy import BudgetSpec, authored
 from psg.write.change import Change
 from psg.write.command import Answer, Command
@@ -34,7 +35,7 @@ async def set_budget(
     ``limits``: tokens, cost, calls, wall_ms, each 0 or more. Raises ``ValidationFailed`` and ``NotFound``.
     """
     said = _checked(limits)
-    command = Command("set_budget", [scope, node_id, said], actor, command_id)
+    command = Command("set_budget", [scope, node_id, said], actor, command_id or new_id())
 
     async def decide(locked: Locked) -> Change:
         row = await locked.read_one("budget_of", id=node_id, label=_LABELS[scope])

@@ -33,10 +33,6 @@ CALL () {
 }
 CREATE (r:Reservation) SET r = $props, r.project_id = $project_id
 
-// name: reservation_drop :write :none
-// Gives back a share of which nothing was used.
-MATCH (r:Reservation {project_id: $project_id, id: $id}) DELETE r
-
 // name: budget_debit :write :none
 // Adds what an attempt spent to its step, plan and project, and ends its reservation; behind the head's lock.
 MATCH (h:ProjectHead {id: $project_id})

@@ -37,11 +37,11 @@ def show(
         settings = load_settings(project=project, api_url=api_url)
         async with open_client(settings) as client:
             if plan_ref is None:
-                found = await client.project_spending(id=(await find_project(client, settings.project)).id)
-                account = found and found.spending
+                project_account = await client.project_spending(id=(await find_project(client, settings.project)).id)
+                account = None if project_account is None else project_account.spending
             else:
-                plan = await client.plan_spending(id=await node_id(client, settings, "Plan", plan_ref))
-                account = plan and plan.spending
+                plan_account = await client.plan_spending(id=await node_id(client, settings, "Plan", plan_ref))
+                account = None if plan_account is None else plan_account.spending
         _print(account, as_json)
 
     execute(command, as_json=as_json)
