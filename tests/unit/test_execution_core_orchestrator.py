@@ -7,8 +7,6 @@ import copy
 import dataclasses
 import json
 import pickle
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import SimpleNamespace
@@ -29,7 +27,6 @@ from psg_runtime.execution_core import (
     RetryPolicy,
     TimeoutPolicy,
     build_plan,
-    calls,
     execute,
 )
 
@@ -280,85 +277,6 @@ async def test_a_wait_that_is_asked_for_is_kept_and_never_shortens_the_backoff()
     answers = [{"success": False, "retry_after_ms": wait} for wait in (750, 1, float("nan"), -5)]
     await execute(YES, {}, {"retry": {"max_retries": 4, "base_ms": 100}}, Executor(*answers), clock=clock)
     assert clock.sleeps == [750, 200, 400, 800]
-
-
-@pytest.mark.req("EXEC-03", "EXEC-20")
-async def test_an_attempt_and_all_of_them_are_bounded() -> None:
-    clock = VirtualClock()
-
-    async def hangs(action: Any, context: Any) -> None:
-        clock.take(1e9)
-
-    policy = ExecutionPolicy(RetryPolicy(9, base_ms=10), TimeoutPolicy(attempt_ms=100, total_ms=250))
-    report = await execute(YES, {}, policy, hangs, clock=clock)
-    assert [attempt.latency_ms for attempt in report.attempts] == [100, 100, 20]
-    assert {attempt.error_code for attempt in report.attempts} == {"timeout"}
-    assert (report.status, report.reason, report.fail_closed) == ("failed", "total_timeout", True)
-    assert report.total_latency_ms == clock.ms == 250
-
-
-@pytest.mark.req("EXEC-03")
-async def test_a_retry_that_would_outlive_the_total_is_not_begun() -> None:
-    clock = VirtualClock()
-    executor = Executor({"success": False, "retry_after_ms": 60_000})
-    report = await execute(YES, {}, None, executor, clock=clock)
-    assert (report.attempt_count, clock.sleeps, clock.ms) == (1, [], 0)
-    assert (report.reason, report.fail_closed) == ("total_timeout", True)
-
-
-@pytest.mark.req("EXEC-03")
-async def test_an_answer_after_its_time_is_no_success() -> None:
-    clock = VirtualClock()
-
-    async def late(action: Any, context: Any) -> str:
-        clock.ms += 51  # blocks the loop: nothing can stop it
-        return "done"
-
-    report = await execute(YES, {}, QUICK, late, clock=clock)
-    assert (report.status, report.output) == ("failed", None)
-    assert {attempt.error_code for attempt in report.attempts} == {"timeout"}
-
-
-@pytest.mark.req("EXEC-20")
-@pytest.mark.parametrize("kind", ["async", "plain", "key"])
-async def test_hanging_code_is_left_in_real_time(kind: str) -> None:
-    release = threading.Event()
-
-    async def waits(action: Any, context: Any) -> None:
-        await anyio.sleep_forever()
-
-    def hangs(action: Any, context: Any) -> str:
-        release.wait(30)
-        return "late"
-
-    policy: dict[str, Any] = {"retry": {"max_retries": 1, "base_ms": 1}, "timeout": {"attempt_ms": 40, "total_ms": 100}}
-    if kind == "key":
-        policy["idempotency"] = {"enabled": True, "key_generator": hangs}
-    started = time.monotonic()
-    report = await execute(YES, {}, policy, waits if kind == "async" else hangs)
-    release.set()
-    assert time.monotonic() - started < 5
-    assert report.status == ("denied" if kind == "key" else "failed")
-    assert report.fail_closed
-
-
-def join_threads() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "bounded call":
-            thread.join(10)
-
-
-@pytest.mark.req("EXEC-20")
-async def test_no_thread_is_begun_when_too_many_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    join_threads()  # those that other tests left behind
-    monkeypatch.setattr(calls, "MAX_LEFT_BEHIND", 1)
-    release = threading.Event()
-    policy = {"retry": {"max_retries": 1, "base_ms": 1}, "timeout": {"attempt_ms": 20}}
-    report = await execute(YES, {}, policy, lambda action, context: release.wait(30))
-    assert [attempt.error_code for attempt in report.attempts] == ["timeout", "executor_saturated"]
-    release.set()
-    join_threads()
-    assert (await execute(YES, {}, policy, lambda action, context: "done")).output == "done"
 
 
 @pytest.mark.req("EXEC-01", "EXEC-14")

@@ -6,7 +6,7 @@ used alone.
 
 from __future__ import annotations
 
-from psg_runtime.execution_core.calls import Clock, SystemClock, TimedOut
+from psg_runtime.execution_core.calls import CallFailed, Clock, Saturated, SystemClock, TimedOut, call
 from psg_runtime.execution_core.idempotency import KeyNotDerivable, canonical_text, derive_key, idempotency_key
 from psg_runtime.execution_core.kill_switch import action_type_of, kill_switch_active
 from psg_runtime.execution_core.model import (
@@ -33,6 +33,7 @@ from psg_runtime.execution_core.trace import add_execution_trace, traced, valid_
 __all__ = [
     "ACTION_AND_CONTEXT",
     "REDACTED",
+    "CallFailed",
     "Clock",
     "DecisionUnreadable",
     "ExecutionAttempt",
@@ -47,12 +48,14 @@ __all__ = [
     "PolicyError",
     "Redactor",
     "RetryPolicy",
+    "Saturated",
     "SystemClock",
     "TimedOut",
     "TimeoutPolicy",
     "action_type_of",
     "add_execution_trace",
     "build_plan",
+    "call",
     "canonical_text",
     "derive_key",
     "execute",
