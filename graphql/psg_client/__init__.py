@@ -18,6 +18,8 @@ from psg_client.errors import (
     ValidationError,
 )
 from psg_client.generated import (
+    CapabilitySummary,
+    CapabilityType,
     ConfirmSummary,
     ContextSummary,
     CoreModuleInput,
@@ -40,6 +42,8 @@ from psg_client.generated import (
 __all__ = [
     "ApiTimeout",
     "ApiUnavailable",
+    "CapabilitySummary",
+    "CapabilityType",
     "Client",
     "ClientError",
     "CommandFailed",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from psg_client.calls import Calls, Reader, command_id_or_new, given, member
 
+CapabilityType = Literal["agent", "service", "tool"]
 CollabMode = Literal["broadcast", "orchestrated", "pair", "round_robin", "swarm"]
 CollabStatus = Literal["active", "cancelled", "completed", "draft", "suspended"]
 ConfirmStatus = Literal["approved", "cancelled", "pending", "rejected"]
@@ -46,6 +47,26 @@ PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "i
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
 StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "plan", "tool", "wait"]
 TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetInput:
+    """Limits; what is absent is not limited."""
+
+    calls: float | None = None
+    cost: float | None = None
+    tokens: float | None = None
+    wall_ms: float | None = None
+
+    def data(self) -> dict[str, Any]:
+        return given(
+            {
+                "calls": self.calls,
+                "cost": self.cost,
+                "tokens": self.tokens,
+                "wallMs": self.wall_ms,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,6 +465,73 @@ class PlanPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class CapabilitySummary:
+    """One version of something that steps can have done."""
+
+    name: str
+    version: str | None
+    reference: str
+    type: CapabilityType
+    description: str
+    enabled: bool
+    source: str
+    schema_hash: str
+    input_schema: Any
+    output_schema: Any | None
+    offered_by: int
+    registered_at: str | None
+    changed_at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CapabilitySummary:
+        return cls(
+            name=data["name"],
+            version=data["version"],
+            reference=data["reference"],
+            type=data["type"],
+            description=data["description"],
+            enabled=data["enabled"],
+            source=data["source"],
+            schema_hash=data["schemaHash"],
+            input_schema=data["inputSchema"],
+            output_schema=data["outputSchema"],
+            offered_by=data["offeredBy"],
+            registered_at=data["registeredAt"],
+            changed_at=data["changedAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Where a page begins and ends."""
+
+    has_next_page: bool
+    end_cursor: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PageInfo:
+        return cls(
+            has_next_page=data["hasNextPage"],
+            end_cursor=data["endCursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[CapabilitySummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Capabilities:
+        return cls(
+            nodes=[CapabilitySummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CollabSummary:
     """A collab: who works together, for what, and in which turns."""
 
@@ -471,21 +559,6 @@ class CollabSummary:
             created_at=data["createdAt"],
             updated_at=data["updatedAt"],
             revision=data["revision"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PageInfo:
-    """Where a page begins and ends."""
-
-    has_next_page: bool
-    end_cursor: str | None
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> PageInfo:
-        return cls(
-            has_next_page=data["hasNextPage"],
-            end_cursor=data["endCursor"],
         )
 
 
@@ -1120,6 +1193,29 @@ class ImportPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class KillSwitchSummary:
+    """A kill switch that is on: what it is about fails before anything runs."""
+
+    scope: str
+    plan_id: str | None
+    action_type: str | None
+    reason: str | None
+    actor: str | None
+    set_at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> KillSwitchSummary:
+        return cls(
+            scope=data["scope"],
+            plan_id=data["planId"],
+            action_type=data["actionType"],
+            reason=data["reason"],
+            actor=data["actor"],
+            set_at=data["setAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkMembersMembers:
     """One page of a list; go on with `after: pageInfo.endCursor`."""
 
@@ -1223,6 +1319,59 @@ class PlanAsOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Amounts:
+    """Amounts by dimension; null: not limited. Whole numbers up to 2^53, but for money."""
+
+    tokens: float | None
+    cost: float | None
+    calls: float | None
+    wall_ms: float | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Amounts:
+        return cls(
+            tokens=data["tokens"],
+            cost=data["cost"],
+            calls=data["calls"],
+            wall_ms=data["wallMs"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """How a budget stands. What runs now has its share reserved."""
+
+    limit: Amounts
+    spent: Amounts
+    reserved: Amounts
+    remaining: Amounts
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Spending:
+        return cls(
+            limit=Amounts.read(data["limit"]),
+            spent=Amounts.read(data["spent"]),
+            reserved=Amounts.read(data["reserved"]),
+            remaining=Amounts.read(data["remaining"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSpending:
+    """A plan: one run of steps towards an objective."""
+
+    id: str
+    spending: Spending | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanSpending:
+        return cls(
+            id=data["id"],
+            spending=None if data["spending"] is None else Spending.read(data["spending"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Plans:
     """One page of a list; go on with `after: pageInfo.endCursor`."""
 
@@ -1234,6 +1383,49 @@ class Plans:
         return cls(
             nodes=[PlanSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlansUsing:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[PlanSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlansUsing:
+        return cls(
+            nodes=[PlanSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPolicy:
+    """A project: everything that belongs together, with one event log."""
+
+    policy: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ProjectPolicy:
+        return cls(
+            policy=data["policy"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSpending:
+    """A project: everything that belongs together, with one event log."""
+
+    id: str
+    spending: Spending | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ProjectSpending:
+        return cls(
+            id=data["id"],
+            spending=None if data["spending"] is None else Spending.read(data["spending"]),
         )
 
 
@@ -1380,6 +1572,61 @@ class RestorePayload:
             restored=data["restored"],
             snapshot=SnapshotSummary.read(data["snapshot"]),
             before=SnapshotSummary.read(data["before"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPayload:
+    """BudgetPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    spending: Spending | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> BudgetPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            spending=None if data["spending"] is None else Spending.read(data["spending"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitchPayload:
+    """KillSwitchPayload as the API tells it."""
+
+    changed: bool
+    seq: int | None
+    switches: list[KillSwitchSummary]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> KillSwitchPayload:
+        return cls(
+            changed=data["changed"],
+            seq=data["seq"],
+            switches=[KillSwitchSummary.read(item) for item in data["switches"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPolicyPayload:
+    """ProjectPolicyPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    policy: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ProjectPolicyPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            policy=data["policy"],
         )
 
 
@@ -1625,6 +1872,15 @@ _RESUME_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 }
 _REVISE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_SET_BUDGET_MEMBERS: dict[str, Reader[BudgetPayload]] = {
+    "BudgetPayload": BudgetPayload.read,
+}
+_SET_KILL_SWITCH_MEMBERS: dict[str, Reader[KillSwitchPayload]] = {
+    "KillSwitchPayload": KillSwitchPayload.read,
+}
+_SET_PROJECT_POLICY_MEMBERS: dict[str, Reader[ProjectPolicyPayload]] = {
+    "ProjectPolicyPayload": ProjectPolicyPayload.read,
 }
 _SET_SNAPSHOT_POLICY_MEMBERS: dict[str, Reader[SnapshotPolicyPayload]] = {
     "SnapshotPolicyPayload": SnapshotPolicyPayload.read,
@@ -1974,6 +2230,40 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_CAPABILITIES = """\
+query Capabilities($name: String, $type: CapabilityType, $first: Int! = 50, $after: String) {
+  capabilities(name: $name, type: $type, first: $first, after: $after) {
+    nodes {
+      ...CapabilitySummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment CapabilitySummary on Capability {
+  name
+  version
+  reference
+  type
+  description
+  enabled
+  source
+  schemaHash
+  inputSchema
+  outputSchema
+  offeredBy
+  registeredAt
+  changedAt
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
 }
 """
 
@@ -2785,6 +3075,23 @@ fragment ImportPayload on ImportPayload {
 }
 """
 
+_KILL_SWITCHES = """\
+query KillSwitches($projectId: ID) {
+  killSwitches(projectId: $projectId) {
+    ...KillSwitchSummary
+  }
+}
+
+fragment KillSwitchSummary on KillSwitch {
+  scope
+  planId
+  actionType
+  reason
+  actor
+  setAt
+}
+"""
+
 _NETWORK = """\
 query Network($id: ID!) {
   network(id: $id) {
@@ -3002,9 +3309,84 @@ fragment StepSummary on Step {
 }
 """
 
+_PLAN_SPENDING = """\
+query PlanSpending($id: ID!) {
+  plan(id: $id) {
+    id
+    spending {
+      ...Spending
+    }
+  }
+}
+
+fragment Amounts on Amounts {
+  tokens
+  cost
+  calls
+  wallMs
+}
+
+fragment Spending on Spending {
+  limit {
+    ...Amounts
+  }
+  spent {
+    ...Amounts
+  }
+  reserved {
+    ...Amounts
+  }
+  remaining {
+    ...Amounts
+  }
+}
+"""
+
 _PLANS = """\
 query Plans($projectId: ID!, $status: PlanStatus, $first: Int! = 50, $after: String) {
   plans(projectId: $projectId, status: $status, first: $first, after: $after) {
+    nodes {
+      ...PlanSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
+_PLANS_USING = """\
+query PlansUsing($projectId: ID!, $capability: String!, $first: Int! = 50, $after: String) {
+  plansUsing(
+    projectId: $projectId
+    capability: $capability
+    first: $first
+    after: $after
+  ) {
     nodes {
       ...PlanSummary
     }
@@ -3051,6 +3433,47 @@ fragment Project on Project {
   uuid
   name
   description
+}
+"""
+
+_PROJECT_POLICY = """\
+query ProjectPolicy($id: ID!) {
+  project(id: $id) {
+    policy
+  }
+}
+"""
+
+_PROJECT_SPENDING = """\
+query ProjectSpending($id: ID!) {
+  project(id: $id) {
+    id
+    spending {
+      ...Spending
+    }
+  }
+}
+
+fragment Amounts on Amounts {
+  tokens
+  cost
+  calls
+  wallMs
+}
+
+fragment Spending on Spending {
+  limit {
+    ...Amounts
+  }
+  spent {
+    ...Amounts
+  }
+  reserved {
+    ...Amounts
+  }
+  remaining {
+    ...Amounts
+  }
 }
 """
 
@@ -3399,6 +3822,115 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_SET_BUDGET = """\
+mutation SetBudget($input: SetBudgetInput!) {
+  setBudget(input: $input) {
+    __typename
+    ...BudgetPayload
+    ...Failure
+  }
+}
+
+fragment Amounts on Amounts {
+  tokens
+  cost
+  calls
+  wallMs
+}
+
+fragment BudgetPayload on BudgetPayload {
+  commandId
+  seq
+  replayed
+  spending {
+    ...Spending
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment Spending on Spending {
+  limit {
+    ...Amounts
+  }
+  spent {
+    ...Amounts
+  }
+  reserved {
+    ...Amounts
+  }
+  remaining {
+    ...Amounts
+  }
+}
+"""
+
+_SET_KILL_SWITCH = """\
+mutation SetKillSwitch($input: SetKillSwitchInput!) {
+  setKillSwitch(input: $input) {
+    __typename
+    ...KillSwitchPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment KillSwitchPayload on KillSwitchPayload {
+  changed
+  seq
+  switches {
+    ...KillSwitchSummary
+  }
+}
+
+fragment KillSwitchSummary on KillSwitch {
+  scope
+  planId
+  actionType
+  reason
+  actor
+  setAt
+}
+"""
+
+_SET_PROJECT_POLICY = """\
+mutation SetProjectPolicy($input: SetProjectPolicyInput!) {
+  setProjectPolicy(input: $input) {
+    __typename
+    ...ProjectPolicyPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ProjectPolicyPayload on ProjectPolicyPayload {
+  commandId
+  seq
+  replayed
+  policy
 }
 """
 
@@ -4343,6 +4875,19 @@ class Operations(Calls):
         data = await self._call(_CANCEL_PLAN, "CancelPlan", variables)
         return member(data["cancelPlan"], _CANCEL_PLAN_MEMBERS)
 
+    async def capabilities(
+        self,
+        *,
+        name: str | None = None,
+        type: CapabilityType | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Capabilities:
+        """What orchestrators offer or offered, by name and version; with `name` the versions of exactly …"""
+        variables = given({"name": name, "type": type, "first": first, "after": after})
+        data = await self._call(_CAPABILITIES, "Capabilities", variables)
+        return Capabilities.read(data["capabilities"])
+
     async def collab(
         self,
         *,
@@ -4872,6 +5417,16 @@ class Operations(Calls):
         data = await self._call(_IMPORT_DOCUMENTS, "ImportDocuments", variables)
         return member(data["importDocuments"], _IMPORT_DOCUMENTS_MEMBERS)
 
+    async def kill_switches(
+        self,
+        *,
+        project_id: str | None = None,
+    ) -> list[KillSwitchSummary]:
+        """The kill switches that are on: everywhere, and with `projectId` in that project too."""
+        variables = given({"projectId": project_id})
+        data = await self._call(_KILL_SWITCHES, "KillSwitches", variables)
+        return [KillSwitchSummary.read(item) for item in data["killSwitches"]]
+
     async def network(
         self,
         *,
@@ -4961,6 +5516,16 @@ class Operations(Calls):
         data = await self._call(_PLAN_AS_OF, "PlanAsOf", variables)
         return None if data["plan"] is None else PlanAsOf.read(data["plan"])
 
+    async def plan_spending(
+        self,
+        *,
+        id: str,
+    ) -> PlanSpending | None:
+        """One plan."""
+        variables = given({"id": id})
+        data = await self._call(_PLAN_SPENDING, "PlanSpending", variables)
+        return None if data["plan"] is None else PlanSpending.read(data["plan"])
+
     async def plans(
         self,
         *,
@@ -4974,6 +5539,26 @@ class Operations(Calls):
         data = await self._call(_PLANS, "Plans", variables)
         return Plans.read(data["plans"])
 
+    async def plans_using(
+        self,
+        *,
+        project_id: str,
+        capability: str,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> PlansUsing:
+        """Plans of a project with steps that use a capability, by id."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "capability": capability,
+                "first": first,
+                "after": after,
+            }
+        )
+        data = await self._call(_PLANS_USING, "PlansUsing", variables)
+        return PlansUsing.read(data["plansUsing"])
+
     async def project(
         self,
         *,
@@ -4983,6 +5568,26 @@ class Operations(Calls):
         variables = given({"id": id})
         data = await self._call(_PROJECT, "Project", variables)
         return None if data["project"] is None else Project.read(data["project"])
+
+    async def project_policy(
+        self,
+        *,
+        id: str,
+    ) -> ProjectPolicy | None:
+        """One project by global id or UUID."""
+        variables = given({"id": id})
+        data = await self._call(_PROJECT_POLICY, "ProjectPolicy", variables)
+        return None if data["project"] is None else ProjectPolicy.read(data["project"])
+
+    async def project_spending(
+        self,
+        *,
+        id: str,
+    ) -> ProjectSpending | None:
+        """One project by global id or UUID."""
+        variables = given({"id": id})
+        data = await self._call(_PROJECT_SPENDING, "ProjectSpending", variables)
+        return None if data["project"] is None else ProjectSpending.read(data["project"])
 
     async def projects(
         self,
@@ -5159,6 +5764,78 @@ class Operations(Calls):
         )
         data = await self._call(_REVISE_PLAN, "RevisePlan", variables)
         return member(data["revisePlan"], _REVISE_PLAN_MEMBERS)
+
+    async def set_budget(
+        self,
+        *,
+        id: str,
+        budget: BudgetInput | None = None,
+        command_id: str | None = None,
+    ) -> BudgetPayload:
+        """Set the budget of a project, plan or step, also while it runs; what is spent stays."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "budget": None if budget is None else budget.data(),
+                        "commandId": command_id_or_new(command_id),
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_SET_BUDGET, "SetBudget", variables)
+        return member(data["setBudget"], _SET_BUDGET_MEMBERS)
+
+    async def set_kill_switch(
+        self,
+        *,
+        on: bool,
+        action_type: str | None = None,
+        command_id: str | None = None,
+        plan_id: str | None = None,
+        project_id: str | None = None,
+        reason: str | None = None,
+    ) -> KillSwitchPayload:
+        """Switch a kill switch on or off. What it is about is denied before it runs, and stopped where …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "actionType": action_type,
+                        "commandId": command_id_or_new(command_id),
+                        "on": on,
+                        "planId": plan_id,
+                        "projectId": project_id,
+                        "reason": reason,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_SET_KILL_SWITCH, "SetKillSwitch", variables)
+        return member(data["setKillSwitch"], _SET_KILL_SWITCH_MEMBERS)
+
+    async def set_project_policy(
+        self,
+        *,
+        project_id: str,
+        command_id: str | None = None,
+        policy: Any = None,
+    ) -> ProjectPolicyPayload:
+        """Set what holds for every step of a project unless its plan or the step says otherwise."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "policy": policy,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_SET_PROJECT_POLICY, "SetProjectPolicy", variables)
+        return member(data["setProjectPolicy"], _SET_PROJECT_POLICY_MEMBERS)
 
     async def set_snapshot_policy(
         self,

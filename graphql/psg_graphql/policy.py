@@ -51,6 +51,8 @@ ROOT_FIELDS: Mapping[str, tuple[Action, str]] = {
     "Query.frontier": ("read", "step"),
     "Query.events": ("read", "event"),
     "Query.snapshots": ("read", "snapshot"),
+    "Query.capabilities": ("read", "capability"),
+    "Query.plansUsing": ("read", "plan"),
     "Query.exportDocument": ("read", "document"),
     "Query.exportDocuments": ("read", "document"),
     "Query.health": ("read", "health"),

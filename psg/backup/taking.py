@@ -32,7 +32,7 @@ RECORDS: Mapping[str, str] = {
     "AuditFact": "backup_audit_facts",
 }  # fmt: skip
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
-LEFT_OUT = frozenset(("Session", "Lock", "Reservation", "__Neo4jMigration"))
+LEFT_OUT = frozenset(("Session", "Lock", "Capability", "Reservation", "__Neo4jMigration"))
 """Labels of what belongs to the running platform or to its schema, not to what it keeps."""
 
 Row = dict[str, Any]

@@ -26,6 +26,8 @@ from psg_graphql.settings import ApiSettings, api_settings
 from psg_neo4j.errors import PortTaken
 from psg_neo4j.migrations import migrate, require_schema
 from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
+from psg_runtime.capability_catalog import publish
+from psg_runtime.mcp_servers import mcp_capabilities
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
 
 
@@ -47,15 +49,16 @@ class Platform:
 
 
 def load_registry(references: tuple[str, ...]) -> CapabilityRegistry:
-    """The tools and agents of installed packages and of the named modules; modules in this folder are found too."""
+    """What installed packages, and the named modules and files, offer; modules in this folder are found too."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     registry = CapabilityRegistry()
-    known = set(registry.load_entry_points())
+    registry.load_entry_points()
     for reference in references:
         fresh = CapabilityRegistry()
-        if not set(fresh.load(reference)) <= known:  # an installed package may be named again
-            known |= set(registry.load(reference))
+        fresh.load(reference)
+        if not {c.reference for c in fresh} <= {c.reference for c in registry}:  # a package may be named again
+            registry.load(reference)
     return registry
 
 
@@ -75,8 +78,13 @@ async def platform(
     """
     api = _api_settings(host, port)
     registry = load_registry((*settings.tools, *tools))
-    async with open_store(settings, api_url=_base(api)) as store, anyio.create_task_group() as tasks:
+    async with (
+        mcp_capabilities(registry, settings.mcp_servers),
+        open_store(settings, api_url=_base(api)) as store,
+        anyio.create_task_group() as tasks,
+    ):
         await migrate(store.db)
+        await publish(store.db, registry)
         graph = Graph(store.db)
         layer = AdapterLayer(registry, ael_settings or AelSettings())
         worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(capacity)))
@@ -170,8 +178,13 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
 async def run_orchestrator(settings: CliSettings, *, capacity: int | None, projects: tuple[str, ...] = ()) -> None:
     """``psg orchestrate``: one orchestrator, until a signal asks for the end."""
     registry = load_registry(settings.tools)
-    async with _until_signal() as stop, open_store(settings) as store:
+    async with (
+        _until_signal() as stop,
+        mcp_capabilities(registry, settings.mcp_servers),
+        open_store(settings) as store,
+    ):
         await require_schema(store.db)
+        await publish(store.db, registry)
         graph = Graph(store.db)
         ids = tuple([await graph.project_named(name) for name in projects])
         chosen = _orchestrator_settings(capacity).model_copy(update={"projects": ids} if ids else {})

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from psg_cli.commands.capabilities import McpOption
 from psg_cli.commands.database import HomeOption
 from psg_cli.failures import execute
 from psg_cli.logs import configure_logs
@@ -14,7 +15,7 @@ from psg_cli.settings import CliSettings, load_settings
 
 ToolsOption = Annotated[
     list[str] | None,
-    typer.Option("--tools", help="Module that registers tools and agents: pkg.module[:attribute]; repeatable."),
+    typer.Option("--tools", help="Tools and agents: pkg.module[:attribute] or a YAML file of them; repeatable."),
 ]
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the API; 0: any free one.")]
 HostOption = Annotated[
@@ -27,6 +28,7 @@ def up(
     port: PortOption = None,
     host: HostOption = None,
     tools: ToolsOption = None,
+    mcp: McpOption = None,
     home: HomeOption = None,
     capacity: CapacityOption = None,
     ready_file: Annotated[
@@ -43,7 +45,7 @@ def up(
     async def command() -> None:
         from psg_cli.services import run_platform
 
-        settings = _settings(home, tools, "warning")
+        settings = _settings(home, tools, "warning", mcp)
         await run_platform(settings, host=host, port=port, capacity=capacity, ready_file=ready_file)
 
     execute(command)
@@ -67,6 +69,7 @@ def serve(port: PortOption = None, host: HostOption = None, tools: ToolsOption =
 
 def orchestrate(
     tools: ToolsOption = None,
+    mcp: McpOption = None,
     home: HomeOption = None,
     capacity: CapacityOption = None,
     project: Annotated[
@@ -83,12 +86,14 @@ def orchestrate(
     async def command() -> None:
         from psg_cli.services import run_orchestrator
 
-        await run_orchestrator(_settings(home, tools, "info"), capacity=capacity, projects=tuple(project or ()))
+        await run_orchestrator(_settings(home, tools, "info", mcp), capacity=capacity, projects=tuple(project or ()))
 
     execute(command)
 
 
-def _settings(home: Path | None, tools: list[str] | None, log_level: str) -> CliSettings:
-    settings = load_settings(home=home, tools=tuple(tools) if tools else None)
+def _settings(
+    home: Path | None, tools: list[str] | None, log_level: str, mcp: Path | None = None
+) -> CliSettings:
+    settings = load_settings(home=home, tools=tuple(tools) if tools else None, mcp_servers=mcp)
     configure_logs(settings.log_level or log_level)
     return settings

@@ -59,7 +59,7 @@ def _capability(document: Document, at: Location, entry: Any) -> Capability:
         if key in fields and not isinstance(fields[key], dict):
             raise _refused(document, (*at, key), f"`{key}` is a mapping")
     try:
-        return build_capability(**fields, **_way(ways[0], given[ways[0]]), source=document.source)
+        return build_capability(**fields, **_way(ways[0], given[ways[0]]), source="file")
     except PsgError as error:
         if isinstance(error, ValidationFailed):
             raise _refused(document, at, error.message.removesuffix(".")) from None

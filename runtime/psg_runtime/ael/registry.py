@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from psg.errors import CapabilityDenied, UnknownCapability, ValidationFailed
+from psg.plan.pins import split_pin
 from psg_runtime.ael.capability import KINDS, ActionContext, Capability, build_capability
-from psg_runtime.ael.versions import Version, split_pin
+from psg_runtime.ael.versions import Version
 
 __all__ = [
     "BUILT_IN",

@@ -54,9 +54,3 @@ def require_version(text: Any, what: str) -> Version:
 
 def _label(text: str) -> tuple[bool, int, str]:
     return (False, int(text), "") if text.isdecimal() else (True, 0, text)
-
-
-def split_pin(name: str) -> tuple[str, str | None]:
-    """``name@1.2.0`` as name and version; without a pin the version is None."""
-    before, at, version = name.partition("@")
-    return before, version if at else None
