@@ -1,5 +1,5 @@
 // name: plan_projects :read :many
 // The projects whose logs tell of a plan: more than one when a document with its id was imported twice.
 MATCH (e:Event) USING INDEX e:Event(entity, seq)
-WHERE e.entity = $plan_id AND e.entity_type = 'Plan'
+WHERE e.entity = $plan_id AND e.seq > 0 AND e.entity_type = 'Plan'
 RETURN DISTINCT e.project_id AS project_id
