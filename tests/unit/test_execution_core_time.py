@@ -113,3 +113,17 @@ async def test_no_thread_is_begun_when_too_many_hang(monkeypatch: pytest.MonkeyP
     release.set()
     join_threads()
     assert (await execute(YES, {}, policy, lambda action, context: "done")).output == "done"
+
+
+@pytest.mark.req("EXEC-19")
+async def test_a_call_of_its_own_contains_what_would_end_more() -> None:
+    def leaves() -> None:
+        raise SystemExit(3)
+
+    async def cancels() -> None:
+        raise anyio.get_cancelled_exc_class()
+
+    for function, message in ((leaves, r"called sys\.exit\(3\)"), (cancels, "was cancelled from within")):
+        with pytest.raises(calls.CallFailed, match=message):
+            await calls.call(function)
+    assert await calls.call(lambda function, arguments: (function, arguments), function=1, arguments=2) == (1, 2)

@@ -27,7 +27,7 @@ class Saturated(Exception):
 
 
 class CallFailed(Exception):
-    """The call raised what would end more than the call (``SystemExit``, a stray cancellation)."""
+    """What was called did what would end more than the call; the message continues its name: "called sys.exit(3)"."""
 
 
 class Clock(Protocol):
@@ -58,7 +58,7 @@ class SystemClock:
         raise TimedOut
 
 
-async def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+async def call(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
     """Return what a function returns, awaited when it is awaitable; a plain function runs in a thread of its own.
 
     Cancelled, it does not wait for the thread: its result is lost. Raises what the function raises, CallFailed for
@@ -71,7 +71,7 @@ async def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> A
             value = await _in_thread(lambda: function(*arguments, **named))
         return await _in_task(value) if inspect.isawaitable(value) else value
     except SystemExit as error:
-        raise CallFailed(f"it called sys.exit({error.code!r})") from None
+        raise CallFailed(f"called sys.exit({error.code!r})") from None
 
 
 def _is_async(function: Any) -> bool:
@@ -96,7 +96,7 @@ async def _in_task(awaitable: Awaitable[Any]) -> Any:
     async with anyio.create_task_group() as group:
         group.start_soon(run)
     if not outcome:
-        raise CallFailed("it was cancelled from within")
+        raise CallFailed("was cancelled from within")
     value, error = outcome[0]
     if error is not None:
         raise error
@@ -154,5 +154,5 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
         return await (thread := _Thread(work)).result()
     except (anyio.get_cancelled_exc_class(), GeneratorExit) as error:
         if thread.error is error:  # of a thread nobody cancels anything
-            raise CallFailed(f"it raised {type(error).__name__}") from None
+            raise CallFailed(f"raised {type(error).__name__}") from None
         raise
