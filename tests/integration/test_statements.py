@@ -57,7 +57,8 @@ OPERATIONAL = (
     "family", "type", "op", "entity", "entity_type", "command_id", "command_hash", "answer", "correlation_id",
     "changes", "update_kind", "node_delta", "edge_delta", "version", "description", "checksum", "source",
     "repeatable", "by", "in", "connectedAs", "restores", "restored_ms", "snapshot_before_start", "reason", "actor",
-    "hash", "text", "policy", "budget", "kill_switch", "ready_ms", "parent_step", "expires_at", "key", "output",
+    "hash", "text", "input_schema", "output_schema", "enabled", "registered_ms", "changed_ms", "policy", "budget",
+    "kill_switch", "ready_ms", "parent_step", "expires_at", "key", "output",
     "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error", "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
     "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest", "before_ms", "keep_last",
     "facts", "done_ms", "from_status", "to_status", "sha256", "details",
@@ -67,7 +68,7 @@ LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
     "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
     "Stopping", "Reacting", "Reservation", "Effect", "Expiring",
-    "Checkpoint", "CheckpointEntity", "AuditFact",
+    "Checkpoint", "CheckpointEntity", "AuditFact", "Capability",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 
