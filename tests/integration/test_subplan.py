@@ -21,6 +21,8 @@ from psg_runtime.ael import AdapterLayer
 from psg_runtime.ael.settings import AelSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+HOLD = {"id": "hold", "name": "hold"}
+NEEDED = {"n": {"type": "integer", "required": True}}
 PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 
 
@@ -56,7 +58,7 @@ def subplan(key: str, *dependencies: str, document: Any, params: Any = None, **f
 async def children(world: World) -> list[dict[str, Any]]:
     return await world.query(
         "MATCH (c:Plan {project_id: $project_id})-[:SUBPLAN_OF]->(s:Step) "
-        "RETURN c.id AS id, c.status AS status, c.trace_id AS trace_id, s.key AS step, s.plan AS parent ORDER BY c.started_ms"
+        "RETURN c.id AS id, c.status AS status, s.plan AS parent ORDER BY c.started_ms"
     )
 
 
@@ -202,8 +204,7 @@ async def test_a_pause_of_the_parent_lets_the_child_go_on_and_the_parent_waits(w
         return "held"
 
     plan_id = await world.started(
-        subplan("sub", document=child({"id": "hold", "name": "hold"}, {"id": "z", "name": "noop", "dependencies": ["hold"]})),
-        step("after", "sub"),
+        subplan("sub", document=child(HOLD, {"id": "z", "name": "noop", "dependencies": ["hold"]})), step("after", "sub")
     )
     async with world.running(registry(hold=hold)):
         with anyio.fail_after(60):
@@ -231,8 +232,8 @@ async def test_a_pause_of_the_parent_lets_the_child_go_on_and_the_parent_waits(w
     [
         ({"id": "x", "steps": []}, None, "plan_file_invalid", "at least one step"),
         (child({"id": "a", "name": "nobody_has_it"}), None, "unknown_capability", "nobody_has_it"),
-        (child(params={"n": {"type": "integer", "required": True}}), None, "validation_failed", "`n` is required"),
-        (child(params={"n": {"type": "integer", "required": True}}), {"n": "x"}, "validation_failed", "not of type integer"),
+        (child(params=NEEDED), None, "validation_failed", "`n` is required"),
+        (child(params=NEEDED), {"n": "x"}, "validation_failed", "not of type integer"),
         (child(), {"typo": 1}, "validation_failed", "typo"),
         (child(approval={"quorum": 2}), None, "validation_failed", "put `approval` on the step"),
         ("no_such_template", None, "validation_failed", "no plan template"),

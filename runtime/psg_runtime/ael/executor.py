@@ -69,7 +69,10 @@ class AdapterLayer:
         self._control: dict[str, Adapter] = {
             "wait": WaitAdapter(),
             "confirm": ConfirmAdapter(),
-            "foreach": ForeachAdapter(self._dispatch),
+            "foreach": ForeachAdapter(
+                self._dispatch, on_progress,
+                max_items=self.settings.foreach_max_items, max_output_bytes=self.settings.max_output_bytes,
+            ),
             "conditional": ConditionalAdapter(),
             "plan": SubplanAdapter(self.settings.plan_templates, self.settings.subplan_depth),
         }
@@ -114,7 +117,7 @@ class AdapterLayer:
         adapter.check(name or role or "", params)
         if isinstance(adapter, ForeachAdapter):
             do = params["do"]
-            kind, name = action_target(do.get("type", "tool"), do["name"], None)
+            kind, name = action_target(do.get("type", "tool"), do.get("name"), None)
             self._check_target(kind, name, None, do.get("params", {}))
 
     async def _dispatch(self, action: Action) -> ActionResult | Parked:

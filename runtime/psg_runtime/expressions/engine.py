@@ -16,7 +16,7 @@ from psg.errors import EvaluationFailed, ExpressionInvalid
 from psg_runtime.expressions.syntax import Syntax, read_expression, shortened
 from psg_runtime.secrets.reference import SecretReference, SecretText
 
-_VARIABLES = dict.fromkeys(("steps", "params", "item", "index"), cel.Type.DYN)
+_VARIABLES = dict.fromkeys(("steps", "params", "item", "index", "outer"), cel.Type.DYN)
 _STATUS_CODE = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]\s*$")
 _POSITION = re.compile(r"ERROR: <input>:\d+:\d+: ")
 _INTEGER_OUT_OF_RANGE = "Integer value"
@@ -28,7 +28,7 @@ Scope = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression over ``steps``, ``params``, ``item`` and ``index``."""
+    """A compiled expression over ``steps``, ``params``, ``item``, ``index`` and ``outer``."""
 
     text: str
     syntax: Syntax
@@ -43,8 +43,9 @@ class Expression:
         """The JSON value of the expression; raises EvaluationFailed naming what is missing or wrong.
 
         ``scope`` is ``{"steps": {key: {"output": …, "status": …}}, "params": {…}}``, inside foreach also
-        ``item`` and ``index``. A reference without operators keeps the exact value; in calculations integers
-        beyond 64 bits count as floating point numbers. A secret gives its name only (``SecretText``).
+        ``item`` and ``index``, and ``outer`` with those of the loop around it. A reference without operators keeps the
+        exact value; in calculations integers beyond 64 bits count as floating point numbers. A secret gives its name
+        only (``SecretText``).
         """
         if self.syntax.secret is not None:
             return SecretText((SecretReference(self.syntax.secret),))

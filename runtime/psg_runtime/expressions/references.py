@@ -36,7 +36,7 @@ def check_references(spec: PlanSpec, *, param_names: frozenset[str] | None = Non
     if problems:
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
         raise PlanInvalid(
-            f"Invalid Plan: step `{problems[0].step}`: {problems[0].message}{more}",
+            f"Invalid Plan: {f'step `{problems[0].step}`: ' if problems[0].step else ''}{problems[0].message}{more}",
             problems=[
                 {"step": p.step, "location": list(p.location), "message": p.message, "reference": p.reference}
                 for p in problems
@@ -50,7 +50,9 @@ def reference_problems(
     """Everything wrong with the expressions of a plan, in document order."""
     known_params = frozenset(spec.params) if param_names is None else param_names
     checker = _Checker(spec, known_params, engine or default_engine())
-    return [problem for index, step in enumerate(spec.steps) for problem in checker.step(index, step)]
+    found = [problem for index, step in enumerate(spec.steps) for problem in checker.step(index, step)]
+    found += [p for index, text in enumerate(spec.success_criteria) for p in checker.criterion(index, text)]
+    return found
 
 
 class _Checker:
@@ -69,7 +71,7 @@ class _Checker:
             except ExpressionInvalid as error:
                 yield ReferenceProblem(step.key, (*base, "condition"), error.message)
             else:
-                yield from self._expression(step, (*base, "condition"), expression, in_item=False)
+                yield from self._expression(step, (*base, "condition"), expression, loops=0)
         try:
             template = step_template(step.type, step.params, engine=self._engine)
         except ExpressionInvalid as error:
@@ -79,9 +81,49 @@ class _Checker:
         for location, expression in template.expressions:
             if step.type == "plan" and location[:1] == ("plan",) and len(location) > 1:
                 continue  # a document of its own, checked when it begins
-            in_item = step.type == "foreach" and location[:1] == ("do",)
-            yield from self._expression(step, (*base, "params", *location), expression, in_item=in_item)
+            loops = 0 if step.type != "foreach" or location[:1] != ("do",) else 1 + (location[1:3] == ("params", "do"))
+            yield from self._expression(step, (*base, "params", *location), expression, loops=loops)
             yield from self._secret(step, base, location, expression)
+        if step.compensation is not None:
+            yield from self._compensation(step, (*base, "compensation", "params"))
+
+    def _compensation(self, step: StepSpec, at: tuple[str | int, ...]) -> Iterator[ReferenceProblem]:
+        """An inverse reads a run that is over: the outputs of any step, that of its own too."""
+        assert step.compensation is not None
+        inverse = step.compensation
+        try:
+            template = step_template(inverse.type, inverse.params, engine=self._engine)
+        except ExpressionInvalid as error:
+            yield ReferenceProblem(step.key, (*at, *error.details.get("location", [])), error.message)
+            return
+        for location, expression in template.expressions:
+            yield from self._over(step.key, (*at, *location), expression)
+            reason = refusal(inverse.type, inverse.name, location) if expression.syntax.secret else None
+            if expression.syntax.secret and reason is not None:
+                message = f"{refusal_message(SecretReference(expression.syntax.secret), location, reason)}."
+                yield ReferenceProblem(step.key, (*at, *location), message, f"secrets.{expression.syntax.secret}")
+
+    def criterion(self, index: int, text: str) -> Iterator[ReferenceProblem]:
+        """What is wrong with a success criterion."""
+        at = ("success_criteria", index)
+        try:
+            expression = self._engine.compile_condition(text).expression
+        except ExpressionInvalid as error:
+            yield ReferenceProblem("", at, error.message)
+            return
+        yield from self._over("", at, expression)
+
+    def _over(self, step: str, at: tuple[str | int, ...], expression: Expression) -> Iterator[ReferenceProblem]:
+        """What is wrong with an expression that is evaluated when the plan is over."""
+        syntax = expression.syntax
+        for name in sorted(syntax.namespaces & {"item", "index", "outer"}):
+            yield ReferenceProblem(step, at, f"`{expression.text}`: there is no `{name}` here.", name)
+        for name in sorted(syntax.param_names - self._param_names):
+            message = f"unknown reference `params.{name}`: the plan declares no such parameter."
+            yield ReferenceProblem(step, at, message + _near(name, self._param_names), f"params.{name}")
+        for key in sorted(syntax.steps - self._dependencies.keys()):
+            message = f"unknown reference `{key}`: the plan has no such step.{_near(key, self._dependencies)}"
+            yield ReferenceProblem(step, at, message, key)
 
     def _secret(
         self, step: StepSpec, base: tuple[str | int, ...], location: tuple[str | int, ...], expression: Expression
@@ -100,13 +142,15 @@ class _Checker:
             yield ReferenceProblem(step.key, (*base, "params", *location), message, f"secrets.{secret}")
 
     def _expression(
-        self, step: StepSpec, at: tuple[str | int, ...], expression: Expression, *, in_item: bool
+        self, step: StepSpec, at: tuple[str | int, ...], expression: Expression, *, loops: int
     ) -> Iterator[ReferenceProblem]:
         syntax = expression.syntax
-        for name in sorted(syntax.namespaces & {"item", "index"}):
-            if not in_item:
-                message = f"`{expression.text}`: `{name}` exists only inside `do` of a foreach step."
-                yield ReferenceProblem(step.key, at, message, name)
+        for name in sorted(syntax.namespaces & ({"item", "index"} if loops == 0 else set())):
+            message = f"`{expression.text}`: `{name}` exists only inside `do` of a foreach step."
+            yield ReferenceProblem(step.key, at, message, name)
+        if "outer" in syntax.namespaces and loops < 2:
+            message = f"`{expression.text}`: `outer` exists only inside the `do` of a foreach in a foreach."
+            yield ReferenceProblem(step.key, at, message, "outer")
         for name in sorted(syntax.param_names - self._param_names):
             hint = _near(name, self._param_names)
             message = f"unknown reference `params.{name}`: the plan declares no such parameter.{hint}"

@@ -51,7 +51,9 @@ _STEP_PATH = re.compile(
 _SECRET = re.compile(
     r"""secrets(?:\.([A-Za-z_]\w{0,127})|\[(?:"([A-Za-z_][\w.\-]{0,127})"|'([A-Za-z_][\w.\-]{0,127})')\])""", re.ASCII
 )
-_NAMESPACE_PATH = re.compile(r"(params|item|index)((?:" + _SEGMENT + r")*)", re.ASCII)
+# No reserved word: a step may be called so, and then `.output` or `.status` follows.
+_OUTER = re.compile(r"outer(?=\.(?:item|index|outer)\b)", re.ASCII)
+_NAMESPACE_PATH = re.compile(r"(params|item|index|" + _OUTER.pattern + r")((?:" + _SEGMENT + r")*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class _Reader:
             raise self._invalid(
                 "a secret is named, not calculated with: write {{secrets.NAME}} as a placeholder of its own"
             )
-        elif word in NAMESPACES and after != "-":
+        elif (word in NAMESPACES and after != "-") or _OUTER.match(self.text, self.position):
             self._namespace(word)
         elif key := _STEP_KEY.match(self.text, self.position):
             self._step(key[0], key[0])

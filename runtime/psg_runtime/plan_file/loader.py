@@ -7,12 +7,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import Field, ValidationError
 
-from psg.errors import PlanFileInvalid
+from psg.errors import PlanFileInvalid, PsgError
 from psg.plan.spec import STEP_TYPES, PlanSpec, StepSpec
 from psg_runtime.expressions import reference_problems
 from psg_runtime.plan_file.document import MAX_FILE_BYTES, Document, Location, read_document
+from psg_runtime.plan_file.loops import check_loop
 from psg_runtime.plan_file.parameters import ParameterDeclaration, type_of
 
 # What a document may say, and the field it fills; several spellings of one field exclude each other.
@@ -58,7 +60,9 @@ _STEP_FIELDS = {
     "budget": "budget",
     "compensation": "compensation",
 }
-_FOREACH_KEYS = {"items", "do", "concurrency"}
+_FOREACH_KEYS = {"items", "do", "concurrency", "rate", "on_item_failure", "max_failures"}
+_SUBPLAN_KEYS = {"plan", "params"}
+_SUBPLANS_MAX = 8
 _DO_KEYS = {"name", "type", "params"}
 _FILE_NAME = re.compile(r"[^\n]+\.(?:yaml|yml|json)")
 
@@ -81,10 +85,8 @@ def load_plan(path_or_text: Path | str, *, source: str | None = None) -> LoadedP
         path_or_text = Path(path_or_text)
     if isinstance(path_or_text, Path):
         source = source or str(path_or_text)
-        document = read_document(_read(path_or_text, source), source)
-    else:
-        document = read_document(path_or_text, source or "plan")
-    return _plan(document)
+        return _plan(read_document(_read(path_or_text, source), source), (path_or_text.resolve(),))
+    return _plan(read_document(path_or_text, source or "plan"))
 
 
 def _read(path: Path, source: str) -> bytes:
@@ -96,7 +98,8 @@ def _read(path: Path, source: str) -> bytes:
         raise PlanFileInvalid(message, file=source, reason=error.strerror) from error
 
 
-def _plan(document: Document) -> LoadedPlan:
+def _plan(document: Document, above: tuple[Path, ...] = ()) -> LoadedPlan:
+    """The plan of a document; ``above`` are the files it is in, from the outermost to its own."""
     data = _mapping(document, (), document.data)
     _known_keys(document, (), data, _PLAN_KEYS)
     for text_key in ("id", "createdAt"):
@@ -112,7 +115,7 @@ def _plan(document: Document) -> LoadedPlan:
     steps = data.get("steps")
     if not isinstance(steps, list) or not steps:
         raise document.invalid(("steps",) if "steps" in data else (), "`steps` must be a list with at least one step")
-    fields["steps"] = [_step(document, i, step, places) for i, step in enumerate(steps)]
+    fields["steps"] = [_step(document, i, step, places, above) for i, step in enumerate(steps)]
     try:
         plan = LoadedPlan.model_validate(fields)
     except ValidationError as error:
@@ -122,7 +125,9 @@ def _plan(document: Document) -> LoadedPlan:
     return plan
 
 
-def _step(document: Document, index: int, value: Any, places: dict[Location, Location]) -> StepSpec:
+def _step(
+    document: Document, index: int, value: Any, places: dict[Location, Location], above: tuple[Path, ...]
+) -> StepSpec:
     at: Location = ("steps", index)
     data = _mapping(document, at, value)
     _known_keys(document, at, data, set(_STEP_FIELDS))
@@ -137,6 +142,8 @@ def _step(document: Document, index: int, value: Any, places: dict[Location, Loc
         places[(*at, "condition")] = (*at, "params", "condition")
     if kind == "foreach":
         _check_foreach(document, (*at, "params"), data.get("params"))
+    if kind == "plan":
+        fields["params"] = _check_subplan(document, (*at, "params"), data.get("params"), above)
     if kind in ("tool", "agent") and fields.get("name") is None and fields.get("agent_role") is None:
         raise document.invalid(at, f"a step of type {kind} needs the `name` of a capability or an `agent_role`")
     try:
@@ -161,9 +168,62 @@ def _check_foreach(document: Document, at: Location, value: Any) -> None:
             raise document.invalid(at, f"a foreach step needs `params.{key}`")
     do = _mapping(document, (*at, "do"), params["do"])
     _known_keys(document, (*at, "do"), do, _DO_KEYS)
-    if not isinstance(do.get("name"), str):
+    if do.get("type") == "foreach":
+        _check_foreach(document, (*at, "do", "params"), do.get("params"))
+    elif not isinstance(do.get("name"), str):
         raise document.invalid((*at, "do"), "`do` needs the `name` of a capability")
-    _mapping(document, (*at, "do", "params"), do.get("params", {}))
+    else:
+        _mapping(document, (*at, "do", "params"), do.get("params", {}))
+    try:
+        check_loop(params)
+    except PsgError as error:
+        raise document.invalid(at, error.message.rstrip(".")) from error
+
+
+def _check_subplan(document: Document, at: Location, value: Any, above: tuple[Path, ...]) -> dict[str, Any]:
+    """The params of a plan step; the name of a plan file beside this one is replaced by what is in it."""
+    params = dict(_mapping(document, at, value))
+    _known_keys(document, at, params, _SUBPLAN_KEYS)
+    wanted = params.get("plan")
+    if isinstance(wanted, str) and above and _FILE_NAME.fullmatch(wanted):
+        params["plan"] = wanted = _plan_beside(document, (*at, "plan"), wanted, above)
+    elif isinstance(wanted, dict):
+        try:
+            _plan(read_document(orjson.dumps(wanted) + b"\n", document.source), above)
+        except PlanFileInvalid as error:
+            where = f"`{error.details['path']}`: " if error.details.get("path") else ""
+            reason = f"in the sub-plan: {where}{error.details['reason']}"
+            raise document.invalid((*at, "plan"), reason) from error
+    if not isinstance(wanted, (str, dict)):
+        raise document.invalid(at, "a plan step needs `params.plan`: a plan document or the name of a template")
+    if not isinstance(params.get("params", {}), (str, dict)):
+        raise document.invalid((*at, "params"), "`params` of a plan step maps the parameters of its plan to values")
+    return params
+
+
+def _plan_beside(document: Document, at: Location, name: str, above: tuple[Path, ...]) -> Any:
+    path = (above[-1].parent / name).resolve()
+    if path in above:
+        raise document.invalid(at, f"{name} is the sub-plan of itself")
+    if len(above) >= _SUBPLANS_MAX:
+        raise document.invalid(at, f"sub-plans are nested more than {_SUBPLANS_MAX} deep")
+    inner = read_document(_read(path, name), name)
+    loaded = _plan(inner, (*above, path))
+    if loaded.approval is not None:
+        raise inner.invalid(("approval",), "a sub-plan begins with its parent: put `approval` on the step")
+    return _inlined(inner, (*above, path))
+
+
+def _inlined(document: Document, above: tuple[Path, ...]) -> dict[str, Any]:
+    """The document with the plan files that it names put in their places."""
+    data = dict(document.data)
+    steps = []
+    for index, step in enumerate(data["steps"]):
+        if step.get("type") == "plan":
+            at: Location = ("steps", index, "params")
+            step = {**step, "params": _check_subplan(document, at, step.get("params"), above)}
+        steps.append(step)
+    return data | {"steps": steps}
 
 
 def _declarations(document: Document, value: Any) -> dict[str, ParameterDeclaration]:
