@@ -204,7 +204,8 @@ async def test_a_pause_of_the_parent_lets_the_child_go_on_and_the_parent_waits(w
         return "held"
 
     plan_id = await world.started(
-        subplan("sub", document=child(HOLD, {"id": "z", "name": "noop", "dependencies": ["hold"]})), step("after", "sub")
+        subplan("sub", document=child(HOLD, {"id": "z", "name": "noop", "dependencies": ["hold"]})),
+        step("after", "sub"),
     )
     async with world.running(registry(hold=hold)):
         with anyio.fail_after(60):
