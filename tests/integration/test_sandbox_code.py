@@ -222,7 +222,15 @@ async def test_code_is_off_until_it_is_allowed() -> None:
     spec = PlanSpec.model_validate({"title": "t", "objective": "o", "steps": [step]})
     with pytest.raises(CapabilityDenied, match="Step `a`"):
         layer.check_plan(spec)
-    AdapterLayer(CapabilityRegistry(), AelSettings(allow_code=True)).check_plan(spec)
+    allowed = AdapterLayer(CapabilityRegistry(), AelSettings(allow_code=True))
+    allowed.check_plan(spec)
+    for source, fits in (("{{write.output.code}}", True), ("result('{{write.output.name}}')", False)):
+        spec.steps[0].params["source"] = source
+        if fits:
+            allowed.check_plan(spec)
+        else:
+            with pytest.raises(ValidationFailed, match="becomes code"):
+                allowed.check_plan(spec)
 
 
 @pytest.mark.req("DD-32")

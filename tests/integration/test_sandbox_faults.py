@@ -20,8 +20,11 @@ import pytest
 import psg
 import psg_neo4j
 import psg_runtime
+from psg.errors import ValidationFailed
 from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
-from psg_runtime.sandbox import Facts, Limits, SandboxUnavailable, facts_of_this_machine
+from psg_runtime.sandbox import Facts, FileView, Limits, SandboxUnavailable, facts_of_this_machine
+from psg_runtime.sandbox.cgroup import ControlGroup
+from psg_runtime.sandbox.file_layout import SYSTEM_PATHS
 from psg_runtime.sandbox.native import NativeSandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own limits")]
@@ -175,6 +178,52 @@ async def test_the_whole_file_system_is_no_folder_of_a_sandbox() -> None:
     layer = AdapterLayer(CapabilityRegistry(), settings)
     with pytest.raises(SandboxUnavailable, match="PSG_PROCESS_ROOTS"):
         await layer.execute({"type": "tool_call", "name": "process.run", "params": {"argv": ["true"]}})
+
+
+@pytest.mark.req("DD-30")
+async def test_a_program_joins_its_control_group(tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into an ordinary file, from inside its own root; the groups of this machine are not ours to make."""
+    group = ControlGroup(tmp_path / "group")
+    group.path.mkdir()
+    (group.path / "cgroup.procs").write_text("")
+    monkeypatch.setattr(ControlGroup, "make", lambda *_, **__: group)
+    sandbox = NativeSandbox(level == "namespaces", cgroup=tmp_path)
+    limits = Limits(files=FileView((*SYSTEM_PATHS,), (tmp_path / "root",)), memory_bytes=64 * 1024**2)
+    (tmp_path / "root").mkdir()
+    program = shutil.which("true") or "true"
+    started = await sandbox.start(program, ["true"], cwd=tmp_path / "root", env={}, limits=limits)
+    await started.process.wait()
+    assert (group.path / "cgroup.procs").read_text() == "0"
+    (group.path / "memory.events").write_text("oom_kill 1\n")
+    await started.end()
+    exceeded = started.outcome().exceeded
+    assert exceeded is not None
+    assert exceeded["resource"] == "memory"
+
+
+async def test_a_group_that_is_not_ours_refuses_the_action(tmp_path: Path) -> None:
+    settings = AelSettings(
+        allow_process=("*",), process_roots=(tmp_path,), multi_tenant=True, sandbox_cgroup=tmp_path / "none"
+    )
+    with pytest.raises(SandboxUnavailable, match="PSG_SANDBOX_CGROUP"):
+        await AdapterLayer(CapabilityRegistry(), settings).execute(
+            {"type": "tool_call", "name": "process.run", "params": {"argv": ["true"]}}
+        )
+    both = AelSettings(allow_code=True, sandbox="bubblewrap", sandbox_cgroup=tmp_path)
+    with pytest.raises(SandboxUnavailable, match="PSG_SANDBOX_CGROUP is set"):
+        await AdapterLayer(CapabilityRegistry(), both).execute(
+            {"type": "tool_call", "name": "code.run", "params": {"source": "1"}}
+        )
+
+
+async def test_texts_that_no_program_can_be_given_are_refused(tmp_path: Path) -> None:
+    layer = AdapterLayer(CapabilityRegistry(), AelSettings(allow_process=("*",), process_env=("A", "A=B", "")))
+    for params in (
+        {"argv": ["true", "\ud800"]}, {"argv": ["true"], "stdin": "\udfff"}, {"argv": ["true"], "env": {"A": "\0"}},
+        {"argv": ["true"], "env": {"A=B": "x"}}, {"argv": ["true"], "env": {"": "x"}},
+    ):  # fmt: skip
+        with pytest.raises(ValidationFailed):
+            await layer.execute({"type": "tool_call", "name": "process.run", "params": params})
 
 
 async def test_more_than_the_machine_has_is_not_reserved(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import anyio.to_thread
-import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from psg_cli.failures import execute
 from psg_cli.output import JsonFlag, print_json, stdout
+from psg_cli.settings import settings_invalid
 
 
 def sandbox(as_json: JsonFlag = False) -> None:
@@ -20,19 +21,21 @@ def sandbox(as_json: JsonFlag = False) -> None:
     Examples: psg sandbox      psg sandbox --json      PSG_MULTI_TENANT=true psg sandbox
     """
 
-    async def command() -> None:
+    async def command() -> int:
         from psg_runtime.ael import AelSettings
         from psg_runtime.ael.adapters.process import sandboxing_of
         from psg_runtime.sandbox import facts_of_this_machine, report
 
-        settings = sandboxing_of(AelSettings()).settings
+        try:
+            settings = sandboxing_of(AelSettings()).settings
+        except ValidationError as error:
+            raise settings_invalid(error) from None
         found = report(settings, await anyio.to_thread.run_sync(facts_of_this_machine))
         if as_json:
             print_json(found)
         else:
             _show(found)
-        if settings.everything and found["chosen"] is None:
-            raise typer.Exit(1)
+        return 1 if settings.everything and found["chosen"] is None else 0
 
     execute(command)
 

@@ -185,9 +185,10 @@ class NativeProgram:
                     self.process.send_signal(signal.SIGTERM)
                 with anyio.move_on_after(_END_SECONDS):
                     await self.process.wait()
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            await self.process.wait()
+            if self.process.returncode is None:  # with it go the keeper and all the others
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                await self.process.wait()
             await self.process.aclose()
             if self.report_file is not None:
                 text = os.pread(self.report_file, _REPORT_BYTES, 0)
@@ -216,7 +217,7 @@ def outcome_of(report: Mapping[str, Any] | None, *, out_of_memory: bool = False)
     if report is None:
         raise SandboxFailed("The sandbox ended without a word about the program.")
     if "failed" in report:
-        if report.get("stage") == "start":
+        if report.get("stage") == "start" and report.get("errno") is not None:
             raise OSError(report["errno"], os.strerror(report["errno"]))
         raise SandboxFailed(f"The sandbox could not be set up: {report['failed']}.")
     exceeded = report.get("exceeded")

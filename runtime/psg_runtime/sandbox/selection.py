@@ -140,7 +140,11 @@ class Sandboxing:
             if not sandbox.missing(limits):
                 return sandbox
         if not candidates:
-            raise SandboxUnavailable("The sandbox is off (PSG_SANDBOX).", missing=list(limits.asked()))
+            raise SandboxUnavailable(
+                f"No sandbox can be used: PSG_SANDBOX is `{self.settings.sandbox}`"
+                + (" and PSG_SANDBOX_CGROUP is set." if self.settings.sandbox_cgroup else "."),
+                missing=list(limits.asked()),
+            )
         lacking = min((sandbox.missing(limits) for sandbox in candidates), key=len)
         told = "; ".join(f"{name}: {MECHANISMS[name]}" for name in lacking)
         raise SandboxUnavailable(
@@ -160,9 +164,9 @@ class Sandboxing:
             "landlock": NativeSandbox(False, wanted.sandbox_cgroup, kept, facts),
             "container": ContainerSandbox(wanted.sandbox_image, reservations=kept, facts=facts),
         }
-        if wanted.sandbox == "off":
-            return []
-        return list(made.values()) if wanted.sandbox == "auto" else [made[wanted.sandbox]]
+        # Bubblewrap and Docker would not use the group that is named.
+        usable = ("namespaces", "landlock") if wanted.sandbox_cgroup is not None else tuple(made)
+        return [made[name] for name in usable if wanted.sandbox in ("auto", name)]
 
     def _cpu_seconds(self) -> float:
         """Processor time of all its processes: what its share of processors comes to in the time it has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +30,11 @@ from psg_runtime.sandbox import (
 )
 from psg_runtime.sandbox.file_layout import plain_interpreter
 
+_ONE_TEMPLATE = re.compile(r"\s*\{\{[^{}]*\}\}\s*")
 _SOURCE_CHARS = 256 * 1024
 _MAX_LOGS, _MAX_LOG_CHARS = 200, 2000
 _LOG_BYTES = _MAX_LOGS * _MAX_LOG_CHARS * 2
+_LOG_BYTES_OF_ERRORS = 8 * 1024
 _STDERR_BYTES = 8 * 1024
 
 
@@ -65,9 +68,15 @@ class CodeAdapter:
     def check(self, name: str, params: Mapping[str, Any]) -> None:
         if not self._settings.allow_code:
             raise CapabilityDenied("Code of plans is not run here; set PSG_ALLOW_CODE to allow `code.run`.")
+        source = params.get("source", params.get("code"))
+        if isinstance(source, str) and "{{" in source and not _ONE_TEMPLATE.fullmatch(source):
+            raise ValidationFailed(
+                "A value put into code becomes code: give it in `params` and read it from there. Only a whole `source` "
+                "can come from a template."
+            )
 
     async def run(self, action: Action) -> ActionResult:
-        self.check("code.run", action.params)
+        self.check("code.run", {})
         params = _parse(action.params)
         timeout_s = None if action.timeout_ms is None else action.timeout_ms / 1000
         seconds = (params.timeout_ms or self._settings.code_timeout_ms) / 1000
@@ -85,13 +94,15 @@ class CodeAdapter:
                 stderr=stderr, output_bytes=most,
             )  # fmt: skip
         except ResourceExceeded as error:
-            error.details["logs"] = _answers(stdout.data())[0]
+            error.details["logs"] = _latest(_answers(stdout.data())[0])
             if error.details["resource"] == "time":
                 error.message = (
                     f"The code did not end within {round(seconds * 1000)} ms (`timeout_ms`, PSG_CODE_TIMEOUT_MS)."
                 )
             raise
         logs, last = _answers(stdout.data())
+        if last is None or "error" in last:
+            logs = _latest(logs)
         if last is None:
             refused = refused_resource(outcome, limits, stderr.text())
             raise refused or CodeFailed(
@@ -145,6 +156,18 @@ def _answers(data: bytes) -> tuple[list[Any], dict[str, Any] | None]:
         elif "result" in answer or isinstance(answer.get("error"), dict):
             last = answer
     return logs, last
+
+
+def _latest(logs: list[Any]) -> list[Any]:
+    """The last messages, for the error of a step: that is shown in many places, and so is small."""
+    kept: list[Any] = []
+    room = _LOG_BYTES_OF_ERRORS
+    for entry in reversed(logs):
+        room -= len(orjson.dumps(entry))
+        if room < 0:
+            break
+        kept.insert(0, entry)
+    return kept
 
 
 def _count(value: Any) -> int:

@@ -73,14 +73,13 @@ class ProcessAdapter:
     async def run(self, action: Action) -> ActionResult:
         params = _parse(action.params)
         program = self._program(params.argv[0])
-        if any("\0" in text for text in (*params.argv, *params.env, *params.env.values())):
-            raise ValidationFailed("An argument or variable of a program cannot hold a NUL character.")
+        _check_texts(params)
         cwd, env = self._folder(params.cwd), self._environment(params)
         timeout_s = None if action.timeout_ms is None else action.timeout_ms / 1000
         limits = self.sandboxing.for_program(tuple(self._roots()), timeout_s)
         started = time.monotonic()
         stdout, stderr = Capture(params.max_stdout_bytes), Capture(params.max_stderr_bytes)
-        stdin = params.stdin.encode("utf-8", "surrogateescape")
+        stdin = params.stdin.encode()
         try:
             if limits is None:
                 exit_code = await self._run_free(program, params, cwd, env, stdin, stdout, stderr)
@@ -225,6 +224,19 @@ def _signal_group(pid: int, number: int) -> None:
             os.killpg(pid, number)
         else:
             os.kill(pid, number)
+
+
+def _check_texts(params: ProcessParams) -> None:
+    """Raise for what no system can pass to a program."""
+    given = (*params.argv, *params.env, *params.env.values())
+    if any("\0" in text for text in given):
+        raise ValidationFailed("An argument or variable of a program cannot hold a NUL character.")
+    if any("=" in name or not name for name in params.env):
+        raise ValidationFailed("The name of a variable of a program cannot be empty or hold `=`.")
+    try:
+        "".join((*given, params.stdin)).encode()
+    except UnicodeEncodeError:
+        raise ValidationFailed("An argument, a variable or the input of a program is no valid Unicode text.") from None
 
 
 def _parse(params: Mapping[str, Any]) -> ProcessParams:

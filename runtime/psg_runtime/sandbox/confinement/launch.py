@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -42,7 +42,12 @@ def main(plan_descriptor: int, report_descriptor: int) -> NoReturn:
     if plan["parent"] is not None and os.getppid() != plan["parent"]:
         os._exit(_SEALED)  # whoever started us is gone already
     try:
-        outcome = _in_namespaces(plan, report_descriptor) if plan["namespaces"] else _keep(plan, watch.descendants)
+        # Opened before the program's root hides it.
+        cgroup = os.open(plan["cgroup"], os.O_WRONLY | os.O_CLOEXEC) if plan["cgroup"] else None
+        if plan["namespaces"]:
+            outcome = _in_namespaces(plan, report_descriptor, cgroup)
+        else:
+            outcome = _keep(plan, watch.descendants, cgroup)
     except BaseException as error:
         outcome = _failure(error)
     if outcome is not None:
@@ -62,7 +67,7 @@ def _write(descriptor: int, report: Report) -> None:
 # --- with namespaces ---
 
 
-def _in_namespaces(plan: Mapping[str, Any], report_descriptor: int) -> Report | None:
+def _in_namespaces(plan: Mapping[str, Any], report_descriptor: int, cgroup: int | None) -> Report | None:
     """Start the keeper in new namespaces and wait for it; it writes the report."""
     user, group = os.geteuid(), os.getegid()
     if user == 0:
@@ -78,7 +83,7 @@ def _in_namespaces(plan: Mapping[str, Any], report_descriptor: int) -> Report | 
     keeper = os.fork()
     if keeper == 0:
         os.close(ours)
-        _be_keeper(plan, report_descriptor, alive)
+        _be_keeper(plan, report_descriptor, alive, cgroup)
     _let_go_of_streams()
     while True:
         with suppress(InterruptedError):
@@ -91,7 +96,7 @@ def _in_namespaces(plan: Mapping[str, Any], report_descriptor: int) -> Report | 
             return None
 
 
-def _be_keeper(plan: Mapping[str, Any], report_descriptor: int, alive: int) -> NoReturn:
+def _be_keeper(plan: Mapping[str, Any], report_descriptor: int, alive: int, cgroup: int | None) -> NoReturn:
     try:
         calls.die_with_parent(signal.SIGKILL)
         os.set_blocking(alive, False)
@@ -102,7 +107,7 @@ def _be_keeper(plan: Mapping[str, Any], report_descriptor: int, alive: int) -> N
             file_view.build(plan["files"])
         else:
             file_view.processes_of_this_namespace()
-        outcome = _keep(plan, watch.everybody_else)
+        outcome = _keep(plan, watch.everybody_else, cgroup)
     except BaseException as error:
         outcome = _failure(error)
     _write(report_descriptor, outcome)
@@ -112,12 +117,11 @@ def _be_keeper(plan: Mapping[str, Any], report_descriptor: int, alive: int) -> N
 # --- the keeper ---
 
 
-def _keep(plan: Mapping[str, Any], members: Any) -> Report:
+def _keep(plan: Mapping[str, Any], members: Callable[[], list[int]], cgroup: int | None) -> Report:
     """Start the target, watch it to its end, end what it left behind (without namespaces one by one)."""
     alone = not plan["namespaces"]
     if alone:
         calls.become_subreaper()
-    cgroup = os.open(plan["cgroup"], os.O_WRONLY | os.O_CLOEXEC) if plan["cgroup"] else None
     read_end, write_end = os.pipe()
     target = os.fork()
     if target == 0:
@@ -136,7 +140,7 @@ def _keep(plan: Mapping[str, Any], members: Any) -> Report:
             _end_descendants()
 
 
-def _watch(plan: Mapping[str, Any], target: int, members: Any) -> Report:
+def _watch(plan: Mapping[str, Any], target: int, members: Callable[[], list[int]]) -> Report:
     files = plan["files"]
     watching = watch.Watch(
         plan["limits"],
