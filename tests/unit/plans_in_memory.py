@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from psg_runtime import CapabilityRegistry, ExecutionResult, Executor
 
-QUICK = {"retry_base_ms": 0}
+QUICK = {"retry_base_ms": 1}
 
 
 def registry(**calls: Any) -> CapabilityRegistry:

@@ -253,7 +253,7 @@ async def test_hooks_stop_a_step_and_are_told_what_came_of_the_others() -> None:
     wanted = plan(*steps, step("x", name="broken"), params={"n": 5})
     result = await Executor(made, options={"policyHooks": hooks}).execute(wanted, {"userId": "123"})
     assert statuses(result) == {"a": "completed", "b": "failed", "c": "skipped", "x": "failed"}
-    assert (result.steps[1].error, result.steps[1].error_code) == ("Rate limit exceeded", "policy_denied")
+    assert (result.steps[1].error, result.steps[1].error_code) == ("Rate limit exceeded", "denied")
     assert called == []
     assert told == [("noop", "completed", True, "123"), ("broken", "failed", True, "123")]
 

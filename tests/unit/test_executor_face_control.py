@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 import structlog
-from plans_in_memory import plan, registry, run, statuses, step
+from plans_in_memory import broken, plan, registry, run, statuses, step
 
 from psg.errors import DependencyCycle, LeaseLost, ReferenceMissing, ValidationFailed
 from psg_runtime import ExecutionResult, Executor, InMemoryAEL, OrchestratorPlan, PlanReplay
@@ -100,14 +100,41 @@ async def test_foreach_and_join_are_the_engines() -> None:
 
 
 async def test_success_criteria_are_judged_at_the_end() -> None:
-    executor = Executor(registry())
+    executor = Executor(registry(broken=broken))
     steps = [step("a", params={"n": 5})]
-    good = await executor.execute(plan(*steps, successCriteria=["a.output.n == 5", "params.x == 1"], params={"x": 1}))
-    assert good.status == "completed"
+    criteria = ["a.output.n == 5", "params.x == 1"]
+    good = await executor.execute(plan(*steps, successCriteria=criteria, params={"x": 1}))
+    assert (good.status, good.goal_met) == ("completed", True)
+    assert good.to_dict()["criteria"] == [{"text": text, "met": True, "error": None} for text in criteria]
     for criterion in ("a.output.n > 5", "a.output.missing == 1"):
         bad = await executor.execute(plan(*steps, success_criteria=[criterion]))
-        assert bad.status == "failed" and criterion in (bad.error or "")
-        assert bad.metadata.failed_steps == 0
+        assert (bad.status, bad.goal_met) == ("completed", False)
+        assert bad.criteria and bad.criteria[0]["met"] is False
+    failed = await executor.execute(plan(*steps, step("b", name="broken"), success_criteria=["a.output.n == 5"]))
+    assert (failed.status, failed.goal_met) == ("failed", False)
+    assert (await executor.execute(plan(*steps))).goal_met is None
+
+
+async def test_a_plan_that_stops_at_a_failure_begins_nothing_more() -> None:
+    steps = [step("bad", name="broken"), step("other", orderIndex=9), step("after", "bad"), step("far", "other")]
+    result = await Executor(registry(broken=broken)).execute(plan(*steps, onFailure="stop"))
+    assert statuses(result) == {"bad": "failed", "other": "skipped", "after": "skipped", "far": "skipped"}
+    assert {one.reason for one in result.steps[1:]} == {"plan_stopped"}
+    assert result.status == "failed"
+
+
+async def test_hooks_are_asked_before_each_attempt_and_told_once() -> None:
+    asked: list[str] = []
+
+    def limit(given: Any, context: Any) -> dict[str, Any]:
+        asked.append(given.id)
+        return {"allow": len(asked) < 3, "reason": "Rate limit exceeded"}
+
+    told: list[Any] = []
+    hook = {"name": "h", "preExecution": limit, "postExecution": lambda s, r, c: told.append((r.error, r.attempts))}
+    result = await run(step("a", name="broken", retries=5), calls={"broken": broken}, policyHooks=[hook])
+    assert (result.steps[0].error, result.steps[0].attempts) == ("Rate limit exceeded", 2)
+    assert told == [("Rate limit exceeded", 2)]
 
 
 async def test_costs_that_outputs_report_are_summed() -> None:
@@ -141,6 +168,8 @@ async def test_what_is_no_plan_or_cannot_be_kept_in_memory_is_refused_before_any
         plan(mark, approval={"quorum": 1}),
         plan(mark, step("a", budget={"calls": 1})),
         plan(mark, onFailure="compensate"),
+        plan(mark, policy={"timeout": {"heartbeat_ms": 5}}),
+        plan(mark, step("a", policy={"idempotency": {"enabled": True}})),
         plan(mark, {"id": "s", "type": "plan", "name": "plan"}),
     ):
         with pytest.raises(ValidationFailed, match="run it on the graph"):

@@ -162,7 +162,7 @@ def test_whatever_the_in_memory_executor_decides_is_decided_again(steps: list[di
         one["retries"] = 1
 
     async def execute() -> None:
-        executor = Executor(registry(broken=broken), replay, parallel_execution=parallel, retry_base_ms=0)
+        executor = Executor(registry(broken=broken), replay, parallel_execution=parallel, retry_base_ms=1)
         await executor.execute(plan(*steps))
 
     anyio.run(execute)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,7 +46,8 @@ class ExecutionMetadata(ContractModel):
 class ExecutionResult(ContractModel):
     """What came of a plan (ORCH-07): one ``StepResult`` for each step, in the plan's order.
 
-    ``output`` is the output of the only step nothing depends on, or of all of these by their ids.
+    ``output`` is the output of the only step nothing depends on, or of all of these by their ids. Beyond the
+    specification, for a plan with success criteria: whether all are met (``goal_met``), and {text, met, error} of each.
     """
 
     plan_id: Name
@@ -57,6 +58,8 @@ class ExecutionResult(ContractModel):
     metadata: ExecutionMetadata
     started_at: Time
     completed_at: Time | None = None
+    goal_met: bool | None = None
+    criteria: list[dict[str, Any]] | None = None
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:

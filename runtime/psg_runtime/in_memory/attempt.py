@@ -10,19 +10,19 @@ import anyio
 import orjson
 
 from psg.errors import ActionFailed, ActionTimeout, UnknownCapability, ValidationFailed
+from psg.model.codec import dumps
 from psg.model.ids import derived_id
-from psg.plan.policy import inherit
 from psg_runtime.ael import ActionResult, ConfirmRejected, Parked, action_target, failure_of
 from psg_runtime.contracts import PlanStep, StepResult
 from psg_runtime.contracts.moments import now
 from psg_runtime.contracts.result import StepStatus
-from psg_runtime.orchestrator.decide import Retry, decide_failure
+from psg_runtime.orchestrator.decide import Fail, Retry, decide_retry
 
 if TYPE_CHECKING:
     from psg_runtime.in_memory.run import Run
 
 GRACE_S = 1.0
-DENIED = "policy_denied"
+DENIED = "denied"
 TOTAL_TIMEOUT = "total_timeout"
 
 
@@ -35,14 +35,9 @@ class StepRun:
         self._started, self._begun = now(), time.monotonic()
         self._attempts = 0
         self._key = derived_id("idempotency", run.plan.id, step.id)
-        policy = inherit(run.plan.extension("policy"), step.extension("policy"))
-        retry, timeout = policy.get("retry", {}), policy.get("timeout", {})
-        self._retries = step.retries if step.retries is not None else retry.get("max_retries") or 0
-        self._base_ms = retry.get("base_ms") or run.options.retry_base_ms
-        self._max_ms = retry.get("max_ms") or run.options.retry_max_ms
-        self._final = frozenset(retry.get("non_retryable") or ())
-        self._timeout_ms = step.timeout if step.timeout is not None else timeout.get("attempt_ms")
-        self._total_ms = timeout.get("total_ms")
+        said = {"plan_policy": run.plan.extension("policy"), "policy": step.extension("policy")}
+        texts = {name: None if policy is None else dumps(policy) for name, policy in said.items()}
+        self._policy = run.policies.of({**texts, "timeout_ms": step.timeout, "retries": step.retries}, None)
 
     async def run(self) -> StepResult:
         """Do the step; every failure is a result, only control flow passes through."""
@@ -58,12 +53,8 @@ class StepRun:
         except Exception as error:
             return self._failed(failure_of(error))
         view = self._view(params)
-        decision = await run.hooks.before(view, run.context)
-        if not decision.allow:
-            run.log.info("step_denied", step=step.id, hook=decision.hook, fail_closed=decision.fail_closed)
-            return self._failed({"message": decision.reason, "code": DENIED}, fail_closed=decision.fail_closed)
-        result = await self._bounded_attempts(params, values)
-        if problems := await run.hooks.after(view, result.to_dict(), run.context):
+        result = await self._bounded_attempts(view, params, values)
+        if self._attempts and (problems := await run.hooks.after(view, result.to_dict(), run.context)):
             return result.model_copy(update={"hook_errors": problems})
         return result
 
@@ -71,17 +62,24 @@ class StepRun:
         """The result of a step that was stopped."""
         return self._failed({"message": "the execution was cancelled", "code": "cancelled"}, reason="cancelled")
 
-    async def _bounded_attempts(self, params: Any, values: dict[str, Any]) -> StepResult:
-        if self._total_ms is None:
-            return await self._all_attempts(params, values)
-        with anyio.move_on_after(self._total_ms / 1000):
-            return await self._all_attempts(params, values)
-        late = ActionTimeout(f"the step did not end within {self._total_ms} ms", timeout_ms=self._total_ms)
-        return self._failed(late.to_dict() | {"code": TOTAL_TIMEOUT})
+    async def _bounded_attempts(self, view: dict[str, Any], params: Any, values: dict[str, Any]) -> StepResult:
+        if self._policy.total_ms is None:
+            return await self._all_attempts(view, params, values)
+        with anyio.move_on_after(self._policy.total_ms / 1000):
+            return await self._all_attempts(view, params, values)
+        return self._late()
 
-    async def _all_attempts(self, params: Any, values: dict[str, Any]) -> StepResult:
-        failures = 0
+    def _late(self) -> StepResult:
+        message = f"the step did not end within {self._policy.total_ms} ms, with all its attempts"
+        return self._failed({"message": message, "code": TOTAL_TIMEOUT})
+
+    async def _all_attempts(self, view: dict[str, Any], params: Any, values: dict[str, Any]) -> StepResult:
+        run, failures = self._run, 0
         while True:
+            asked = await run.hooks.before(view, run.context)
+            if not asked.allow:
+                run.log.info("step_denied", step=self._step.id, hook=asked.hook, fail_closed=asked.fail_closed)
+                return self._failed({"message": asked.reason, "code": DENIED}, fail_closed=asked.fail_closed)
             self._attempts += 1
             try:
                 output, failure = await self._attempt(params, values)
@@ -92,19 +90,20 @@ class StepRun:
             except Exception as error:
                 failure = failure_of(error)
             decision = self._decide(failures, failure)
-            self._run.log.debug(
+            run.log.debug(
                 "step_attempt_failed", step=self._step.id, attempt=self._attempts, code=failure.get("code"),
                 retry=isinstance(decision, Retry),
             )  # fmt: skip
             if not isinstance(decision, Retry):
-                return self._failed(failure)
+                return self._failed(failure) if decision.because is None else self._late()
             failures += 1
             await anyio.sleep(decision.delay_ms / 1000)
 
-    def _decide(self, failures: int, failure: Mapping[str, Any]) -> Any:
-        if failure.get("code") in self._final:
-            failure = {**failure, "retryable": False}
-        return decide_failure(failures, self._retries, failure, self._base_ms, self._max_ms)
+    def _decide(self, failures: int, failure: Mapping[str, Any]) -> Retry | Fail:
+        total = self._policy.total_ms
+        left = None if total is None else max(0, total - round((time.monotonic() - self._begun) * 1000))
+        seed = f"{self._key}:{self._attempts}" if self._policy.jitter else None
+        return decide_retry(failures, self._policy.retry, failure, seed=seed, left_ms=left)
 
     async def _attempt(self, params: Any, values: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
         """One attempt, over all its waits: the output, or the error that the layer returned."""
@@ -116,12 +115,13 @@ class StepRun:
             resumed = await self._parked(result)
 
     async def _in_time(self, action: dict[str, Any]) -> Any:
-        if self._timeout_ms is None:
+        limit = self._policy.attempt_ms
+        if limit is None:
             return await self._run.ael.execute(action)
         # The layer keeps the time itself; this is the net under one that does not.
-        with anyio.move_on_after(self._timeout_ms / 1000 + GRACE_S):
+        with anyio.move_on_after(limit / 1000 + GRACE_S):
             return await self._run.ael.execute(action)
-        raise ActionTimeout(f"the action did not end within {self._timeout_ms} ms", timeout_ms=self._timeout_ms)
+        raise ActionTimeout(f"the action did not end within {limit} ms", timeout_ms=limit)
 
     async def _parked(self, parked: Parked) -> dict[str, Any]:
         if parked.confirm is None:
@@ -140,7 +140,7 @@ class StepRun:
             "type": kind, "name": name, "params": params, "step_id": step.id, "step_key": step.id,
             "agent_role": step.extension("agent_role"), "plan_id": self._run.plan.id, "project_id": "",
             "attempt": self._attempts, "fence": self._attempts, "idempotency_key": self._key,
-            "timeout_ms": self._timeout_ms, "resumed": resumed, "inputs": values,
+            "timeout_ms": self._policy.attempt_ms, "resumed": resumed, "inputs": values,
         }  # fmt: skip
 
     def _target(self) -> tuple[str, str | None]:

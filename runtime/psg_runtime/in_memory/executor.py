@@ -9,14 +9,17 @@ from typing import Any
 import structlog
 
 from psg.errors import Refused, ValidationFailed
+from psg.model.codec import dumps
 from psg_runtime.ael import ActionExecutionLayer, AdapterLayer, CapabilityRegistry
 from psg_runtime.contracts import ExecutionResult, OrchestratorPlan
 from psg_runtime.hooks import HookChain
 from psg_runtime.in_memory.options import ExecutorOptions
 from psg_runtime.in_memory.run import Run
+from psg_runtime.orchestrator.policy import policy_of_text
 from psg_runtime.replay.memory import PlanReplay
 
-_GRAPH_ONLY = {"approval": None, "budget": None, "on_failure": "continue"}
+_GRAPH_ONLY = {"approval": (), "budget": (), "on_failure": ("continue", "stop")}
+_CLOCKS = ("queue_ms", "heartbeat_ms")
 
 
 class PlanNotApproved(Refused):
@@ -104,11 +107,28 @@ def _refuse_graph_only(plan: OrchestratorPlan) -> None:
     places: list[tuple[str, Any]] = [(f"plan {plan.id}", plan), *((f"step `{s.id}`", s) for s in plan.steps)]
     for place, part in places:
         for name, harmless in _GRAPH_ONLY.items():
-            if part.extension(name) not in (None, harmless):
-                message = f"The {place} has `{name}`, which the in-memory executor cannot keep: run it on the graph."
-                raise ValidationFailed(message, field=name)
+            if part.extension(name) not in (None, *harmless):
+                raise _refused(place, name)
+        policy = _policy(place, part.extension("policy"))
+        for name in _CLOCKS:
+            if (policy.get("timeout") or {}).get(name) is not None:
+                raise _refused(place, f"policy.timeout.{name}")
+        if policy.get("idempotency"):
+            raise _refused(place, "policy.idempotency")
     if subplan := next((step.id for step in plan.steps if step.type == "plan"), None):
         raise ValidationFailed(f"The step `{subplan}` is a sub-plan: run it on the graph.", step=subplan)
+
+
+def _policy(place: str, given: Any) -> dict[str, Any]:
+    try:
+        return policy_of_text(None if given is None else dumps(given))
+    except ValueError as error:
+        raise ValidationFailed(f"The {place} has a policy that is none: {error}.", field="policy") from None
+
+
+def _refused(place: str, what: str) -> ValidationFailed:
+    message = f"The {place} has `{what}`, which the in-memory executor cannot keep: run it on the graph."
+    return ValidationFailed(message, field=what)
 
 
 def _logger(level: str | None) -> Any:

@@ -25,5 +25,5 @@ class ExecutorOptions(ContractModel):
     hook_timeout_ms: Annotated[Whole, Field(ge=1, le=600_000)] = 5_000
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     confirm: Any = None
-    retry_base_ms: Annotated[Whole, Field(ge=0, le=600_000)] = 100
-    retry_max_ms: Annotated[Whole, Field(ge=0, le=86_400_000)] = 60_000
+    retry_base_ms: Annotated[Whole, Field(ge=1, le=600_000)] = 100
+    retry_max_ms: Annotated[Whole, Field(ge=1, le=86_400_000)] = 60_000

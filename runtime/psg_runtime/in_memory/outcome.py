@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psg_runtime.contracts import ExecutionMetadata, ExecutionResult, OrchestratorPlan, StepResult
@@ -14,18 +14,20 @@ def execution_result(
     plan: OrchestratorPlan,
     results: Sequence[StepResult],
     cancelled: bool,
-    unmet: str | None,
+    criteria: Sequence[Mapping[str, Any]] | None,
     started_at: str,
     completed_at: str,
     duration: float,
 ) -> ExecutionResult:
-    """Return the result of a plan; ``unmet`` is why its success criteria fail it, ``duration`` milliseconds."""
+    """Return the result of a plan; ``criteria`` is what became of its success criteria, ``duration`` milliseconds."""
     failed = [result for result in results if result.status == "failed"]
-    status: ExecutionStatus = "cancelled" if cancelled else "failed" if failed or unmet else "completed"
+    status: ExecutionStatus = "cancelled" if cancelled else "failed" if failed else "completed"
     return ExecutionResult(
         plan_id=plan.id, status=status, steps=list(results), started_at=started_at, completed_at=completed_at,
         output=_output(plan, results) if status == "completed" else None,
-        error=_error(status, failed, unmet),
+        error=_error(status, failed),
+        criteria=None if criteria is None else [dict(one) for one in criteria],
+        goal_met=None if criteria is None else status == "completed" and all(one["met"] for one in criteria),
         metadata=ExecutionMetadata(
             total_duration=duration, total_cost=_cost(results), total_steps=len(results),
             completed_steps=sum(result.status == "completed" for result in results), failed_steps=len(failed),
@@ -33,13 +35,11 @@ def execution_result(
     )  # fmt: skip
 
 
-def _error(status: str, failed: Sequence[StepResult], unmet: str | None) -> str | None:
+def _error(status: str, failed: Sequence[StepResult]) -> str | None:
     if status == "completed":
         return None
     if status == "cancelled":
         return "the execution was cancelled"
-    if not failed:
-        return unmet
     more = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
     return f"step `{failed[0].step_id}` failed: {failed[0].error}{more}"
 

@@ -11,18 +11,20 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from psg.errors import ControlSignal, PsgError
-from psg.model.codec import dumps
+from psg.commands.reactions import STOPPED
+from psg.errors import ControlSignal
 from psg.plan.steps import place_of
 from psg_runtime.contracts import ExecutionResult, OrchestratorPlan, StepResult
 from psg_runtime.contracts.moments import now
-from psg_runtime.expressions import default_engine
 from psg_runtime.hooks import HookChain
 from psg_runtime.in_memory.attempt import StepRun
 from psg_runtime.in_memory.options import ExecutorOptions
 from psg_runtime.in_memory.outcome import execution_result
 from psg_runtime.in_memory.scope import Scope
+from psg_runtime.orchestrator.criteria import judged
 from psg_runtime.orchestrator.decide import Skip, decide_undecided
+from psg_runtime.orchestrator.policy import Policies
+from psg_runtime.orchestrator.settings import OrchestratorSettings
 from psg_runtime.replay.memory import PlanReplay
 
 TERMINAL = frozenset(("completed", "failed", "skipped"))
@@ -48,6 +50,8 @@ class Run:
         self.options = options
         self.log = log.bind(plan=plan.id)
         self.scope = Scope(plan)
+        defaults = {"retry_base_ms": options.retry_base_ms, "retry_max_ms": options.retry_max_ms}
+        self.policies = Policies(OrchestratorSettings.model_construct(**defaults))
         self._replay = replay
         self._results: dict[str, StepResult] = {}
         self._place = {step.id: _order(step, i) for i, step in enumerate(plan.steps)}
@@ -62,6 +66,8 @@ class Run:
         self._work: dict[str, StepRun] = {}
         self._changed = anyio.Event()
         self._cancelled = False
+        self._stops = plan.extension("on_failure") == "stop"
+        self._stopping = False
         self._signal: ControlSignal | None = None
 
     def cancel(self) -> None:
@@ -104,7 +110,7 @@ class Run:
         while not self._cancelled:
             self._changed = anyio.Event()
             self._decide()
-            while self._ready and len(self._running) < width and not self._cancelled:
+            while self._ready and len(self._running) < width and not (self._cancelled or self._stopping):
                 _, step_id = heapq.heappop(self._ready)
                 self._running[step_id] = anyio.CancelScope()
                 tasks.start_soon(self._run, step_id, name=f"step {step_id}")
@@ -125,6 +131,8 @@ class Run:
             join = step.extension("join")
             open_now, _ = place_of(join, False, waits, statuses)
             if not open_now:
+                continue
+            if self._stopping:
                 continue
             dependencies = [
                 {"status": status, "reason": None if result is None else result.reason}
@@ -163,6 +171,7 @@ class Run:
         if result.status == "skipped":
             self.log.info("step_skipped", step=result.step_id, reason=result.reason)
             return
+        self._stopping = self._stopping or (self._stops and result.status == "failed")
         event = f"step_{result.status}"
         self.record(event, result.to_dict())
         self.log.info(event, step=result.step_id, duration_ms=result.duration, code=result.error_code)
@@ -171,29 +180,22 @@ class Run:
         for step in self.plan.steps:
             if step.id not in self._results:
                 work = self._work.get(step.id)
-                skipped = StepResult(step_id=step.id, status="skipped", reason="cancelled")
+                reason = STOPPED[0] if self._stopping and not self._cancelled else "cancelled"
+                skipped = StepResult(step_id=step.id, status="skipped", reason=reason)
                 self._end(skipped if work is None else work.cancelled())
         results = [self._results[step.id] for step in self.plan.steps]
-        unmet = None if self._cancelled else self._unmet_criterion()
+        criteria = None if self._cancelled else self._criteria()
         duration = round((time.monotonic() - begun) * 1000, 3)
-        result = execution_result(self.plan, results, self._cancelled, unmet, started, now(), duration)
+        result = execution_result(self.plan, results, self._cancelled, criteria, started, now(), duration)
         event = "execution_completed" if result.status == "completed" else "execution_failed"
         self.record(event, result.to_dict())
         self.log.info(event, status=result.status, duration_ms=duration, error=result.error)
         return result
 
-    def _unmet_criterion(self) -> str | None:
-        """The first of the plan's success criteria that does not hold, None when all do (CEL, judged at the end)."""
-        if any(result.status == "failed" for result in self._results.values()):
-            return None
-        for text in self.plan.extension("success_criteria") or ():
-            try:
-                if default_engine().compile_condition(text).evaluate(self.scope.values()):
-                    continue
-            except PsgError as error:
-                return f"success criterion {dumps(text)} cannot be judged: {error.message}"
-            return f"success criterion {dumps(text)} is not met"
-        return None
+    def _criteria(self) -> list[dict[str, Any]] | None:
+        """What became of each of the plan's success criteria (CEL), None when it has none."""
+        texts = self.plan.extension("success_criteria")
+        return [judged(text, self.scope.values()) for text in texts] if texts else None
 
 
 def _order(step: Any, position: int) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ import orjson
 import psg_cypher
 from psg.errors import ReferenceMissing
 from psg.graph import Graph
+from psg.model.codec import loads
 from psg.model.ids import check_id
 from psg.read.events import EventLog
 from psg.snapshots import plan_as_of
@@ -73,13 +74,18 @@ class GraphReplay:
             page = await self._log.page(project_id, after, PAGE, plan_id=plan_id)
             events = [event for event in page.events if event["seq"] <= head.seq]
             if events and projection is None:
-                projection = Projection(await plan_as_of(self._db, project_id, plan_id, head.seq))
+                plan = await plan_as_of(self._db, project_id, plan_id, head.seq)
+                projection = Projection(plan, await self._project_policy(project_id))
             if projection is not None:
                 projection.read(events)
             after = page.cursor
         if projection is None:
             raise ReplayUnknown(f"The log of project {project_id} tells nothing of plan {plan_id}.", id=plan_id)
         return projection
+
+    async def _project_policy(self, project_id: str) -> Any:
+        row = await self._db.read_one(psg_cypher.statement("replay_project_policy"), project_id=project_id)
+        return loads(row["policy"]) if row else None
 
     async def _project_of(self, plan_id: str) -> str:
         rows = await self._db.read(psg_cypher.statement("plan_projects"), plan_id=plan_id)

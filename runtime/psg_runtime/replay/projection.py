@@ -1,8 +1,8 @@
 """A run on the graph, read from its log: entries as the contracts have them, and what every decision was made from.
 
-``run`` is plain data: ``plan`` (id, title, goal_id, status, params, policy, on_failure, success_criteria), ``steps``
-(by key, as they were when the log begins: what decides about them, with ``dependencies`` as keys), and ``history``:
-what happened, each ``{seq, at, what, …}``, ``what`` being one of ``HISTORY``.
+``run`` is plain data: ``plan`` (id, title, goal_id, status, params, policy, on_failure, success_criteria), the
+``project_policy``, ``steps`` (by key, as they were when the log begins: what decides about them, with ``dependencies``
+as keys), and ``history``: what happened, each ``{seq, at, what, …}``, ``what`` being one of ``HISTORY``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any
 
 from psg.events.causality import EXECUTION_STARTED
 from psg.model.codec import content_hash, loads, opened_within, timestamp
+from psg.model.lifecycle import TERMINAL_STEP
 from psg_runtime.contracts.record import Record
 from psg_runtime.replay.history import entry
 
 HISTORY = (
-    "started", "claimed", "retried", "completed", "failed", "skipped", "ended", "added", "linked", "unlinked",
-    "restored",
+    "taken_over", "started", "claimed", "retried", "completed", "failed", "skipped", "ended", "added", "linked",
+    "unlinked", "restored",
 )  # fmt: skip
 _PLAN_FIELDS = ("id", "title", "goal_id", "status", "params", "policy", "on_failure", "success_criteria")
 _STEP_FIELDS = (
@@ -32,12 +33,14 @@ Event = Mapping[str, Any]
 class Projection:
     """Reads the events of one plan in their order; ``plan`` is the plan as it is now (``psg.snapshots.plan_as_of``)."""
 
-    def __init__(self, plan: Mapping[str, Any]) -> None:
+    def __init__(self, plan: Mapping[str, Any], project_policy: Mapping[str, Any] | None = None) -> None:
         self.entries: list[Record] = []
         self._plan = plan
+        self._project_policy = project_policy
         self._steps = {step["id"]: step for step in plan["steps"]}
         self._first = {i: list(step["dependencies"]) for i, step in self._steps.items()}
         self._results: dict[str, dict[str, Any]] = {}
+        self._taken_over: dict[str, dict[str, Any]] = {}
         self._said: dict[str, dict[str, Any]] = {}
         self._begun: dict[str, int] = {}
         self._started: int | None = None
@@ -58,19 +61,20 @@ class Projection:
         """What the decisions of the run were made from."""
         steps = {
             step["key"]: {
+                "id": i,
                 **{name: step[name] for name in _STEP_FIELDS if step.get(name) is not None},
                 "dependencies": [self._key(d) for d in self._first[i] if d in self._steps],
             }
             for i, step in self._steps.items()
         }
         plan = {name: self._plan[name] for name in _PLAN_FIELDS if self._plan.get(name) is not None}
-        return {"plan": plan, "steps": steps, "history": self._history}
+        return {"plan": plan, "project_policy": self._project_policy, "steps": steps, "history": self._history}
 
     def _of_plan(self, event: Event, changes: Mapping[str, Any]) -> None:
         if event["op"] == "create":
             self._entry(event, "plan_created", self._contract(event))
         elif event["type"] == EXECUTION_STARTED:
-            self._started, self._results = event["at"], {}
+            self._started, self._results = event["at"], dict(self._taken_over)
             self._happened(event, "started")
             self._entry(event, "execution_started", {"planId": self._plan["id"], "steps": len(self._steps)})
         elif event["family"] == "pipeline_stage" and event["type"] in _PLAN_ENDS:
@@ -84,7 +88,9 @@ class Projection:
         if event["op"] == "create":
             links = changes.get("links") or ()
             self._first[step["id"]] = [t for name, t in links if name == "DEPENDS_ON" and t in self._steps]
-            if self._started is not None:
+            if after.get("status") in TERMINAL_STEP:
+                self._of_taken_over(event, after, step)
+            elif self._started is not None:
                 self._happened(event, "added", step=key)
         elif event["op"] in ("link", "unlink"):
             if changes.get("type") == "DEPENDS_ON" and changes["to"] in self._steps:
@@ -93,12 +99,20 @@ class Projection:
             kept = {name: after[name] for name in ("status", "skip_reason") if name in after}
             self._happened(event, "restored", step=key, **kept)
         elif kind == "step_retry":
-            told = {"error": {"code": changes.get("error")}, "delay_ms": changes.get("delay_ms")}
-            self._happened(event, "retried", step=key, **told)
+            told = {name: changes.get(name) for name in ("attempt", "delay_ms", "retry_after_ms") if name in changes}
+            self._happened(event, "retried", step=key, error={"code": changes.get("error")}, **told)
         elif event["op"] == "set" and event["family"] == "graph_update":
             self._said[step["id"]] = {name: self._value(step, name, after) for name in ("output", "error")}
         elif event["family"] == "pipeline_stage":
             self._of_status(event, after, step)
+
+    def _of_taken_over(self, event: Event, after: Mapping[str, Any], step: Mapping[str, Any]) -> None:
+        """A plan that goes on where another one ended begins with what came of its steps there."""
+        status, output = after["status"], self._value(step, "output", after)
+        told = {"status": status, "reason": after.get("skip_reason"), "output": output}
+        self._happened(event, "taken_over", step=step["key"], **told)
+        result = {"stepId": step["key"], **{name: value for name, value in told.items() if value is not None}}
+        self._taken_over[step["id"]] = self._results[step["id"]] = result
 
     def _of_status(self, event: Event, after: Mapping[str, Any], step: Mapping[str, Any]) -> None:
         key, kind = step["key"], event["type"]

@@ -14,13 +14,15 @@ from typing import Any
 
 from psg.errors import PsgError
 from psg.plan.policy import inherit
+from psg_runtime.execution_core.policies import RetryPolicy
 from psg_runtime.expressions import default_engine
-from psg_runtime.orchestrator.decide import Fail, Retry, Run, Skip, decide_failure, decide_undecided
+from psg_runtime.orchestrator.decide import Fail, Retry, Run, Skip, decide_retry, decide_undecided
 from psg_runtime.orchestrator.settings import OrchestratorSettings
 from psg_runtime.replay.errors import ReplayUnreadable
 
-OPERATORS = frozenset(("cancelled",))
-"""Reasons and error codes that somebody outside gave: inputs, no decisions."""
+OPERATORS = frozenset(("cancelled", "plan_stopped"))
+"""Reasons and error codes that no decision about a step gave: an operator did, or the plan's end."""
+ASK_FOR_DELAYS = frozenset(("http_status",))
 _OPEN = frozenset(("pending", "in_progress"))
 
 
@@ -69,6 +71,7 @@ def redecide(run: Mapping[str, Any]) -> Verdict:
 class _Redecision:
     def __init__(self, run: Mapping[str, Any]) -> None:
         self._plan = run["plan"]
+        self._project_policy = run.get("project_policy")
         self._steps = {key: dict(step) for key, step in run["steps"].items()}
         self._history: list[Mapping[str, Any]] = list(run["history"])
         self._status = dict.fromkeys(self._steps, "pending")
@@ -76,7 +79,7 @@ class _Redecision:
         self._output: dict[str, Any] = {}
         self._failures: dict[str, int] = {}
         delays = [item["delay_ms"] for item in self._history if item["what"] == "retried"]
-        self._max_ms = max(delays, default=OrchestratorSettings.model_fields["retry_max_ms"].default)
+        self._max_ms: int = max(delays, default=OrchestratorSettings.model_fields["retry_max_ms"].default)
         self._base_ms: dict[str, int] = {}
         self._retryable = _retryable_codes()
 
@@ -126,32 +129,45 @@ class _Redecision:
         failures = self._failures.get(key, 0)
         if failures == 0:
             self._base_ms[key] = delay  # the orchestrator's own setting is not in the log: the first delay tells it
-        error = {"code": code, "retryable": self._retryable.get(code, True)}
-        return _differs(f"retry after {delay} ms", self._after_failure(key, error, failures))
+        error: dict[str, Any] = {"code": code, "retryable": self._retryable.get(code, True)}
+        if item.get("retry_after_ms") is not None:
+            error["details"] = {"retry_after_ms": item["retry_after_ms"]}
+        decided = self._after_failure(key, error, failures, item.get("attempt"))
+        if isinstance(decided, Retry) and (self._drawn_from_settings(key) or _asked_for(item, decided)):
+            return None
+        return _differs(f"retry after {delay} ms", _told(decided))
 
     def _failed(self, item: Mapping[str, Any]) -> tuple[str, str] | None:
         key, error = item["step"], dict(item["error"] or {})
         error.setdefault("retryable", self._retryable.get(error.get("code") or "", False))
         failures = item.get("failures", self._failures.get(key, 0))
-        return _differs("fail", self._after_failure(key, error, failures))
+        return _differs("fail", _told(self._after_failure(key, error, failures, None)))
 
-    def _after_failure(self, key: str, error: Mapping[str, Any], failures: int) -> str:
+    def _after_failure(
+        self, key: str, error: Mapping[str, Any], failures: int, attempt: int | None
+    ) -> Retry | Fail:
+        said = self._retry_said(key)
+        defaults = OrchestratorSettings.model_fields
+        base = said.get("base_ms") or self._base_ms.get(key, defaults["retry_base_ms"].default)
+        limits = {"max_retries": 0, "factor": 2, **said, "base_ms": base}
+        limits.setdefault("max_ms", max(self._max_ms, base))
+        seed = f"{self._steps[key].get('id')}:{attempt}" if limits.pop("jitter", "none") == "full" else None
+        return decide_retry(failures, RetryPolicy.of(limits), error, seed=seed)
+
+    def _retry_said(self, key: str) -> dict[str, Any]:
+        """What project, plan and step say about retries, the most particular word last."""
         step = self._steps[key]
-        retry = inherit(self._plan.get("policy"), step.get("policy")).get("retry", {})
-        retries = step["retries"] if step.get("retries") is not None else retry.get("max_retries") or 0
-        if error.get("code") in (retry.get("non_retryable") or ()):
-            error = {**error, "retryable": False}
-        default = OrchestratorSettings.model_fields["retry_base_ms"].default
-        decision = decide_failure(failures, retries, error, self._base_ms.get(key, default), self._max_ms)
-        if isinstance(decision, Retry):
-            return f"retry after {decision.delay_ms} ms"
-        return "fail" if isinstance(decision, Fail) else type(decision).__name__.lower()
+        shorthand = {} if step.get("retries") is None else {"retry": {"max_retries": step["retries"]}}
+        return inherit(self._project_policy, self._plan.get("policy"), step.get("policy"), shorthand).get("retry", {})
+
+    def _drawn_from_settings(self, key: str) -> bool:
+        """Whether a delay was drawn from bounds that are not in the log: that there is a retry is all that is known."""
+        said = self._retry_said(key)
+        return said.get("jitter") == "full" and ("base_ms" not in said or "max_ms" not in said)
 
     def _ended(self, item: Mapping[str, Any]) -> tuple[str, str] | None:
         if still := [key for key, status in self._status.items() if status in _OPEN]:
             return f"ended ({item['status']})", f"go on: {', '.join(still[:5])} not done"
-        if self._plan.get("success_criteria") and item["status"] == "failed":
-            return None
         failed = any(status == "failed" for status in self._status.values())
         return _differs(f"ended ({item['status']})", f"ended ({'failed' if failed else 'completed'})")
 
@@ -160,6 +176,9 @@ class _Redecision:
         if what in ("completed", "failed", "skipped"):
             self._status[str(key)] = what
             self._reason[str(key)] = item.get("reason")
+            self._output[str(key)] = item.get("output")
+        elif what == "taken_over":
+            self._status[str(key)], self._reason[str(key)] = item["status"], item.get("reason")
             self._output[str(key)] = item.get("output")
         elif what == "claimed":
             self._status[str(key)] = "in_progress"
@@ -180,6 +199,15 @@ def _by_operator(item: Mapping[str, Any]) -> bool:
     if item["what"] == "failed":
         return (item["error"] or {}).get("code") in OPERATORS
     return item.get("reason") in OPERATORS or item.get("status") in OPERATORS
+
+
+def _asked_for(item: Mapping[str, Any], decided: Retry) -> bool:
+    """Whether a server asked for the longer delay; logs that do not tell it are believed for what can be asked for."""
+    return item["error"].get("code") in ASK_FOR_DELAYS and item["delay_ms"] > decided.delay_ms
+
+
+def _told(decision: Retry | Fail) -> str:
+    return f"retry after {decision.delay_ms} ms" if isinstance(decision, Retry) else "fail"
 
 
 def _differs(recorded: str, decided: str) -> tuple[str, str] | None:
