@@ -12,6 +12,7 @@ import typer
 from psg_cli.api import find_project, open_client
 from psg_cli.commands.plans import ApiOption, ProjectOption
 from psg_cli.failures import UsageError, execute
+from psg_cli.logs import configure_logs
 from psg_cli.output import JsonFlag, plain, plan_status, print_json, stderr, stdout, table
 from psg_cli.settings import load_settings
 from psg_client import CapabilitySummary, CapabilityType, PlanSummary
@@ -75,7 +76,9 @@ def accept(
     async def command() -> None:
         from psg_cli.mcp_acceptance import look_at
 
-        file = mcp or load_settings().mcp_servers
+        settings = load_settings(mcp_servers=mcp)
+        configure_logs(settings.log_level or "error")
+        file = settings.mcp_servers
         if file is None:
             raise UsageError("Name the file of MCP servers: --mcp FILE or PSG_MCP_SERVERS.")
         looked = await look_at(file, server)

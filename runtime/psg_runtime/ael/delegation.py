@@ -40,6 +40,8 @@ class Delegation:
         """The capability's result out of that of the action; raises ActionRefused when it is not as declared."""
         if self.output == "result":
             return output
+        if self.output == "json" and isinstance(output, dict) and "json" in output:
+            return output["json"]
         texts = [output[key] for key in _TEXTS if isinstance(output, dict) and key in output]
         if not texts:
             raise ActionRefused(f"`{capability}` should give {self.output}, but its action gave no text.")
