@@ -136,7 +136,8 @@ async def test_without_on_failure_nothing_is_undone_until_somebody_asks_and_then
         ids: list[str | None] = []
 
         async def ask() -> None:
-            ids.append(await compensate(world.graph, world.project_id, plan_id, actor="somebody"))
+            answer = await compensate(world.graph, world.project_id, plan_id, actor="somebody")
+            ids.append(answer.ids["plan"] if answer else None)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(5):

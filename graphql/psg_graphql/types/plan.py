@@ -10,12 +10,13 @@ from strawberry.scalars import JSON
 from psg.budgets import spending
 from psg.model.codec import loads
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First
-from psg_graphql.global_id import parse_global_id
+from psg_graphql.global_id import global_id, parse_global_id
 from psg_graphql.pages import frontier_steps, step_page
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import OnFailure, PlanStatus, StepStatus, Timestamp
 from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
 from psg_graphql.types.spending import Spending, spending_from
+from psg_runtime.orchestrator.compensation import compensation_id
 
 if TYPE_CHECKING:
     from psg_graphql.types.context import Context
@@ -46,6 +47,7 @@ class Plan(Node):
     context_id: strawberry.ID
     derived_from_id: strawberry.ID | None = strawberry.field(description="The plan this one repeats or forks.")
     trace_id: strawberry.ID | None = strawberry.field(description="The trace of this run.")
+    parent_step_id: strawberry.ID | None = strawberry.field(description="The step whose sub-plan this is.")
     stored: strawberry.Private[Row]
 
     @strawberry.field(description="Parameters, open to templates as {{params.x}}.")
@@ -71,6 +73,24 @@ class Plan(Node):
     @strawberry.field(description="CEL, judged at the end.")
     def success_criteria(self) -> list[str]:
         return list(self.stored.get("success_criteria") or ())
+
+    @strawberry.field(description="How its success criteria were judged at its end: text, met, error of each.")
+    def criteria(self) -> JSON | None:
+        return loads(self.stored.get("criteria"))
+
+    @strawberry.field(description="Whether it completed and met all its criteria; null while that is not judged.")
+    def goal_met(self) -> bool | None:
+        judged = loads(self.stored.get("criteria"))
+        return None if judged is None else self.status.value == "completed" and all(c["met"] for c in judged)
+
+    @strawberry.field(description="Why it is derived from another plan: compensation, replan or rerun.")
+    def derivation(self) -> str | None:
+        return self.stored.get("derivation")
+
+    @strawberry.field(description="The plan that undoes this one, when there is one.")
+    async def compensation(self, info: Info) -> Plan | None:
+        undo_id = compensation_id(self.uuid, self.stored.get("restores") or 0)
+        return await info.context.nodes.load(global_id("Plan", self._project(), undo_id))
 
     @strawberry.field(description="Everything else of the protocol document: meta, trace, events, …")
     def payload(self) -> JSON | None:
@@ -129,5 +149,6 @@ def plan_from(row: Row) -> Plan:
         context_id=reference("Context", row, "context_id"),
         derived_from_id=reference("Plan", row, "derived_from"),
         trace_id=reference("Trace", row, "trace_id"),
+        parent_step_id=reference("Step", row, "parent_step"),
         stored=row,
     )

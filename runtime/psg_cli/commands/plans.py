@@ -14,6 +14,7 @@ from psg_cli.api import ensure_project, find_project, node_id, open_client, uuid
 from psg_cli.browser_link import browser_link
 from psg_cli.failures import EXIT_FAILURE, EXIT_OK, EXIT_WAITING, UsageError, execute
 from psg_cli.output import JsonFlag, plain, plan_status, print_json, print_json_line, status_text, stderr, stdout, table
+from psg_cli.plan_end import end_of, tell_end
 from psg_cli.plan_run import (
     Decide,
     Outcome,
@@ -229,13 +230,14 @@ def show(
                 raise NotFound(f"There is no plan {plan_ref}.", code="not_found", category="validation_error")
             parts = [step async for step in all_steps(client, found.id)] if steps else []
             waiting = await pending_confirms(client, found) if found.status == "in_progress" else []
-            links = _links(client, _local_browser(settings), found)
+            links, end = _links(client, _local_browser(settings), found), await end_of(client, found)
         if as_json:
             confirms = [asdict(confirm) for confirm in waiting]
             whole = {**asdict(found), "steps": [asdict(s) for s in parts], "waiting_for": confirms, "links": links}
-            print_json(whole)
+            print_json(whole | end)
             return
         print_plan(found, parts)
+        tell_end(end)
         console = stdout()
         for confirm in waiting:
             console.print(plain(question(confirm)))

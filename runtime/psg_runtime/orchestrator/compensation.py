@@ -17,7 +17,7 @@ from psg.model.lifecycle import TERMINAL_PLAN
 from psg.plan.order import levels
 from psg.plan.policy import CompensationSpec
 from psg.plan.spec import PlanSpec, StepSpec
-from psg.write.command import Command
+from psg.write.command import Answer, Command
 from psg_runtime.expressions import default_engine
 from psg_runtime.expressions.syntax import placeholder_end
 
@@ -33,10 +33,11 @@ def compensation_id(plan_id: str, restores: int) -> str:
     return derived_id("compensation", run_name(plan_id, restores))
 
 
-async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str = "system") -> str | None:
-    """Undo a finished plan by a plan of its own, and return the id of that; ``None`` when there is nothing to undo.
+async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str = "system") -> Answer | None:
+    """Undo a finished plan by a plan of its own; ``None`` when there is nothing to undo.
 
-    However often it is asked for, by however many, there is one such plan. Raises ``NotFound`` and, for a plan that is
+    ids: ``plan`` (the one that undoes), ``origin``. However often it is asked for, by however many, there is one such
+    plan: a repetition is answered with the first answer. Raises ``NotFound`` and, for a plan that is
     not finished, ``Refused``.
     """
     db = graph.db
@@ -56,19 +57,19 @@ async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str 
     if spec is None:
         return None
     stored = f"compensation:{undo_id}"
-    payload = [plan_id]
-    found = await db.read_one(psg_cypher.statement("command_find"), project_id=project_id, command_id=f"{stored}:start")
+    command = Command("compensate", [plan_id], actor, f"{stored}:start")
+    found = await db.read_one(
+        psg_cypher.statement("command_find"), project_id=project_id, command_id=command.command_id
+    )
     if found is None:
         await graph.create_plan(
             project_id, plan["context_id"], spec, plan_id=undo_id, actor=actor, command_id=stored
         )
-        command = Command("compensate", payload, actor, f"{stored}:start")
-        reason = f"undoes plan {plan_id}"
-        await graph.locked(
-            project_id, command,
-            lambda locked: reactions.start_derived(locked, undo_id, plan_id, "compensation", reason, command),
-        )  # fmt: skip
-    return undo_id
+    reason = f"undoes plan {plan_id}"
+    return await graph.locked(
+        project_id, command,
+        lambda locked: reactions.start_derived(locked, undo_id, plan_id, "compensation", reason, command),
+    )  # fmt: skip
 
 
 async def _spec(graph: Graph, project_id: str, plan: Row) -> PlanSpec | None:

@@ -93,7 +93,8 @@ class Reactions:
         wanted = plan["on_failure"] if plan["status"] == "failed" else None
         try:
             if wanted == "compensate":
-                return {"compensation": await compensate(self._graph, project_id, plan["id"])}
+                undoing = await compensate(self._graph, project_id, plan["id"])
+                return {"compensation": undoing.ids["plan"] if undoing else None}
             if wanted == "replan":
                 return {"replan": await replan(self._graph, project_id, plan["id"], self._replanner)}
         except PsgError as error:
