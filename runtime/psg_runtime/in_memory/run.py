@@ -50,8 +50,11 @@ class Run:
         self.options = options
         self.log = log.bind(plan=plan.id)
         self.scope = Scope(plan)
-        defaults = {"retry_base_ms": options.retry_base_ms, "retry_max_ms": options.retry_max_ms}
-        self.policies = Policies(OrchestratorSettings.model_construct(**defaults))
+        self.policies = Policies(
+            OrchestratorSettings.model_construct(
+                retry_base_ms=options.retry_base_ms, retry_max_ms=options.retry_max_ms
+            )
+        )
         self._replay = replay
         self._results: dict[str, StepResult] = {}
         self._place = {step.id: _order(step, i) for i, step in enumerate(plan.steps)}
