@@ -14,6 +14,7 @@ from psg.errors import ActionFailed, ControlSignal, OutputTooLarge, PsgError, Va
 from psg_runtime.ael.failures import ItemFailed, ItemRefused, failure_of
 from psg_runtime.ael.heartbeat import sign_of_life
 from psg_runtime.ael.port import Action, ActionResult, Parked, action_target
+from psg_runtime.ael.usage import present_meter
 from psg_runtime.expressions import step_template
 from psg_runtime.plan_file.loops import DEFAULT_CONCURRENCY, check_loop
 
@@ -90,7 +91,7 @@ class _Pace:
             return
         mine = max(self.next_at, time.monotonic())
         self.next_at = mine + 1 / self.per_second
-        await anyio.sleep(mine - time.monotonic())
+        await anyio.sleep(max(0.0, mine - time.monotonic()))
 
 
 class _Loop:
@@ -114,6 +115,7 @@ class _Loop:
         self._total = len(items)
         self._dispatch = dispatch
         self._on_progress = on_progress
+        self._meter = present_meter()
         self._told = 0.0
         self._pace = _Pace((params.get("rate") or {}).get("per_second"))
         self._policy = params.get("on_item_failure", "fail")
@@ -157,11 +159,16 @@ class _Loop:
         action = replace(self._action, params=self._template.resolve(scope), idempotency_key=key)
         if self._action.type == "custom_action":
             action = replace(action, inputs=scope)
+        counted = action.name != "foreach"  # a loop inside counts its own items
+        if counted:
+            self._meter.call()
         result = await self._dispatch(action)
         if isinstance(result, Parked):
             raise ValidationFailed("an item of foreach cannot wait or ask for a confirmation")
         if not result.success:
             raise ActionFailed((result.error or {}).get("message"), error=result.error)
+        if counted:
+            self._meter.output(result.output)
         return result.output
 
     def _count(self, output: Any) -> None:
