@@ -6,18 +6,26 @@ import copy
 import json
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
+from conftest import Neo4jServer
+from typer.testing import CliRunner
 from world import World, registry, step
 
 from psg.errors import InvalidId, NotFound
 from psg.model.codec import INLINE_BYTES
+from psg_cli.main import app
+from psg_graphql.global_id import global_id
 from psg_neo4j import Database
 from psg_runtime import GraphReplay, OrchestratorPlan, PlanReplay, StepResult
 from psg_runtime.contracts import ExecutionResult
+from psg_runtime.orchestrator.replanning import replan
+from psg_runtime.planning import WithoutFailedStep
 from psg_runtime.replay import ReplayUnknown, redecide
 from psg_runtime.replay.history import EVENTS, imported
 
@@ -210,6 +218,53 @@ async def test_a_run_that_goes_on_is_told_up_to_now(world: World) -> None:
         entries, run = await replay.history(plan_id)
     assert [one.event for one in entries][2:] == ["step_started", "step_completed", "step_started"]
     assert redecide(run).difference is None
+
+
+async def test_a_plan_that_goes_on_without_the_failed_step_is_decided_again(world: World) -> None:
+    async def broken() -> None:
+        raise OSError("no disk")
+
+    jitter = {"retry": {"max_retries": 3, "base_ms": 1, "max_ms": 30, "factor": 3, "jitter": "full"}}
+    tools = registry(broken=broken)
+    old = await world.run(
+        step("a"), step("no", condition="false"), step("bad", "a", name="broken", policy=jitter), step("b", "bad"),
+        tools=tools,
+    )  # fmt: skip
+    _, run = await GraphReplay(world.graph).history(old)
+    assert [item["what"] for item in run["history"]].count("retried") == 3
+    assert redecide(run).difference is None, str(redecide(run).difference)
+    new = await replan(world.graph, world.project_id, old, WithoutFailedStep(), approved=True)
+    async with world.running(tools):
+        assert await world.finished(new) == ["completed"]
+    entries, again = await GraphReplay(world.graph).history(new)
+    taken = {item["step"]: item["status"] for item in again["history"] if item["what"] == "taken_over"}
+    assert taken == {"a": "completed", "no": "skipped"}
+    assert [one.data.stepId for one in entries if one.event == "step_started"] == ["b"]
+    assert redecide(again).difference is None, str(redecide(again).difference)
+
+
+async def test_the_command_line_tells_a_run_and_keeps_it(
+    world: World, neo4j_server: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_id = await world.run(step("a"), step("b", "a"))
+    for name in ("uri", "user", "password"):
+        monkeypatch.setenv(f"PSG_NEO4J_{name.upper()}", getattr(neo4j_server, name))
+    file = tmp_path / "run.json"
+    runner = CliRunner()
+
+    async def psg(*arguments: str) -> Any:
+        return await anyio.to_thread.run_sync(partial(runner.invoke, app, ["replay", *arguments]))
+
+    told = await psg(plan_id, "--export", str(file), "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert [row["event"] for row in found["timeline"]][-1] == "execution_completed"
+    assert found["verdict"] == {"decisions": 3, "difference": None}
+    assert file.stat().st_mode & 0o077 == 0
+    assert "no difference" in (await psg("--from", str(file))).stdout
+    by_global_id = await psg(global_id("Plan", world.project_id, plan_id))
+    assert by_global_id.exit_code == 0 and "step_completed" in by_global_id.stdout
+    assert (await psg("5e0f1f6a-0000-4000-8000-000000000000")).exit_code == 1
 
 
 @pytest.mark.req("EXEC-24")
