@@ -1319,6 +1319,29 @@ class PlanAsOf:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanEnd:
+    """A plan: one run of steps towards an objective."""
+
+    uuid: str
+    status: PlanStatus
+    derivation: str | None
+    criteria: Any | None
+    goal_met: bool | None
+    compensation: PlanSummary | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanEnd:
+        return cls(
+            uuid=data["uuid"],
+            status=data["status"],
+            derivation=data["derivation"],
+            criteria=data["criteria"],
+            goal_met=data["goalMet"],
+            compensation=None if data["compensation"] is None else PlanSummary.read(data["compensation"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Amounts:
     """Amounts by dimension; null: not limited. Whole numbers up to 2^53, but for money."""
 
@@ -1522,6 +1545,27 @@ class EventPayload:
             seq=data["seq"],
             replayed=data["replayed"],
             event=Event.read(data["event"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RerunPayload:
+    """RerunPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    reused: int
+    plan: PlanSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RerunPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            reused=data["reused"],
+            plan=PlanSummary.read(data["plan"]),
         )
 
 
@@ -1816,6 +1860,9 @@ _APPROVE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 _CANCEL_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
+_COMPENSATE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
+    "PlanPayload": PlanPayload.read,
+}
 _CREATE_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
     "CollabPayload": CollabPayload.read,
 }
@@ -1863,6 +1910,9 @@ _RECORD_EVENT_MEMBERS: dict[str, Reader[EventPayload]] = {
 }
 _REMOVE_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
+}
+_RERUN_PLAN_MEMBERS: dict[str, Reader[RerunPayload]] = {
+    "RerunPayload": RerunPayload.read,
 }
 _RESTORE_SNAPSHOT_MEMBERS: dict[str, Reader[RestorePayload]] = {
     "RestorePayload": RestorePayload.read,
@@ -2351,6 +2401,52 @@ fragment CollabSummary on Collab {
 fragment PageInfo on PageInfo {
   hasNextPage
   endCursor
+}
+"""
+
+_COMPENSATE_PLAN = """\
+mutation CompensatePlan($input: CompensatePlanInput!) {
+  compensatePlan(input: $input) {
+    __typename
+    ...PlanPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanPayload on PlanPayload {
+  commandId
+  seq
+  replayed
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
 }
 """
 
@@ -3309,6 +3405,44 @@ fragment StepSummary on Step {
 }
 """
 
+_PLAN_END = """\
+query PlanEnd($id: ID!) {
+  plan(id: $id) {
+    ...PlanEnd
+  }
+}
+
+fragment PlanEnd on Plan {
+  uuid
+  status
+  derivation
+  criteria
+  goalMet
+  compensation {
+    ...PlanSummary
+  }
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
 _PLAN_SPENDING = """\
 query PlanSpending($id: ID!) {
   plan(id: $id) {
@@ -3688,6 +3822,53 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_RERUN_PLAN = """\
+mutation RerunPlan($input: RerunPlanInput!) {
+  rerunPlan(input: $input) {
+    __typename
+    ...RerunPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+
+fragment RerunPayload on RerunPayload {
+  commandId
+  seq
+  replayed
+  reused
+  plan {
+    ...PlanSummary
+  }
 }
 """
 
@@ -4932,6 +5113,16 @@ class Operations(Calls):
         data = await self._call(_COLLABS, "Collabs", variables)
         return Collabs.read(data["collabs"])
 
+    async def compensate_plan(
+        self,
+        *,
+        id: str,
+    ) -> PlanPayload:
+        """Undo a finished plan: the inverses of its completed steps, last first, as a plan of its own; …"""
+        variables = given({"input": given({"id": id})})
+        data = await self._call(_COMPENSATE_PLAN, "CompensatePlan", variables)
+        return member(data["compensatePlan"], _COMPENSATE_PLAN_MEMBERS)
+
     async def confirm(
         self,
         *,
@@ -5516,6 +5707,16 @@ class Operations(Calls):
         data = await self._call(_PLAN_AS_OF, "PlanAsOf", variables)
         return None if data["plan"] is None else PlanAsOf.read(data["plan"])
 
+    async def plan_end(
+        self,
+        *,
+        id: str,
+    ) -> PlanEnd | None:
+        """One plan."""
+        variables = given({"id": id})
+        data = await self._call(_PLAN_END, "PlanEnd", variables)
+        return None if data["plan"] is None else PlanEnd.read(data["plan"])
+
     async def plan_spending(
         self,
         *,
@@ -5698,6 +5899,28 @@ class Operations(Calls):
         )
         data = await self._call(_REMOVE_DEPENDENCY, "RemoveDependency", variables)
         return member(data["removeDependency"], _REMOVE_DEPENDENCY_MEMBERS)
+
+    async def rerun_plan(
+        self,
+        *,
+        id: str,
+        command_id: str | None = None,
+        from_step: str | None = None,
+    ) -> RerunPayload:
+        """Make a draft that runs a finished plan again; what holds of it is taken over and not executed …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "fromStep": from_step,
+                        "id": id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_RERUN_PLAN, "RerunPlan", variables)
+        return member(data["rerunPlan"], _RERUN_PLAN_MEMBERS)
 
     async def restore_snapshot(
         self,

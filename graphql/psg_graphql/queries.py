@@ -27,6 +27,7 @@ from psg_graphql.pages import (
     trace_page,
 )
 from psg_graphql.past import past_plan
+from psg_graphql.policy_queries import PolicyQueries
 from psg_graphql.request_context import Info
 from psg_graphql.roots import query
 from psg_graphql.scalars import ConfirmStatus, ContextStatus, EventFamily, Long, PlanStatus, StepStatus, TraceStatus
@@ -50,7 +51,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 
 
 @strawberry.type(description="Reading.")
-class Query(CapabilityQueries, ModuleQueries, SnapshotQueries):
+class Query(CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries):
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await info.context.nodes.load(id)

@@ -12,6 +12,8 @@ from psg_cli.commands.backup import backup, restore
 from psg_cli.commands.capabilities import capabilities
 from psg_cli.commands.budgets import budget
 from psg_cli.commands.conformance import conformance
+from psg_cli.commands.policies import kill, policy
+from psg_cli.commands.reactions import compensate, rerun
 from psg_cli.commands.sandbox import sandbox
 from psg_cli.commands.snapshots import snapshot
 from psg_cli.failures import EXIT_STATUS_HELP
@@ -53,10 +55,14 @@ app.add_typer(projects.project)
 app.command("import")(projects.import_documents)
 app.command("export")(projects.export_documents)
 app.command("run")(plans.run)
+plans.plan.command("compensate")(compensate)
+plans.plan.command("rerun")(rerun)
 app.add_typer(plans.plan)
 app.add_typer(confirms.confirm)
 app.add_typer(events.events)
 app.add_typer(snapshot)
+app.add_typer(kill)
+app.add_typer(policy)
 app.add_typer(budget)
 app.add_typer(capabilities)
 app.command("backup")(backup)

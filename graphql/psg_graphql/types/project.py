@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
+from strawberry.scalars import JSON
 
 from psg.budgets import spending
+from psg.commands.policies import project_policy
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First
 from psg_graphql.global_id import parse_global_id
 from psg_graphql.pages import context_page, plan_page, role_page
@@ -39,6 +41,11 @@ class Project(Node):
     async def spending(self, info: Info) -> Spending | None:
         account = await spending(info.context.graph.db, self.uuid)
         return None if account is None else spending_from(account)
+
+    @strawberry.field(description="Execution policy that holds unless a plan or step says otherwise; null: none.")
+    async def policy(self, info: Info) -> JSON | None:
+        said = await project_policy(info.context.graph.db, parse_global_id(self.id).project_id)
+        return None if said is None else JSON(said)
 
     @strawberry.field
     async def contexts(
