@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import psg_cypher
+from psg import approvals
 from psg.commands import confirms, lifecycle, nodes, structure
 from psg.commands.documents import decided_inside, store_document
 from psg.commands.plan_load import PlanLoad, load
@@ -55,7 +56,13 @@ class Graph:
 
     async def locked(self, project_id: str, command: Command, decide: Decide) -> Answer:
         """Commit what ``decide`` makes of what it reads under the project's lock."""
-        return await commit_locked(self.db, self.signals, project_id, command, decide)
+
+        async def decided(inside: Locked) -> Change:
+            change = await decide(inside)
+            await approvals.void_touched(inside, change)
+            return change
+
+        return await commit_locked(self.db, self.signals, project_id, command, decided)
 
     async def warm(self) -> None:
         """Have the server plan the statements of every write now; a first plan takes long on a server just booted."""
@@ -240,25 +247,11 @@ class Graph:
 
     async def propose_plan(self, project_id: str, plan_id: str, **request: Any) -> Answer:
         """draft → proposed. ids: ``plan``."""
-        return await self._transition_plan(project_id, plan_id, "proposed", **request)
+        return await self._on_plan("plan_proposed", approvals.propose_plan, project_id, plan_id, **request)
 
     async def revise_plan(self, project_id: str, plan_id: str, **request: Any) -> Answer:
         """proposed → draft. ids: ``plan``."""
-        return await self._transition_plan(project_id, plan_id, "draft", **request)
-
-    async def _transition_plan(
-        self,
-        project_id: str,
-        plan_id: str,
-        target: str,
-        *,
-        expected_revision: int | None = None,
-        actor: str = "system",
-        command_id: str | None = None,
-    ) -> Answer:
-        command = _command(f"plan_{target}", [plan_id, expected_revision], actor, command_id)
-        change = lifecycle.plan_transition(plan_id, target, expected_revision, command)
-        return await self.writer(project_id).submit(change)
+        return await self._on_plan("plan_draft", approvals.revise_plan, project_id, plan_id, **request)
 
     async def approve_plan(
         self,
@@ -271,17 +264,19 @@ class Graph:
         actor: str = "system",
         command_id: str | None = None,
     ) -> Answer:
-        """proposed → approved, recording a Confirm with a Decision. ids: ``plan``, ``confirm``, ``decision``."""
+        """proposed → approved, recording a Confirm with a Decision. ids: ``plan``, ``confirm``, ``decision``.
+
+        Where the plan's ``approval`` asks for more than one, it is one of them: ids ``approvals`` and ``quorum`` tell.
+        """
         command = _command("plan_approved", [plan_id, role, reason, expected_revision], actor, command_id)
-
-        async def decide(inside: Locked) -> Change:
-            return lifecycle.approve_plan(plan_id, role, reason, inside.now, expected_revision, command)
-
-        return await self.locked(project_id, command, decide)
+        return await self.locked(
+            project_id, command,
+            lambda inside: approvals.approve_plan(inside, plan_id, role, reason, expected_revision, command),
+        )  # fmt: skip
 
     async def start_plan(self, project_id: str, plan_id: str, **request: Any) -> Answer:
         """approved → in_progress, with its Trace. ids: ``plan``, ``trace``."""
-        return await self._on_plan("start_plan", lifecycle.start_plan, project_id, plan_id, **request)
+        return await self._on_plan("start_plan", approvals.start_plan, project_id, plan_id, **request)
 
     async def pause_plan(self, project_id: str, plan_id: str, **request: Any) -> Answer:
         """Stop claiming steps of a running plan. ids: ``plan``."""
@@ -289,7 +284,7 @@ class Graph:
 
     async def resume_plan(self, project_id: str, plan_id: str, **request: Any) -> Answer:
         """Go on with a paused plan. ids: ``plan``."""
-        return await self._on_plan("resume_plan", lifecycle.resume_plan, project_id, plan_id, **request)
+        return await self._on_plan("resume_plan", approvals.resume_plan, project_id, plan_id, **request)
 
     async def cancel_plan(self, project_id: str, plan_id: str, **request: Any) -> Answer:
         """in_progress → cancelled; its open steps are closed before this returns. ids: ``plan``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psg import approvals
 from psg.errors import NotFound
 from psg.model.ids import derived_id
 from psg.model.lifecycle import check_transition
@@ -17,9 +18,14 @@ async def decide_confirm(
     confirm = await locked.read_one("confirm_state", confirm_id=confirm_id)
     if confirm is None or confirm["deleted"]:
         raise NotFound(f"id: confirm {confirm_id} does not exist in this project", id=confirm_id)
+    change = Change(command)
+    if confirm["approval"] is not None:
+        request = await locked.read_one("approval_state", confirm_id=confirm_id)
+        assert request is not None
+        approvals.decide(locked, change, request, status, role, reason)
+        return change
     check_transition("Confirm", confirm["status"], status)
     plan_id = confirm["plan_id"]
-    change = Change(command)
     change.transition("Confirm", confirm_id, confirm["status"], status, plan=plan_id)
     decision_id = derived_id("decision", command.command_id)
     decision = {

@@ -19,15 +19,20 @@ CLOSE_BATCH = 500
 CANCELLED = ("cancelled", "the plan was cancelled")
 
 
-def plan_transition(plan_id: str, target: str, expected_revision: int | None, command: Command) -> Change:
-    """Return the change to a status that has exactly one way to it (proposed, draft); judged after the lock."""
+def plan_transition(
+    plan_id: str, target: str, expected_revision: int | None, command: Command, **more: Any
+) -> Change:
+    """Return the change to a status that has exactly one way to it (proposed, draft); judged after the lock.
+
+    ``more`` are properties that change with it.
+    """
     (current,) = sources("Plan", target)
     change = Change(command)
     holds = {"loading": False}
     change.require(
         plan_id, ["Plan"], "id", revision=expected_revision, status=[current], target=target, holds=holds
     )
-    change.transition("Plan", plan_id, current, target, plan=plan_id)
+    change.transition("Plan", plan_id, current, target, plan=plan_id, extra=more)
     change.answer = {"plan": plan_id}
     return change
 

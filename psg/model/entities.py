@@ -53,7 +53,7 @@ ENTITIES: Mapping[str, Entity] = {
             ("title", "objective", "status"),
             (
                 "goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority",
-                "policy", "approval", "budget", "on_failure", "success_criteria", "criteria", "derivation",
+                "policy", "approval", "budget", "on_failure", "success_criteria", "proposed_by", "criteria", "derivation",
             ),
             json=("params", "policy", "approval", "budget", "criteria"),
             parts=(("steps", "Step"),),
@@ -85,6 +85,8 @@ ENTITIES: Mapping[str, Entity] = {
             "Confirm",
             "confirm_id",
             ("target_type", "status", "requested_by_role", "requested_at", "reason"),
+            ("approval", "covers_hash", "expires_at", "proposed_by", "delegations", "voided", "round"),
+            json=("approval", "delegations"),
             parts=(("decisions", "Decision"),),
         ),
         Entity(

@@ -5,7 +5,7 @@ OPTIONAL MATCH (p)-[:IN_CONTEXT]->(c:Context)
 RETURN p.id AS id, p.status AS status, p.revision AS revision, coalesce(p.paused, false) AS paused,
   coalesce(p.loading, false) AS loading, p.steps_open AS steps_open, p.steps_total AS steps_total,
   p.steps_failed AS steps_failed, p.steps_next AS steps_next, p.paused_ms AS paused_ms, p.trace_id AS trace_id,
-  coalesce(p.restores, 0) AS restores, p.parent_step AS parent_step,
+  coalesce(p.restores, 0) AS restores, p.parent_step AS parent_step, p.approval AS approval,
   p:Tombstone AS deleted, p:Closing AS closing, c.id AS context_id, c.status AS context_status
 
 // name: plan_steps_by_key :read :many
@@ -80,7 +80,7 @@ RETURN n.id AS id, [x IN labels(n) WHERE x IN $known][0] AS label, n:Tombstone A
 MATCH (c:PsgNode:Confirm {project_id: $project_id, id: $confirm_id})
 OPTIONAL MATCH (c)-[:GATES]->(s:Step)
 OPTIONAL MATCH (s)-[:IN_PLAN]->(p:Plan)
-RETURN c.id AS id, c.status AS status, c.revision AS revision, c:Tombstone AS deleted,
+RETURN c.id AS id, c.status AS status, c.revision AS revision, c:Tombstone AS deleted, c.approval AS approval,
   COUNT { (c)<-[:DECIDES]-() } AS decisions, s.id AS step_id, s.status AS step_status, s.parked AS parked,
   p.id AS plan_id, p.status AS plan_status, coalesce(p.paused, false) AS paused
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from psg import approvals
 from psg.commands import lifecycle, nodes
 from psg.commands.documents import decided_inside, store_document
 from psg.commands.inside import node_inside
@@ -12,6 +13,7 @@ from psg.commands.plan_load import PlanLoad
 from psg.commands.plans import store_plan_document
 from psg.errors import ImmutableHistory, NotEditable, ValidationFailed
 from psg.graph import Graph
+from psg.model.codec import opened
 from psg.model.entities import ENTITIES
 from psg.model.ids import derived_id
 from psg.model.lifecycle import TABLES, check_transition
@@ -102,12 +104,14 @@ async def _transition(label: str, node_id: str, status: str, locked: Locked, com
     if label == "Plan":
         plan = await node_inside(locked, "Plan", node_id, None)
         check_transition("Plan", plan["status"], status)
-        if status in ("proposed", "draft"):
-            return lifecycle.plan_transition(node_id, status, None, command)
+        if status == "proposed":
+            return await approvals.propose_plan(locked, node_id, None, command)
+        if status == "draft":
+            return await approvals.revise_plan(locked, node_id, None, command)
         if status == "approved":
-            return lifecycle.approve_plan(node_id, command.actor, None, locked.now, None, command)
+            return await approvals.approve_plan(locked, node_id, command.actor, None, None, command)
         if status == "in_progress":
-            return await lifecycle.start_plan(locked, node_id, None, command)
+            return await approvals.start_plan(locked, node_id, None, command)
         if status == "cancelled":
             return await lifecycle.cancel_plan(locked, node_id, None, command)
         raise NotEditable(f"plan {node_id} is {status} when its steps are finished, not by writing it", id=node_id)
@@ -139,7 +143,7 @@ async def _set_value(key: str, text: str | None, locked: Locked, command: Comman
         # The number of tombstones of this key makes the id a new one, and the same one for everybody who would make it.
         value_id = derived_id("value", locked.project_id, key, str(len(rows)))
         change.create("Value", value_id, {"key": key, "value": text})
-    elif value["value"] == text:
+    elif (None if value["value"] is None else opened(value["value"])) == text:
         return None
     else:
         kind = "value_deleted" if text is None else "value_set"
