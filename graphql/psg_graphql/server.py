@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import uvicorn
 
+from psg.encryption import check_keys
 from psg.errors import Refused
 from psg.graph import Graph
 from psg_graphql.app import create_app
@@ -58,10 +59,11 @@ async def serve(
     """Serve the API until SIGINT or SIGTERM, or until ``stop`` is set; with ``stop`` signals are left to the caller.
 
     ``on_ready`` is called with the address (``http://127.0.0.1:8765``) once requests are answered; with port 0 a free
-    one is taken. Raises ``SchemaNotMigrated``, ``SchemaTooNew`` or ``MigrationChanged`` before anything is bound, and
-    ``AddressTaken``.
+    one is taken. Raises ``SchemaNotMigrated``, ``SchemaTooNew``, ``MigrationChanged`` or ``EncryptionKeyRefused``
+    before anything is bound, and ``AddressTaken``.
     """
     await require_schema(graph.db)
+    await check_keys(graph.db)
     await graph.warm()
     app = create_app(graph, registry=registry, settings=settings)
     with closing(_listen(settings)) as listener:

@@ -21,7 +21,8 @@ class Facts:
 
     ``steps`` are the counts of a plan's steps, ``before`` the times of the segment before a segment; ``now`` is the
     database's clock in ms since 1970 and ``watched_since`` the time from which on there was an orchestrator (``None``:
-    there is none). ``complete`` tells that no event was removed by retention.
+    there is none). ``complete`` tells that no event was removed by retention, or that a checkpoint tells of those;
+    ``begin`` is what the node was at the checkpoint, at number ``cut`` of the log.
     """
 
     project_id: str
@@ -31,13 +32,17 @@ class Facts:
     complete: bool = True
     steps: Row | None = None
     before: Row | None = None
+    begin: FoldedEntity | None = None
+    cut: int = 0
     folded: FoldedEntity | None = field(init=False)
     _by_type: dict[str, list[Row]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for link in self.row["links"]:
             self._by_type.setdefault(link["type"], []).append(link)
-        self.folded = fold(self.row["events"]).entities.get(self.id)
+        events = (event for event in self.row["events"] if event["seq"] > self.cut)
+        begin = {} if self.begin is None else {self.id: self.begin}
+        self.folded = fold(events, begin).entities.get(self.id)
 
     @property
     def id(self) -> str:

@@ -21,7 +21,8 @@ class FoldedEntity:
     ``props`` are the logged properties, long texts as their content hash; ``links`` its outgoing relationships with
     their place in the list of their type; ``nodes`` and ``edges`` the sums of the deltas that its events announced;
     ``faults`` what its events say that cannot follow from the events before, as (kind, message); ``past`` for each
-    event its seq and what it changed: the values and whether it was deleted before it.
+    event its seq and what it changed: the values and whether it was deleted before it. ``base`` is the number at which
+    a checkpoint tells of it; what was before cannot be told (``psg.audit.checkpoint``).
     """
 
     label: str
@@ -34,6 +35,7 @@ class FoldedEntity:
     created: bool = False
     faults: list[tuple[str, str]] = field(default_factory=list)
     past: list[tuple[int, dict[str, Any], bool]] = field(default_factory=list)
+    base: int = 0
 
     def at(self, seq: int) -> tuple[dict[str, Any], bool] | None:
         """Return properties and whether it was deleted as at ``seq``; ``None`` when its events do not reach back."""
@@ -59,13 +61,14 @@ class State:
         return {(node, kind, target) for node, e in self.entities.items() for kind, target in e.links}
 
 
-def fold(events: Iterable[Mapping[str, Any]]) -> State:
+def fold(events: Iterable[Mapping[str, Any]], begin: Mapping[str, FoldedEntity] | None = None) -> State:
     """Return the state after ``events``, which come in the order of ``seq``; those of some entities alone will do.
 
-    An event needs seq, op, entity, entity_type and changes (JSON text or decoded); family, revision, node_delta and
-    edge_delta where it has them. It never raises for what a log says: contradictions become ``faults``.
+    ``begin`` is what there was before them; it is changed. An event needs seq, op, entity, entity_type and changes
+    (JSON text or decoded); family, revision, node_delta and edge_delta where it has them. It never raises for what a
+    log says: contradictions become ``faults``.
     """
-    state = State()
+    state = State(dict(begin or {}))
     for event in events:
         entity = state.entities.get(event["entity"])
         if entity is None:
@@ -75,13 +78,13 @@ def fold(events: Iterable[Mapping[str, Any]]) -> State:
 
 
 def _apply(entity: FoldedEntity, event: Mapping[str, Any]) -> None:
-    changes = event["changes"]
-    changes = (loads(changes) if isinstance(changes, str) else changes) or {}
     op, seq = event["op"], event["seq"]
     entity.nodes += event.get("node_delta") or 0
     entity.edges += event.get("edge_delta") or 0
-    if op == "note":
+    if op == "note":  # may be encrypted, and tells of no state
         return
+    changes = event["changes"]
+    changes = (loads(changes) if isinstance(changes, str) else changes) or {}
     if event.get("revision") is not None:
         entity.revision = event["revision"]
     if op == "create":
@@ -153,7 +156,8 @@ def _restore(entity: FoldedEntity, event: Mapping[str, Any], changes: Mapping[st
     if "status" in after:
         _staged(entity, event)
     then = entity.at(to) if isinstance(to, int) and to < seq else None
-    if then is None and entity.created:  # without its creation, retention cut the log: nothing to compare with
+    cut = isinstance(to, int) and to < entity.base  # before retention cut the log: nothing to compare with
+    if then is None and entity.created and not cut:
         entity.faults.append(("log_chain", f"event {seq} restores it as at {to}, when it did not exist by the log"))
     if then is not None:
         props, deleted = then

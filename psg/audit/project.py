@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psg_cypher
+from psg.audit.checkpoint import beginning
 from psg.audit.facts import Facts, Finding
 from psg.audit.frontier import check_plan, check_step
 from psg.audit.history import check_log, check_segment, check_status
@@ -47,7 +48,6 @@ class AuditProject:
         self._project_id = project_id
         self._report = report
         self._progress = progress
-        self._complete = True
 
     async def run(self) -> None:
         """Audit the log, then every node."""
@@ -65,7 +65,6 @@ class AuditProject:
     async def _log(self) -> None:
         """Numbers without a gap up to the head, times that do not go back, nothing about nodes that are not there."""
         (head,) = await self._read("audit_head")
-        self._complete = head["earliest"] <= 1
         after, at = head["earliest"] - 1, 0
         while after < head["seq"]:
             page = await self._read("audit_events", after=after, upto=head["seq"], limit=EVENT_PAGE)
@@ -84,7 +83,10 @@ class AuditProject:
         if not ranges:
             return
         found = await self._locked(lambda read: read("audit_ranges", ranges=ranges))
+        (head,) = await self._read("log_head")
         for row in found:
+            if row["after"] < head["earliest"] - 1:  # retention went on meanwhile
+                continue
             if row["found"] < row["before"] - row["after"] - 1:
                 missing = row["before"] - row["after"] - 1 - row["found"]
                 message = f"{missing} event(s) are missing between {row['after']} and {row['before']}"
@@ -136,10 +138,14 @@ class AuditProject:
         self._count(rechecked=len(ids))
 
     async def _facts(self, read: Read, ids: Sequence[str], clock: Row) -> list[Facts]:
+        log = await beginning(read, ids)
         made = [
-            Facts(self._project_id, row, clock["now"], clock["watched_since"], self._complete)
+            Facts(
+                self._project_id, row, clock["now"], clock["watched_since"], log.known,
+                begin=log.entities.get(row["id"]), cut=log.seq,
+            )
             for row in await read("audit_nodes", ids=list(ids))
-        ]
+        ]  # fmt: skip
         plans = {f.id: f for f in made if f.label == "Plan"}
         if plans:
             for row in await read("audit_plans", ids=list(plans), terminal=sorted(TERMINAL_STEP)):

@@ -36,7 +36,10 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Summary:
-    """What a backup holds: ``counts`` of projects, nodes, links, events and records; ``migrations`` of its schema."""
+    """What a backup holds: ``counts`` of projects, nodes, links, events and records; ``migrations`` of its schema.
+
+    ``keys`` are the ids of the keys that its payloads are encrypted with: they are in it as they are stored.
+    """
 
     migrations: list[str] = field(default_factory=list)
     created_ms: int = 0
@@ -44,6 +47,7 @@ class Summary:
         default_factory=lambda: dict.fromkeys(("projects", "nodes", "links", "events", "records"), 0)
     )
     sha256: str = ""
+    keys: list[str] = field(default_factory=list)
 
     def count(self, record: Record) -> None:
         """Add one record."""
@@ -55,7 +59,9 @@ class ArchiveWriter:
     """Writes records to a binary stream; ``close`` writes the trailer, without which the file is no backup."""
 
     def __init__(self, target: BinaryIO, header: Record) -> None:
-        self.summary = Summary(migrations=header["migrations"], created_ms=header["created_ms"])
+        self.summary = Summary(
+            migrations=header["migrations"], created_ms=header["created_ms"], keys=header.get("keys", [])
+        )
         self._hash = hashlib.sha256()
         # No name and no time in it: the same content gives the same file.
         self._stream = gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=LEVEL, mtime=0)
@@ -133,6 +139,7 @@ def _header(record: Record, found: Summary) -> None:
     if record["version"] > VERSION:
         raise BackupTooNew(f"it has the format {record['version']}, this release knows {VERSION}; upgrade this program")
     found.migrations, found.created_ms = record["migrations"], record["created_ms"]
+    found.keys = list(record.get("keys", ()))
 
 
 class _Log:

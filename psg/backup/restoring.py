@@ -76,6 +76,8 @@ class _Restore:
         if self._released:
             rows = [{"project_id": project, "plan": plan} for project, plan in sorted(self._released)]
             await self._write("backup_offer", rows)
+        for key in self._found.keys:
+            await self._db.write(psg_cypher.statement("encryption_note"), key=key)
         await lock.run(psg_cypher.statement("backup_store_heads"), rows=self._heads)
         self._stored["projects"] = len(self._heads)
         if self._stored != self._found.counts:

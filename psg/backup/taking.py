@@ -16,6 +16,7 @@ import anyio.to_thread
 import psg_cypher
 from psg.backup.archive import ArchiveWriter, Record, Summary
 from psg.backup.errors import BackupIncomplete
+from psg.encryption import keys_of
 from psg.errors import EventLogGap
 from psg_neo4j.database import Database
 from psg_neo4j.errors import DatabaseTimeout, DatabaseTransient
@@ -32,8 +33,9 @@ RECORDS: Mapping[str, str] = {
     "AuditFact": "backup_audit_facts",
 }  # fmt: skip
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
-LEFT_OUT = frozenset(("Session", "Lock", "Capability", "Reservation", "__Neo4jMigration"))
-"""Labels of what belongs to the running platform or to its schema, not to what it keeps."""
+LEFT_OUT = frozenset(("Session", "Lock", "Capability", "Reservation", "Encryption", "__Neo4jMigration"))
+"""Labels of what belongs to the running platform or to its schema, not to what it keeps; the ids of encryption keys are
+in the header."""
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -54,7 +56,7 @@ async def backup(
     estimate = await totals(db)
     header = {
         "migrations": [m.version for m in psg_cypher.migrations()], "created_ms": int(time.time() * 1000),
-        "estimate": estimate,
+        "estimate": estimate, "keys": await keys_of(db),
     }  # fmt: skip
     writer = await anyio.to_thread.run_sync(ArchiveWriter, target, header)
 

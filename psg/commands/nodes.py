@@ -9,6 +9,7 @@ from psg.commands.inside import node_inside
 from psg.commands.lifecycle import CLOSE_BATCH, plan_inside
 from psg.commands.parts import PART_NAMES, living_parts
 from psg.errors import ImmutableHistory, NotEditable, Refused, ValidationFailed
+from psg.model.codec import opened
 from psg.model.documents import put_together, take_apart
 from psg.model.entities import ENTITIES, MODULES
 from psg.model.lifecycle import TABLES, TERMINAL_STEP, check_transition
@@ -52,11 +53,15 @@ async def update_document(
     taken = take_apart(label, check_document(module, after, kept=kept))
     change = Change(command)
     names = [*ENTITIES[label].scalars, "payload"]
-    changed = {k: taken.props.get(k) for k in names if taken.props.get(k) != node.get(k)}
+    changed = {k: taken.props.get(k) for k in names if taken.props.get(k) != _clear(node.get(k))}
     old = {k: node.get(k) for k in changed}
     change.set(label, node_id, old, changed, kind=f"{module}_updated")
     change.answer = {module: node_id}
     return change
+
+
+def _clear(stored: Any) -> Any:
+    return opened(stored) if isinstance(stored, str) else stored
 
 
 async def transition_node(

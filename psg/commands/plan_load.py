@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from anyio import to_thread
 
-from psg.model.codec import dumps, for_log
+from psg.model.codec import dumps, for_log, sealed_props
 from psg.model.entities import ENTITIES
 from psg.model.ids import new_id
 from psg.model.lifecycle import status_labels
@@ -73,7 +73,7 @@ class PlanChunk:
 
     def begin(self, props: Mapping[str, Any], context_id: str) -> None:
         """Create the plan with this chunk, before any of its steps."""
-        stored = {k: v for k, v in props.items() if v is not None}
+        stored = sealed_props({k: v for k, v in props.items() if v is not None})
         after = _logged(_PLAN.logged, stored | {"id": self._plan_id, "revision": 1})
         changes = {"op": "create", "after": after, "links": [["IN_CONTEXT", context_id]]}
         command = self.command
@@ -90,7 +90,7 @@ class PlanChunk:
     def add(self, record: StepRecord, status_of: Mapping[str, str], rank: int) -> None:
         """Create a step; what it depends on is in this plan, in an earlier chunk or before it in this one."""
         derived, labels = frontier_state(record, status_of, rank)
-        props = {k: v for k, v in record.props.items() if v is not None}
+        props = sealed_props({k: v for k, v in record.props.items() if v is not None})
         props |= derived
         props["plan"] = self._plan_id
         targets = [["DEPENDS_ON", target] for target in record.dependencies]

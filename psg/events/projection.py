@@ -31,6 +31,8 @@ _EXECUTION_STATUS: Mapping[str, str] = {
 
 def statuses(event: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return the status before and after an event, ``None`` where it does not say."""
+    if event["op"] == "note":  # says something else of its own
+        return None, None
     changes = loads(event["changes"]) or {}
     before, after = changes.get("before") or {}, changes.get("after") or {}
     return before.get("status"), after.get("status")

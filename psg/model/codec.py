@@ -1,16 +1,87 @@
-"""The one codec between nested payloads and the string property that stores them (DESIGN §4)."""
+"""The one codec between nested payloads and the string property that stores them (DESIGN §4).
+
+With an encryption key (``psg.model.cipher``) payloads are stored sealed, and read as if they were not: ``sealed_props``
+is asked where properties are written, ``loads`` where they are read. What is compared with the log is the stored text,
+so that the audit needs no key.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from psg.model.cipher import KEY_VARIABLE, CannotOpen, Cipher, PayloadUnreadable, from_environment, is_sealed
+
 INLINE_BYTES = 4096
 HASH_KEY = "$sha256"
+SEALED = frozenset(("payload", "params", "output", "error", "value", "compensation"))
+"""Properties that are encrypted when there is a key; everything else is searched for, and stays plain."""
+
+_UNASKED: Any = object()
+_cipher: Cipher | None = _UNASKED
+
+
+def cipher() -> Cipher | None:
+    """Return the cipher of this process, from its environment; raises ``ValidationFailed`` for a key that is none."""
+    global _cipher
+    if _cipher is _UNASKED:
+        _cipher = from_environment()
+    return _cipher
+
+
+@contextmanager
+def using(other: Cipher | None) -> Iterator[None]:
+    """Use another cipher, or none, in this process during the block."""
+    global _cipher
+    before, _cipher = _cipher, other
+    try:
+        yield
+    finally:
+        _cipher = before
+
+
+def sealed(text: str) -> str:
+    """Return a text as it is to be stored: encrypted when there is a key and it is not so already."""
+    known = cipher()
+    return text if known is None or is_sealed(text) else known.seal(text)
+
+
+def sealed_props(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties as they are to be stored, those of ``SEALED`` encrypted when there is a key."""
+    if cipher() is None:
+        return dict(props)
+    return {k: sealed(v) if k in SEALED and isinstance(v, str) else v for k, v in props.items()}
+
+
+def opened(text: str) -> str:
+    """Return a stored text in clear; raises ``PayloadUnreadable`` where the key is missing or another one."""
+    if not is_sealed(text):
+        return text
+    known = cipher()
+    if known is None:
+        raise PayloadUnreadable(f"a stored payload is encrypted, and this process has no key: set {KEY_VARIABLE}")
+    try:
+        return known.open(text)
+    except CannotOpen as error:
+        raise PayloadUnreadable(
+            "a stored payload cannot be decrypted: the key is another one, or it was tampered with; it was left as it "
+            "is"
+        ) from error
+
+
+def opened_within(value: Any) -> Any:
+    """Return decoded JSON with every sealed text in it in clear: what an event says of payloads."""
+    if isinstance(value, str):
+        return opened(value)
+    if isinstance(value, dict):
+        return {k: opened_within(v) for k, v in value.items()}
+    return [opened_within(v) for v in value] if isinstance(value, list) else value
 
 
 def dumps(value: Any) -> str:
@@ -19,8 +90,13 @@ def dumps(value: Any) -> str:
 
 
 def loads(text: str | None) -> Any:
-    """Return the value of JSON ``text``; ``None`` for ``None``."""
-    return None if text is None else orjson.loads(text)
+    """Return the value of JSON ``text``, encrypted or not; ``None`` for ``None``.
+
+    Raises ``PayloadUnreadable`` where it cannot be decrypted.
+    """
+    if text is None:
+        return None
+    return orjson.loads(opened(text) if text[32:34] == "::" else text)
 
 
 def storable(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psg.audit.checkpoint import beginning
 from psg.errors import NotFound
 from psg.model.codec import content_hash, loads, logged_value
 from psg.model.entities import ENTITIES
@@ -77,7 +78,12 @@ async def plan_rows_as_of(db: Database, project_id: str, plan_id: str, seq: int)
 
 async def _revisions(read: Read, ids: list[str], seq: int) -> dict[str, dict[str, Any]]:
     (row,) = await read("past_revisions", batch={"ids": ids, "seq": seq})
-    return {i: {"revision": revision, "sys_updated_ms": at} for i, revision, at in row["revisions"]}
+    found = {i: {"revision": revision, "sys_updated_ms": at} for i, revision, at in row["revisions"]}
+    removed = [i for i, known in found.items() if known["revision"] is None]
+    if removed:
+        log = await beginning(read, removed)
+        found |= {i: {"revision": e.revision, "sys_updated_ms": log.at[i]} for i, e in log.entities.items()}
+    return found
 
 
 async def _present_steps(read: Read, plan_id: str) -> list[Row]:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import psg_cypher
+from psg.audit.checkpoint import beginning
 from psg.audit.fold import fold
 from psg.errors import CursorExpired, LogUnreadable, NotFound, ValidationFailed
-from psg.model.codec import content_hash
+from psg.model.codec import content_hash, for_log, opened
 from psg.snapshots.undo import Past
 from psg_neo4j.database import Database
 
@@ -71,8 +72,13 @@ async def texts_of(read: Read, hashes: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for i in range(0, len(wanted), TEXT_PAGE):
         rows = await read("past_contents", batch={"hashes": wanted[i : i + TEXT_PAGE]})
-        found |= {row["hash"]: row["text"] for row in rows}
+        found |= {row["hash"]: _as_it_was(row["text"], row["hash"]) for row in rows}
     return found
+
+
+def _as_it_was(text: str, key: str) -> str:
+    """A kept text as it was stored: encrypted already by its property, or only for being kept."""
+    return text if content_hash(for_log(text)) == key else opened(text)
 
 
 def hashes_of(pasts: Iterable[Past]) -> set[str]:
@@ -102,6 +108,7 @@ async def find_places(read: Read, pasts: Mapping[str, Past], seq: int) -> None:
         if not unknown or past.created:
             continue
         events = [row["event"] for row in await read("past_of_entity", entity=entity, upto=seq)]
-        links = fold(events).entities[entity].links
+        log = await beginning(read, [entity])
+        links = fold((e for e in events if e["seq"] > log.seq), log.entities).entities[entity].links
         for link in unknown:
             past.places[link] = links.get(link)

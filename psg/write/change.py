@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from psg.model.codec import content_hash, dumps, logged_value
+from psg.model.codec import content_hash, dumps, logged_value, sealed, sealed_props
 from psg.model.entities import ENTITIES
 from psg.model.ids import new_id
 from psg.model.lifecycle import status_labels
@@ -81,7 +81,7 @@ class Change:
         links = list(links)
         self.guards.append({"id": node_id, "labels": [], "absent": True})
         self.fields.append(entity.id_field)
-        stored = {k: v for k, v in props.items() if v is not None}
+        stored = sealed_props({k: v for k, v in props.items() if v is not None})
         stored |= {"id": node_id, "project_id": None, "revision": 1}
         shown = status_labels(label, stored.get("status"))
         self.creates.append({"labels": [label, *extra_labels, *shown], "props": stored})
@@ -116,6 +116,7 @@ class Change:
         that it can be gone back to.
         """
         self._keep(before)
+        after = sealed_props(after)
         self.sets.append(
             {
                 "id": node_id, "props": {**after, **(operational or {})}, "bump": 1,
@@ -144,6 +145,7 @@ class Change:
         of that moment. Like any other change of a Plan's or Step's status it is one ``pipeline_stage`` event.
         """
         self._keep(before)
+        after = sealed_props(after)
         self.sets.append(
             {
                 "id": node_id, "props": {**after, **(operational or {})}, "bump": 1,
@@ -231,7 +233,10 @@ class Change:
     def note(
         self, family: str, kind: str, label: str, node_id: str, details: Mapping[str, Any], *, plan: str | None = None
     ) -> None:
-        """Record a fact about a node without changing it (for example evidence of a refused result)."""
+        """Record a fact about a node without changing it (for example evidence of a refused result).
+
+        With an encryption key all that it says is encrypted.
+        """
         self._event(family, kind, "note", label, node_id, plan, {"op": "note", **details})
 
     def row(self, project_id: str) -> dict[str, Any]:
@@ -248,7 +253,7 @@ class Change:
             "command_id": command.command_id, "command_hash": self.events[0]["command_hash"],
             "answer": self.events[0]["answer"], "guards": self.guards, "creates": self.creates, "sets": self.sets,
             "links": self.links, "unlinks": self.unlinks, "events": self.events,
-            "contents": [{"hash": key, "text": text} for key, text in self.contents.items()],
+            "contents": [{"hash": key, "text": sealed(text)} for key, text in self.contents.items()],
         }  # fmt: skip
 
     def _keep(self, before: Mapping[str, Any]) -> None:
@@ -274,11 +279,13 @@ class Change:
         self, family: str, kind: str, op: str, label: str, node_id: str, plan: str | None,
         changes: Mapping[str, Any], **more: Any,
     ) -> None:  # fmt: skip
+        said = dumps(changes)
+        said = sealed(said) if op == "note" else said
         self.events.append(
             {
                 "event_id": new_id(), "family": family, "type": kind, "op": op, "entity_type": label,
                 "entity": node_id, "plan": plan, "actor": self.command.actor,
-                "correlation_id": self.command.correlation_id, "changes": dumps(changes), **more,
+                "correlation_id": self.command.correlation_id, "changes": said, **more,
             }
         )  # fmt: skip
 

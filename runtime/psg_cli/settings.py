@@ -33,6 +33,7 @@ class CliSettings(BaseSettings):
 
     ``home`` holds the embedded Neo4j and what runs write by default. ``neo4j_uri`` names a server to use instead of
     the embedded one. ``api_url`` is where ``run``, ``plan``, ``confirm`` and ``events`` send their requests.
+    ``encryption_key`` and ``encryption_keys_before`` are what ``psg.model.cipher`` reads from the same variables.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_", extra="ignore", env_ignore_empty=True)
@@ -42,6 +43,8 @@ class CliSettings(BaseSettings):
     neo4j_user: str = "neo4j"
     neo4j_password: SecretStr = SecretStr("")
     neo4j_database: str = "neo4j"
+    encryption_key: SecretStr | None = None
+    encryption_keys_before: SecretStr | None = None
     api_url: str = DEFAULT_API_URL
     api_token: SecretStr | None = None
     project: str = Field(default="default", min_length=1)

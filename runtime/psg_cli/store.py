@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from psg.encryption import check_keys
 from psg_cli.settings import CliSettings
 from psg_neo4j.database import Database
 from psg_neo4j.embedded import EmbeddedServer, ServerSettings, embedded
@@ -23,14 +24,17 @@ class Store:
 async def open_store(settings: CliSettings, *, api_url: str = "") -> AsyncIterator[Store]:
     """Connect to the database, starting the embedded one when none is named and none runs.
 
-    ``api_url`` is where the embedded Neo4j Browser finds guide and style. Raises errors of ``psg_neo4j.errors``.
+    ``api_url`` is where the embedded Neo4j Browser finds guide and style. Raises errors of ``psg_neo4j.errors``, and
+    ``EncryptionKeyRefused`` where payloads are encrypted with a key that this process does not have.
     """
     if settings.neo4j_uri is not None:
         password = settings.neo4j_password.get_secret_value()
         connection = Database.connect(settings.neo4j_uri, settings.neo4j_user, password, settings.neo4j_database)
         async with connection as db:
+            await check_keys(db)
             yield Store(db, None)
         return
     server_settings = ServerSettings.from_environment(api_url=api_url)
     async with embedded(settings.database_home, settings=server_settings) as server, server.database() as db:
+        await check_keys(db)
         yield Store(db, server)

@@ -60,15 +60,15 @@ OPERATIONAL = (
     "hash", "text", "input_schema", "output_schema", "enabled", "registered_ms", "changed_ms", "policy", "budget",
     "kill_switch", "ready_ms", "parent_step", "expires_at", "key", "output",
     "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error", "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
-    "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest", "before_ms", "keep_last",
-    "facts", "done_ms", "from_status", "to_status", "sha256", "details",
+    "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest", "before_ms", "keep_last",
+    "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
     "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
     "Stopping", "Reacting", "Reservation", "Effect", "Expiring",
-    "Checkpoint", "CheckpointEntity", "AuditFact", "Capability",
+    "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from psg.events.projection import protocol_event, statuses
-from psg.model.codec import loads, timestamp
+from psg.model.codec import loads, opened_within, timestamp
 from psg_graphql.failures import Failure
 from psg_graphql.global_id import global_id
 from psg_graphql.scalars import EventFamily, EventOp, Long, PlanStatus, Timestamp
@@ -36,7 +36,7 @@ class Event:
 
     @strawberry.field(description="Before and after of what changed; large values by content hash.")
     def changes(self) -> JSON | None:
-        return loads(self.stored["changes"])
+        return opened_within(loads(self.stored["changes"]))
 
     @strawberry.field(description="Status before, when the event is a change of status.")
     def from_status(self) -> str | None:

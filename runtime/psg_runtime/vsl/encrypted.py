@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from psg.errors import ValidationFailed
+from psg.model.cipher import CannotOpen, Cipher, is_sealed
 from psg_runtime.vsl.errors import DecryptionFailed
 from psg_runtime.vsl.json_text import from_text, to_text
 from psg_runtime.vsl.port import Json, TransactionHandle, ValueStore
-
-_KEY = re.compile(r"[0-9a-fA-F]{64}")
-_STORED = re.compile(r"([0-9a-f]{32})::([0-9a-f]{32})::((?:[0-9a-f]{2})+)")
-_TAG_BYTES = 16
 
 
 class EncryptedVSL(ValueStore):
@@ -29,10 +19,8 @@ class EncryptedVSL(ValueStore):
     name = "encrypted"
 
     def __init__(self, backend: ValueStore, key: str) -> None:
-        if not isinstance(key, str) or not _KEY.fullmatch(key):
-            raise ValidationFailed("key: an encryption key is 32 bytes, written as 64 hexadecimal digits", field="key")
+        self._cipher = Cipher(key)
         self._backend = backend
-        self._cipher = AESGCM(bytes.fromhex(key))
         self.offers = backend.offers - {"nodes"}
 
     async def __aenter__(self) -> EncryptedVSL:
@@ -50,10 +38,7 @@ class EncryptedVSL(ValueStore):
 
     async def set(self, key: str, value: Json, tx: TransactionHandle | None = None) -> None:
         """Encrypt ``value`` and store it under ``key``."""
-        iv = os.urandom(16)
-        sealed = self._cipher.encrypt(iv, to_text(value).encode(), None)
-        ciphertext, tag = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
-        await self._backend.set(key, f"{iv.hex()}::{tag.hex()}::{ciphertext.hex()}", tx)
+        await self._backend.set(key, self._cipher.seal(to_text(value)), tx)
 
     async def delete(self, key: str, tx: TransactionHandle | None = None) -> None:
         """Forget ``key``."""
@@ -84,15 +69,13 @@ class EncryptedVSL(ValueStore):
         await self._backend.rollback_transaction(handle)
 
     def _decrypted(self, key: str, stored: Json) -> Json:
-        found = _STORED.fullmatch(stored) if isinstance(stored, str) else None
-        if found is None:
+        if not isinstance(stored, str) or not is_sealed(stored):
             raise DecryptionFailed(
                 f"the stored value of {key!r} is not encrypted as iv::tag::ciphertext; it was left as it is", key=key
             )
-        iv, tag, ciphertext = (bytes.fromhex(part) for part in found.groups())
         try:
-            text = self._cipher.decrypt(iv, ciphertext + tag, None)
-        except InvalidTag as error:
+            text = self._cipher.open(stored)
+        except CannotOpen as error:
             raise DecryptionFailed(
                 f"the value of {key!r} cannot be decrypted: the key is another one, or the value was tampered with; it "
                 "was left as it is",
