@@ -15,6 +15,7 @@ import orjson
 
 from psg.errors import ValidationFailed
 from psg_runtime.ael.delegation import Delegation
+from psg_runtime.ael.json_schema import promise_of
 from psg_runtime.ael.shapes import Shape, input_shape, output_shape, parameters_of
 from psg_runtime.ael.versions import Version, parse_version, require_version
 
@@ -41,6 +42,7 @@ class ActionContext:
     timeout_ms: int | None
     resumed: dict[str, Any] | None
     report_to: Callable[[dict[str, Any]], None] = field(repr=False)
+    spend_to: Callable[[float, float], None] = field(repr=False)
     _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
@@ -52,6 +54,15 @@ class ActionContext:
         """Tell the progress: a message, a fraction done from 0 to 1, more facts. Ignored once cancelled."""
         if not self.cancelled:
             self.report_to({"message": message, "fraction": fraction, **data})
+
+    def spend(self, *, tokens: float = 0, cost: float = 0) -> None:
+        """Tell what was spent, in the unit of the prices, as soon as it is: it counts also when the attempt fails.
+
+        It is added to what the output's ``usage`` tells. Raises ValidationFailed for what is no amount; ignored once
+        cancelled.
+        """
+        if not self.cancelled:
+            self.spend_to(tokens, cost)
 
     def cancel(self) -> None:
         """Mark the attempt as over; called by the layer."""
@@ -106,8 +117,12 @@ class Capability:
 
     @cached_property
     def schema_hash(self) -> str:
-        """SHA-256 of type and schemas: what a step can rely on while the version stays the same."""
-        shapes = [self.type, self.input.json_schema(), None if self.output is None else self.output.json_schema()]
+        """SHA-256 of type and schemas: what a step can rely on while the version stays the same.
+
+        Titles and descriptions do not count, so that words can be improved, here or in a library that writes them.
+        """
+        output = None if self.output is None else promise_of(self.output.json_schema())
+        shapes = [self.type, promise_of(self.input.json_schema()), output]
         return hashlib.sha256(orjson.dumps(shapes, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
 
     def describe(self) -> dict[str, Any]:

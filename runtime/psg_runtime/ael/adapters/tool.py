@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import anyio
 import anyio.from_thread
-import anyio.to_thread
+import anyio.lowlevel
 
-from psg.errors import ActionFailed, CapabilityDenied, ValidationFailed
+from psg.errors import ActionFailed, CapabilityDenied, ControlSignal, ValidationFailed
 from psg_runtime.ael.heartbeat import sign_of_life
 from psg_runtime.ael.port import Action, ActionResult, Parked
 from psg_runtime.ael.registry import ActionContext, Capability, CapabilityRegistry, validated_output
+from psg_runtime.ael.usage import present_meter
+from psg_runtime.execution_core.calls import CallFailed, Saturated, call
 
 ProgressSink = Callable[[Action, dict[str, Any]], None]
 
 
 class CallableAdapter:
-    """Runs capabilities of the given kinds; a sync function gets a thread, which a timeout leaves behind."""
+    """Runs capabilities of the given kinds; a sync function gets a thread, which a timeout leaves behind.
+
+    A capability cannot end, or cancel, who runs it; nor can a thread that hangs keep the process from ending.
+    """
 
     def __init__(
         self,
@@ -44,10 +49,10 @@ class CallableAdapter:
 
     async def run(self, action: Action) -> ActionResult | Parked:
         capability = self._registry.get(action.name or action.agent_role or "", self._kinds)
-        if capability.wants_context and "ctx" in action.params:
+        if capability.wants_context and not capability.takes_params and "ctx" in action.params:
             raise ValidationFailed(f"`ctx` is no parameter of `{capability.name}`: it is given by the layer.")
         arguments = capability.arguments(action.params)
-        context = self._context(action, threaded=not capability.is_async)
+        context = self._context(action)
         given: dict[str, Any] = {"params": arguments} if capability.takes_params else arguments
         if capability.wants_context:
             given["ctx"] = context
@@ -62,24 +67,29 @@ class CallableAdapter:
     async def _call(self, capability: Capability, arguments: dict[str, Any]) -> Any:
         if capability.call is None:
             raise _declared_only(capability)
-        if capability.is_async:
-            return await capability.call(**arguments)
-        call = partial(_without_exit, capability, capability.call, arguments)
-        # The layer's own limiter has let us in; a second one would count abandoned threads twice.
-        limiter = anyio.CapacityLimiter(1)
-        return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
+        try:
+            return await call(capability.call, **arguments)
+        except CallFailed as error:
+            raise ActionFailed(f"`{capability.name}` {error}.") from None
+        except Saturated as error:
+            raise ActionFailed(f"`{capability.name}` was not called: {error}.") from None
+        except (Exception, ControlSignal, KeyboardInterrupt, GeneratorExit, anyio.get_cancelled_exc_class()):
+            raise
+        except BaseException as error:
+            raise ActionFailed(f"`{capability.name}` raised {type(error).__name__}.") from None
 
-    def _context(self, action: Action, *, threaded: bool) -> ActionContext:
+    def _context(self, action: Action) -> ActionContext:
         alive = sign_of_life()
+        loop, here = anyio.lowlevel.current_token(), threading.get_ident()
 
         def report(progress: dict[str, Any]) -> None:
             alive()
             if self._on_progress is None:
                 return
-            if threaded:
-                anyio.from_thread.run_sync(self._on_progress, action, progress)
-            else:
+            if threading.get_ident() == here:
                 self._on_progress(action, progress)
+            else:
+                anyio.from_thread.run_sync(self._on_progress, action, progress, token=loop)
 
         return ActionContext(
             idempotency_key=action.idempotency_key,
@@ -93,16 +103,10 @@ class CallableAdapter:
             timeout_ms=action.timeout_ms,
             resumed=action.resumed,
             report_to=report,
+            spend_to=present_meter().spend,
         )
 
 
 def _declared_only(capability: Capability) -> CapabilityDenied:
     message = f"The capability `{capability.name}` is declared only: nothing here can do it."
     return CapabilityDenied(message, name=capability.name)
-
-
-def _without_exit(capability: Capability, call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    try:
-        return call(**arguments)
-    except SystemExit as error:  # a tool may not end the orchestrator
-        raise ActionFailed(f"`{capability.name}` called sys.exit({error.code!r}).") from error
