@@ -19,7 +19,7 @@ from psg.write.command import Command
 from psg_runtime.ael import failure_of
 from psg_runtime.orchestrator.compensation import compensate
 from psg_runtime.orchestrator.criteria import judge
-from psg_runtime.orchestrator.replanning import Replanner, replan
+from psg_runtime.orchestrator.replanning import Replanner, WithoutFailedStep, replan
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +30,13 @@ REST_MAX_S = 1.0
 class Reactions:
     """Each method is safe to be called by any number of processes at once, and to be broken off anywhere."""
 
-    def __init__(self, graph: Graph, replanner: Replanner | None = None) -> None:
+    def __init__(
+        self, graph: Graph, *, replanner: Replanner | None = None, replans_approved: bool = False
+    ) -> None:
         self._graph = graph
         self._db = graph.db
-        self._replanner = replanner
+        self._replanner = replanner or WithoutFailedStep()
+        self._replans_approved = replans_approved
         self._rest: dict[str, float] = {}
 
     async def stop(self, project_id: str) -> None:
@@ -96,7 +99,10 @@ class Reactions:
                 undoing = await compensate(self._graph, project_id, plan["id"])
                 return {"compensation": undoing.ids["plan"] if undoing else None}
             if wanted == "replan":
-                return {"replan": await replan(self._graph, project_id, plan["id"], self._replanner)}
+                made = await replan(
+                    self._graph, project_id, plan["id"], self._replanner, approved=self._replans_approved
+                )
+                return {"replan": made, "began": self._replans_approved}
         except PsgError as error:
             if error.retryable:
                 raise

@@ -17,6 +17,7 @@ from psg.model.ids import derived_id
 from psg.plan.spec import PlanSpec
 from psg.write.command import Command
 from psg_neo4j.database import Database
+from psg_runtime.contracts.conversion import from_spec, to_spec
 from psg_runtime.expressions import check_references
 
 REPLANS_MAX = 3
@@ -29,20 +30,32 @@ class Replanner(Protocol):
         """Return a plan without the step ``failed_step``; steps that stay keep their keys."""
 
 
+class WithoutFailedStep:
+    """Plans again by leaving out what failed, and what cannot be without it (ORCH-29)."""
+
+    async def replan(self, plan: PlanSpec, failed_step: str, error: Mapping[str, Any]) -> PlanSpec:
+        """Return the plan without the step; raises ``ReplanImpossible`` when nothing is left."""
+        # Here, because the planner is built on the decisions of the orchestrator itself.
+        from psg_runtime.planning import Planner
+
+        made = await Planner().replan(from_spec(plan), failed_step, dict(error))
+        return to_spec(made)
+
+
 async def replan(
-    graph: Graph, project_id: str, plan_id: str, replanner: Replanner | None, *, approved: bool = False
+    graph: Graph, project_id: str, plan_id: str, replanner: Replanner, *, approved: bool = False
 ) -> str:
     """Derive a new plan from a failed one and return its id; what completed is taken over with its results.
 
     It is a draft; with ``approved`` it begins at once. However often it is asked for, there is one. Raises ``Refused``
-    when there is no planner, no failed step, or when ``REPLANS_MAX`` plans in a row came of failures already.
+    when no step failed, or when ``REPLANS_MAX`` plans in a row came of failures already.
     """
     origin = await stored_plan(graph.db, project_id, plan_id)
     failed = await graph.db.read(
         psg_cypher.statement("failed_steps"), project_id=project_id, plan_id=plan_id
     )
-    if replanner is None or not failed:
-        raise Refused(f"plan {plan_id} cannot be replanned: {'no step failed' if replanner else 'there is no planner'}")
+    if not failed:
+        raise Refused(f"plan {plan_id} cannot be replanned: none of its steps failed", id=plan_id)
     await _check_number(graph.db, project_id, plan_id)
     new_plan = derived_id("replan", run_name(plan_id, origin.props.get("restores") or 0))
     stored = f"replan:{new_plan}"
