@@ -58,7 +58,7 @@ class Tools:
 
     async def until(self, condition: Any, seconds: float = 20) -> None:
         with anyio.fail_after(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what another process does sets no event
                 await anyio.sleep(0.01)
 
 
@@ -116,7 +116,7 @@ async def http_desk(tmp_path: Path, port: int | None = None) -> AsyncIterator[tu
     async with await anyio.open_process(command, stdout=None, stderr=None) as process:
         try:
             with anyio.fail_after(30):
-                while not port_file.exists():
+                while not port_file.exists():  # noqa: ASYNC110 - another process writes it
                     await anyio.sleep(0.01)
             yield int(port_file.read_text()), process
         finally:
@@ -145,6 +145,12 @@ async def test_the_tools_of_a_server_are_capabilities(tmp_path: Path, way: str) 
             failed = await tools.fails("desk.fail", {"why": "no paper"})
             assert (failed.code, failed.retryable) == ("mcp_tool_failed", True)
             assert "no paper" in str(failed)
+
+
+async def test_a_parameter_may_have_any_name(tmp_path: Path, liar: Liar) -> None:
+    async with connected(tmp_path, liar=liar.settings) as tools:
+        await tools.call("liar.echo", {"ctx": 1, "params": 2, "self": 3})
+        assert liar.calls[0]["arguments"] == {"ctx": 1, "params": 2, "self": 3}
 
 
 async def test_many_calls_at_the_same_time_get_their_own_answers(tmp_path: Path) -> None:
@@ -217,7 +223,7 @@ async def test_a_server_that_is_killed_between_calls_comes_back(tmp_path: Path) 
 async def children() -> list[int]:
     """The servers that this process has started and that still live (Linux)."""
     found = []
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").iterdir():  # noqa: ASYNC240 - no disk
         if entry.name.isdigit():
             try:
                 stat = (entry / "stat").read_text().rpartition(")")[2].split()
@@ -277,7 +283,7 @@ async def test_a_call_that_is_never_answered_ends_and_the_server_is_started_anew
             assert "`liar.echo` did not answer within 200 ms" in str(late)
         liar.answers(SAID)
         with anyio.fail_after(30):
-            while await children() == before or not tools.servers.connections["liar"].connected:
+            while await children() == before or not tools.servers.connections["liar"].connected:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
 
 

@@ -256,6 +256,25 @@ async def test_models_in_the_return_annotation_are_the_output_schema() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_model_that_nobody_can_check_is_no_output_schema() -> None:
+    class Handle:
+        pass
+
+    @dataclass
+    class Held:
+        handle: Handle | None
+        n: int = 1
+
+    def hold() -> Held:
+        return Held(None)
+
+    hold.__annotations__["return"] = Held
+    assert await call(one(call=hold), "x", {}) == Held(None)
+    with pytest.raises(ValidationFailed, match="is no schema"):
+        one(call=hold, output_schema=Held)
+
+
+@pytest.mark.anyio
 @pytest.mark.req("ORCH-13")
 async def test_models_pass_an_output_given_as_json_schema() -> None:
     shape = {"type": "object", "properties": {"words": {"maximum": 3}, "lang": {"default": "en"}}}
@@ -294,5 +313,12 @@ def test_the_hash_of_the_schemas_is_that_of_what_they_say() -> None:
     def hashed(**schema: Any) -> str:
         return one(call=lambda **_: 1, input_schema=schema).get("x").schema_hash
 
-    assert hashed(type="object", title="t") == hashed(title="t", type="object")
-    assert hashed(type="object", title="t") != hashed(type="object", title="u")
+    def given(**schema: Any) -> str:
+        return hashed(properties={"title": {"type": "string", **schema}})
+
+    assert hashed(type="object", required=["a"]) == hashed(required=["a"], type="object")
+    assert hashed(type="object", required=["a"]) != hashed(type="object", required=["b"])
+    assert given(description="the title") == given(title="T", examples=["x"]) == given()
+    assert given(default="x") != given()
+    assert given(const={"title": 1}) != given(const={"title": 2})
+    assert hashed(properties={"title": {}}) != hashed(properties={"description": {}})

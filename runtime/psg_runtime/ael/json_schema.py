@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -46,6 +45,8 @@ _KEYWORDS = frozenset(
         "dependentRequired", "title", "description", "default", "examples", "$schema", "$id", "$comment", "$anchor",
     )
 )  # fmt: skip
+_FOR_PEOPLE = frozenset(("title", "description", "examples", "$comment"))
+_DATA = frozenset(("default", "const", "enum"))
 _WITHOUT_FRAGMENT = re.compile(r"#$")
 
 
@@ -100,11 +101,6 @@ class JsonSchema:
         problems = self._problems(value, work)
         raise ValidationFailed(f"The {what} are not valid: {'; '.join(problems)}.", problems=problems)
 
-    @cached_property
-    def canonical(self) -> bytes:
-        """The schema as text that is the same for the same schema."""
-        return orjson.dumps(self.schema, option=orjson.OPT_SORT_KEYS)
-
     def _problems(self, value: Any, work: int) -> list[str]:
         # Only ``is_valid`` remembers what it has seen; looking for the reasons can take exponential time.
         recursive = self._survey.recursive
@@ -146,6 +142,23 @@ class JsonSchema:
 
     def _no_schema(self, reason: str) -> ValidationFailed:
         return ValidationFailed(f"The {self._what} is no usable JSON Schema: {reason}.", reason=reason)
+
+
+def promise_of(schema: Any) -> Any:
+    """The schema without what only people read: titles, descriptions, examples and comments."""
+    if isinstance(schema, list):
+        return [promise_of(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        keyword: {name: promise_of(part) for name, part in value.items()}
+        if keyword in (*_MAPS, *_DEFINITIONS) and isinstance(value, dict)
+        else value
+        if keyword in _DATA
+        else promise_of(value)
+        for keyword, value in schema.items()
+        if keyword not in _FOR_PEOPLE
+    }
 
 
 class _Survey:

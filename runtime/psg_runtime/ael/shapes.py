@@ -119,10 +119,13 @@ def output_shape(name: str, schema: Any, call: Callable[..., Any] | None) -> Sha
     """The shape of results: the given schema, else the models in the return annotation of ``call``."""
     if isinstance(schema, Mapping):
         return JsonShape(name, schema, f"output schema of `{name}`")
-    if schema is None and call is not None:
-        schema = _hints(call).get("return")
-        schema = schema if _has_model(schema) else None
-    return None if schema is None else _type_shape(schema, f"output schema of `{name}`")
+    if schema is not None:
+        return _type_shape(schema, f"output schema of `{name}`")
+    promised = None if call is None else _hints(call).get("return")
+    try:
+        return _type_shape(promised, f"output schema of `{name}`") if _has_model(promised) else None
+    except ValidationFailed:  # a model with types that only its function knows: nothing to check it by
+        return None
 
 
 def _type_shape(schema: Any, what: str) -> TypeShape:
@@ -132,6 +135,7 @@ def _type_shape(schema: Any, what: str) -> TypeShape:
         raise ValidationFailed(f"The {what} is no schema: give a JSON Schema as a mapping, a pydantic model or a type.")
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(schema)
+        adapter.rebuild()  # what it refers to and is not defined is told now, not at the first call
     except (PydanticUserError, TypeError, NameError, AttributeError) as error:
         raise ValidationFailed(f"The {what} is no schema: {str(error).splitlines()[0]}") from None
     return TypeShape(adapter, is_model=inspect.isclass(schema) and issubclass(schema, BaseModel))

@@ -38,6 +38,9 @@ _STABLE_S = 30.0
 _WAIT_FOR_CONNECTION_S = 10.0
 # A server that answers nothing any more is started anew after this many calls.
 _SILENT_CALLS = 3
+_LOOK_SOON_S = 5.0
+_REPORT_EVERY_S = 0.5
+_MAX_REPORT_CHARS = 500
 
 Tools = list[protocol.Tool]
 OnTools = Callable[[str, Tools], Awaitable[None]]
@@ -56,6 +59,7 @@ class Connection:
         self._lost = anyio.Event()
         self._changed = anyio.Event()
         self._silent = 0
+        self._in_flight = 0
 
     @property
     def connected(self) -> bool:
@@ -107,13 +111,17 @@ class Connection:
         if context.timeout_ms is not None:
             seconds = min(seconds, context.timeout_ms / 1000)
         client = await self._ready(min(seconds, _WAIT_FOR_CONNECTION_S))
+        started = anyio.current_time()
+        self._in_flight += 1
         try:
             result = await self._request(client, tool, arguments, context, seconds)
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_time() - started >= 0.9 * seconds:  # the layer's clock was a little faster than ours
+                self._unanswered(client)
+            raise
         except MCPError as error:
             if error.code == protocol.REQUEST_TIMEOUT:
-                self._silent += 1
-                if self._silent >= _SILENT_CALLS:
-                    self._lose()
+                self._unanswered(client)
                 message = f"`{self.name}.{tool}` did not answer within {round(seconds * 1000)} ms."
                 raise ActionTimeout(message, timeout_ms=round(seconds * 1000)) from None
             self._silent = 0
@@ -127,8 +135,16 @@ class Connection:
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, httpx2.HTTPError, OSError) as error:
             self._lose(client)
             raise McpUnavailable(f"The MCP server `{self.name}` went away: {self._said(error)}.") from None
+        finally:
+            self._in_flight -= 1
         self._silent = 0
         return output_of(self.name, tool, result, self._mask)
+
+    def _unanswered(self, client: Client) -> None:
+        """Start a server anew that answers nothing; one that still works on another call is only slow."""
+        self._silent += 1
+        if self._silent >= _SILENT_CALLS and self._in_flight == 1:
+            self._lose(client)
 
     def _lose(self, client: Client | None = None) -> None:
         """The connection is of no use any more; with ``client`` only when it is still that one."""
@@ -142,9 +158,14 @@ class Connection:
     async def _request(
         self, client: Client, tool: str, arguments: dict[str, Any], context: ActionContext, seconds: float
     ) -> protocol.CallToolResult:
+        last = -_REPORT_EVERY_S
+
         async def report(progress: float, total: float | None, message: str | None) -> None:
-            fraction = progress / total if total and 0 <= progress <= total else None
-            context.report(message, fraction=fraction)
+            nonlocal last
+            if anyio.current_time() - last >= _REPORT_EVERY_S:  # a server does not decide how much we write down
+                last = anyio.current_time()
+                fraction = progress / total if total and 0 <= progress <= total else None
+                context.report(None if message is None else message[:_MAX_REPORT_CHARS], fraction=fraction)
 
         # Not ``client.call_tool``: it checks the answer in a way that the server's own schema can make endless.
         return await client.session.send_request(
@@ -220,13 +241,19 @@ class Connection:
             tasks.cancel_scope.cancel()
 
     async def _look_again(self, client: Client) -> None:
+        pause = self._settings.look_again
         while True:
-            with anyio.move_on_after(self._settings.look_again):
+            with anyio.move_on_after(pause):
                 await self._changed.wait()
             self._changed = anyio.Event()
-            with anyio.fail_after(self._settings.start_timeout):
-                tools = await self._tools(client)
-            await self._on_tools(self.name, tools)
+            try:
+                with anyio.fail_after(self._settings.start_timeout):
+                    tools = await self._tools(client)
+                await self._on_tools(self.name, tools)
+                pause = self._settings.look_again
+            except (MCPError, PsgError, TimeoutError) as error:  # it may be busy with a call that takes long
+                pause = min(_LOOK_SOON_S, self._settings.look_again)
+                log.info("mcp_tools_not_listed", server=self.name, reason=self._said(error))
 
     async def _listen(self, client: Client) -> None:
         """On the newer protocol changes are only told to who asks; without it there is still the second look."""

@@ -36,11 +36,11 @@ class ServerSettings(BaseModel):
 
     kind: Literal["stdio", "http"] | None = Field(default=None, validation_alias=AliasChoices("type", "transport"))
     command: str | None = Field(default=None, min_length=1)
-    args: tuple[str, ...] = ()
-    env: dict[str, str] = Field(default_factory=dict)
+    args: tuple[str, ...] = Field(default=(), repr=False)
+    env: dict[str, str] = Field(default_factory=dict, repr=False)
     cwd: Path | None = None
-    url: str | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
+    url: str | None = Field(default=None, repr=False)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
     tools: tuple[str, ...] | None = None
     required: bool = True
     disabled: bool = False
