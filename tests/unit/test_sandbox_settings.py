@@ -77,8 +77,8 @@ def test_all_of_them_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     [
         {"memory_limit": "lots"}, {"memory_limit": "-5M"}, {"memory_limit": "1K"}, {"memory_limit": 0},
         {"cpu_limit": 0}, {"cpu_limit": -1}, {"cpu_limit": float("inf")}, {"cpu_limit": float("nan")},
-        {"cpu_reservation": 0}, {"process_limit": 0}, {"disk_limit": "1"}, {"output_limit": -1},
-        {"open_files_limit": 3}, {"sandbox": "vm"}, {"code_timeout_ms": 0}, {"max_execution_time": 0},
+        {"cpu_reservation": 0}, {"process_limit": 0}, {"disk_limit": "1"}, {"disk_limit": "nothing"},
+        {"output_limit": -1}, {"open_files_limit": 3}, {"sandbox": "vm"}, {"code_timeout_ms": 0}, {"max_execution_time": 0},
         {"sandbox_image": "-v /:/host"}, {"multi_tenant": True, "sandbox": "off"},
         {"cpu_limit": 1, "cpu_reservation": 2}, {"memory_limit": "64M", "memory_reservation": "65M"},
     ],
@@ -86,6 +86,13 @@ def test_all_of_them_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
 def test_settings_that_bound_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         AelSettings(**wrong)
+
+
+def test_what_is_written_in_all_can_be_left_open_by_name_only() -> None:
+    found = limits(multi_tenant=True, disk_limit="none")
+    assert found is not None
+    assert (found.disk_bytes, found.file_bytes) == (None, 256 * MEGABYTE)
+    assert Sandboxing(SandboxSettings(disk_limit=None)).for_code(1).disk_bytes is not None
 
 
 def test_a_limit_below_the_usual_reservation_reserves_all_of_it() -> None:

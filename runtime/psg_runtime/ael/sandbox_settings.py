@@ -25,7 +25,12 @@ def _paths(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _bytes_or_none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else _bytes(value)
+
+
 Size = Annotated[int, BeforeValidator(_bytes)]
+OptionalSize = Annotated[Annotated[int, Field(ge=1024**2)] | None, BeforeValidator(_bytes_or_none)]
 
 
 class SandboxFields(BaseSettings):
@@ -46,7 +51,7 @@ class SandboxFields(BaseSettings):
     )
     process_limit: int = Field(default=256, ge=1, le=32_768)
     file_size_limit: Size = Field(default=256 * 1024**2, ge=4096)
-    disk_limit: Size = Field(default=1024**3, ge=1024**2)
+    disk_limit: OptionalSize = 1024**3
     open_files_limit: int = Field(default=1024, ge=16, le=1_048_576)
     output_limit: Size = Field(default=64 * 1024**2, ge=1024)
     sandbox_read: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)] = ()

@@ -25,6 +25,7 @@ SandboxName = Literal["auto", "off", "namespaces", "landlock", "bubblewrap", "co
 _MARGIN_SECONDS = 0.5  # by which our clock is ahead of the one around it, so that it is ours that tells why
 _CODE_CPU_SHARE = 1.0
 _CODE_TASKS = 16
+_CODE_DISK_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class SandboxSettings:
     network_isolation: bool = True
     process_limit: int = 256
     file_size_limit: int = 256 * 1024**2
-    disk_limit: int = 1024**3
+    disk_limit: int | None = 1024**3
     open_files_limit: int = 1024
     output_limit: int = 64 * 1024**2
     max_execution_time: float = 300.0
@@ -125,7 +126,7 @@ class Sandboxing:
             wall_seconds=seconds,
             processes=_CODE_TASKS,
             file_bytes=min(wanted.file_size_limit, 1024**2),
-            disk_bytes=min(wanted.disk_limit, 16 * 1024**2),
+            disk_bytes=_CODE_DISK_BYTES,
             open_files=64,
             one_process=True,
         )
