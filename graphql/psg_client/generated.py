@@ -640,6 +640,31 @@ class ConfirmSummaryDecisions:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmSummaryApproval:
+    """What a request demands before it counts as approved, and how far it is."""
+
+    quorum: int
+    approvals: int
+    approvers: list[str]
+    roles: list[str]
+    proposed_by: str | None
+    expires_at: str | None
+    voided: bool
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfirmSummaryApproval:
+        return cls(
+            quorum=data["quorum"],
+            approvals=data["approvals"],
+            approvers=data["approvers"],
+            roles=data["roles"],
+            proposed_by=data["proposedBy"],
+            expires_at=data["expiresAt"],
+            voided=data["voided"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmSummary:
     """A request for confirmation: something waits for a decision."""
 
@@ -654,6 +679,7 @@ class ConfirmSummary:
     step_id: str | None
     step: ConfirmSummaryStep | None
     decisions: list[ConfirmSummaryDecisions]
+    approval: ConfirmSummaryApproval | None
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> ConfirmSummary:
@@ -669,6 +695,7 @@ class ConfirmSummary:
             step_id=data["stepId"],
             step=None if data["step"] is None else ConfirmSummaryStep.read(data["step"]),
             decisions=[ConfirmSummaryDecisions.read(item) for item in data["decisions"]],
+            approval=None if data["approval"] is None else ConfirmSummaryApproval.read(data["approval"]),
         )
 
 
@@ -1189,6 +1216,21 @@ class ImportPayload:
     def read(cls, data: Mapping[str, Any]) -> ImportPayload:
         return cls(
             documents=[ImportPayloadDocuments.read(item) for item in data["documents"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[ConfirmSummary]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Inbox:
+        return cls(
+            nodes=[ConfirmSummary.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
         )
 
 
@@ -1890,6 +1932,9 @@ _CREATE_PROJECT_MEMBERS: dict[str, Reader[ProjectPayload]] = {
 _DECIDE_CONFIRM_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
     "ConfirmPayload": ConfirmPayload.read,
 }
+_DELEGATE_APPROVAL_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
+    "ConfirmPayload": ConfirmPayload.read,
+}
 _DELETE_NODE_MEMBERS: dict[str, Reader[DeletePayload]] = {
     "DeletePayload": DeletePayload.read,
 }
@@ -2477,6 +2522,15 @@ fragment ConfirmSummary on Confirm {
     reason
     actor
   }
+  approval {
+    quorum
+    approvals
+    approvers
+    roles
+    proposedBy
+    expiresAt
+    voided
+  }
 }
 """
 
@@ -2511,6 +2565,15 @@ fragment ConfirmSummary on Confirm {
     decidedAt
     reason
     actor
+  }
+  approval {
+    quorum
+    approvals
+    approvers
+    roles
+    proposedBy
+    expiresAt
+    voided
   }
 }
 
@@ -2951,6 +3014,73 @@ fragment ConfirmSummary on Confirm {
     reason
     actor
   }
+  approval {
+    quorum
+    approvals
+    approvers
+    roles
+    proposedBy
+    expiresAt
+    voided
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
+_DELEGATE_APPROVAL = """\
+mutation DelegateApproval($input: DelegateApprovalInput!) {
+  delegateApproval(input: $input) {
+    __typename
+    ...ConfirmPayload
+    ...Failure
+  }
+}
+
+fragment ConfirmPayload on ConfirmPayload {
+  commandId
+  seq
+  replayed
+  confirm {
+    ...ConfirmSummary
+  }
+}
+
+fragment ConfirmSummary on Confirm {
+  id
+  uuid
+  targetType
+  status
+  requestedByRole
+  requestedAt
+  reason
+  planId
+  stepId
+  step {
+    key
+  }
+  decisions {
+    status
+    decidedByRole
+    decidedAt
+    reason
+    actor
+  }
+  approval {
+    quorum
+    approvals
+    approvers
+    roles
+    proposedBy
+    expiresAt
+    voided
+  }
 }
 
 fragment Failure on Failure {
@@ -3168,6 +3298,61 @@ fragment ImportPayload on ImportPayload {
     module
     replayed
   }
+}
+"""
+
+_INBOX = """\
+query Inbox($projectId: ID!, $actor: String, $role: String, $first: Int! = 100, $after: String) {
+  inbox(
+    projectId: $projectId
+    actor: $actor
+    role: $role
+    first: $first
+    after: $after
+  ) {
+    nodes {
+      ...ConfirmSummary
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment ConfirmSummary on Confirm {
+  id
+  uuid
+  targetType
+  status
+  requestedByRole
+  requestedAt
+  reason
+  planId
+  stepId
+  step {
+    key
+  }
+  decisions {
+    status
+    decidedByRole
+    decidedAt
+    reason
+    actor
+  }
+  approval {
+    quorum
+    approvals
+    approvers
+    roles
+    proposedBy
+    expiresAt
+    voided
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
 }
 """
 
@@ -5476,6 +5661,30 @@ class Operations(Calls):
         data = await self._call(_DECIDE_CONFIRM, "DecideConfirm", variables)
         return member(data["decideConfirm"], _DECIDE_CONFIRM_MEMBERS)
 
+    async def delegate_approval(
+        self,
+        *,
+        id: str,
+        to: str,
+        command_id: str | None = None,
+        reason: str | None = None,
+    ) -> ConfirmPayload:
+        """Hand the actor's part in a pending approval over to another actor; recorded, and in force at …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "id": id,
+                        "reason": reason,
+                        "to": to,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_DELEGATE_APPROVAL, "DelegateApproval", variables)
+        return member(data["delegateApproval"], _DELEGATE_APPROVAL_MEMBERS)
+
     async def delete_node(
         self,
         *,
@@ -5607,6 +5816,28 @@ class Operations(Calls):
         )
         data = await self._call(_IMPORT_DOCUMENTS, "ImportDocuments", variables)
         return member(data["importDocuments"], _IMPORT_DOCUMENTS_MEMBERS)
+
+    async def inbox(
+        self,
+        *,
+        project_id: str,
+        actor: str | None = None,
+        role: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Inbox:
+        """What waits for a decision of an actor or a role, by id; with neither, every pending confirm."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "actor": actor,
+                "role": role,
+                "first": first,
+                "after": after,
+            }
+        )
+        data = await self._call(_INBOX, "Inbox", variables)
+        return Inbox.read(data["inbox"])
 
     async def kill_switches(
         self,

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from psg.errors import CursorExpired as CursorExpiredError
 from psg.errors import ValidationFailed
+from psg_graphql.approval_queries import ApprovalQueries
 from psg_graphql.capability_queries import CapabilityQueries
 from psg_graphql.connections import DEFAULT_FIRST, MAX_FIRST, After, Connection, First, log_position, page_size
 from psg_graphql.documents import ExportedDocument, export_one, export_page
@@ -51,7 +52,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 
 
 @strawberry.type(description="Reading.")
-class Query(CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries):
+class Query(ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries):
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await info.context.nodes.load(id)

@@ -27,7 +27,7 @@ def shown(amounts: Mapping[str, int]) -> dict[str, int | float]:
     return {d: amounts[d] / MICROS if d == "cost" else amounts[d] for d in DIMENSIONS if d in amounts}
 
 
-def usage_of(output: Any, duration_ms: int, prices: Mapping[str, Mapping[str, float]] | None = None) -> Amounts:
+def usage_of(output: Any, duration_ms: int, prices: Mapping[str, Mapping[Any, float]] | None = None) -> Amounts:
     """Return what an attempt used: one call, its time, and the tokens and money that its ``output.usage`` tells.
 
     ``usage`` has ``tokens``, or ``input_tokens`` and ``output_tokens``, and ``cost`` where the tool knows it; else the

@@ -14,6 +14,7 @@ import typer
 from psg.plan.policy import authored
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_cli.api import ensure_context
+from psg_cli.failures import UsageError
 from psg_cli.progress import PlanView
 from psg_client import Client, ConfirmSummary, PlanSummary, Project, Refused, StepInput, StepSummary
 
@@ -29,8 +30,13 @@ class Outcome:
     waiting: list[ConfirmSummary] = field(default_factory=list)
 
 
-async def submit(client: Client, project: Project, spec: PlanSpec, *, role: str) -> PlanSummary:
-    """Store the plan with all its steps, propose and approve it in ``role``, and start it."""
+async def submit(
+    client: Client, project: Project, spec: PlanSpec, *, role: str, note: Callable[[str], object] = print
+) -> PlanSummary:
+    """Store the plan with all its steps, propose and approve it in ``role``, and start it.
+
+    A plan that says who has to approve it is not approved here: ``note`` is told, and it starts when they have.
+    """
     context = await ensure_context(client, project)
     made = await client.create_plan(
         context_id=context.id,
@@ -48,8 +54,22 @@ async def submit(client: Client, project: Project, spec: PlanSpec, *, role: str)
         steps=[_step_input(step) for step in spec.steps],
     )
     await client.propose_plan(id=made.plan.id)
-    await client.approve_plan(id=made.plan.id, role=role, reason="submitted with `psg run`")
+    if spec.approval is None:
+        await client.approve_plan(id=made.plan.id, role=role, reason="submitted with `psg run`")
+    else:
+        note(f"plan {made.plan.uuid} waits for its approval: `psg confirm inbox`, `psg confirm decide`")
+        await _approved(client, made.plan)
     return (await client.start_plan(id=made.plan.id)).plan
+
+
+async def _approved(client: Client, plan: PlanSummary) -> None:
+    """Wait until others have approved a plan; raises UsageError when it was taken back."""
+    async with aclosing(client.plan_progress(plan.id)) as progress:
+        async for now in progress:
+            if now.status == "approved":
+                return
+            if now.status != "proposed":
+                raise UsageError(f"plan {plan.uuid} is {now.status}; it was not approved")
 
 
 def _step_input(step: StepSpec) -> StepInput:

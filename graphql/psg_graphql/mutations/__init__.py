@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from psg_graphql.mutations.approvals import ApprovalMutations
 from psg_graphql.mutations.budgets import BudgetMutations
 from psg_graphql.mutations.documents import DocumentMutations
 from psg_graphql.mutations.events import EventMutations
@@ -18,6 +19,6 @@ from psg_graphql.mutations.snapshots import SnapshotMutations
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
 class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
-    BudgetMutations, PolicyMutations, ReactionMutations,
+    ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations,
 ):  # fmt: skip
     pass

@@ -11,6 +11,7 @@ from psg.model.codec import loads
 from psg_graphql.global_id import global_id
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import ConfirmStatus, ConfirmTargetType, DecisionStatus, Timestamp
+from psg_graphql.types.approval import Approval, approval_from
 from psg_graphql.types.node import Node, Row, member, node_fields, reference
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Confirm(Node):
     target_id: strawberry.ID | None = strawberry.field(description="Global id of what is to be confirmed.")
     step_id: strawberry.ID | None = strawberry.field(description="The step that waits for the decision.")
     plan_id: strawberry.ID | None = strawberry.field(description="The plan of that step, or the plan to be confirmed.")
+    approval: Approval | None = strawberry.field(description="What it takes to approve it; null: one decision.")
     stored: strawberry.Private[str | None]
     decided: strawberry.Private[list[Row]]
 
@@ -85,6 +87,7 @@ def confirm_from(row: Row) -> Confirm:
         target_id=None if target is None else strawberry.ID(global_id(row["target_label"], row["project_id"], target)),
         step_id=reference("Step", row, "step_id"),
         plan_id=reference("Plan", row, "plan_id"),
+        approval=approval_from(row),
         stored=row.get("payload"),
         decided=row["decisions"],
     )

@@ -48,15 +48,87 @@ def list_confirms(
         if as_json:
             print_json([asdict(one) for one in found])
             return
-        rows = table("confirm", "status", "step", "asked by", "since", "reason")
-        for one in found:
-            step = one.step.key if one.step else one.target_type
-            since = one.requested_at[:19]
-            asked_by, reason = plain(one.requested_by_role), plain(one.reason or "")
-            rows.add_row(one.uuid, status_text(one.status), plain(step), asked_by, since, reason)
-        stdout().print(rows)
+        _print(found)
 
     execute(command, as_json=as_json)
+
+
+@confirm.command("inbox")
+def inbox(
+    actor: Annotated[str | None, typer.Option("--actor", help="Whose; default: who you are (PSG_ACTOR).")] = None,
+    role: RoleOption = None,
+    project: ProjectOption = None,
+    api_url: ApiOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List what waits for your decision: named to you, to your role, or to nobody.
+
+    Examples: psg confirm inbox      psg confirm inbox --actor ann --role release-manager
+    """
+
+    async def command() -> None:
+        settings = load_settings(project=project, api_url=api_url, role=role)
+        found: list[ConfirmSummary] = []
+        async with open_client(settings) as client:
+            inside = await find_project(client, settings.project)
+            after = None
+            while True:
+                page = await client.inbox(
+                    project_id=inside.id, actor=actor or settings.actor, role=settings.role, after=after
+                )
+                found += page.nodes
+                if not page.page_info.has_next_page:
+                    break
+                after = page.page_info.end_cursor
+        if as_json:
+            print_json([asdict(one) for one in found])
+        else:
+            _print(found)
+
+    execute(command, as_json=as_json)
+
+
+@confirm.command("delegate")
+def delegate(
+    confirm_ref: Annotated[str, typer.Argument(help="UUID or global id of the confirm.", metavar="CONFIRM")],
+    to: Annotated[str, typer.Option("--to", help="Who decides instead of you.")],
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
+    project: ProjectOption = None,
+    api_url: ApiOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hand your part in an approval over to somebody else.
+
+    Example: psg confirm delegate CONFIRM --to bob --reason "on holiday"
+    """
+
+    async def command() -> None:
+        settings = load_settings(project=project, api_url=api_url)
+        async with open_client(settings) as client:
+            wanted = await node_id(client, settings, "Confirm", confirm_ref)
+            done = await client.delegate_approval(id=wanted, to=to, reason=reason)
+        if as_json:
+            print_json_line(asdict(done.confirm))
+        else:
+            stdout().print(f"confirm {done.confirm.uuid}: {plain(to)} decides")
+
+    execute(command, as_json=as_json)
+
+
+def _print(found: list[ConfirmSummary]) -> None:
+    rows = table("confirm", "status", "approved", "step", "asked by", "since", "reason")
+    for one in found:
+        step = one.step.key if one.step else one.target_type
+        since = one.requested_at[:19]
+        asked_by, reason = plain(one.requested_by_role), plain(one.reason or "")
+        rows.add_row(one.uuid, status_text(one.status), _quorum(one), plain(step), asked_by, since, reason)
+    stdout().print(rows)
+
+
+def _quorum(one: ConfirmSummary) -> str:
+    if one.approval is None:
+        return "-"
+    return f"{one.approval.approvals}/{one.approval.quorum}" + (" void" if one.approval.voided else "")
 
 
 @confirm.command("decide")
@@ -87,6 +159,7 @@ def decide(
         if as_json:
             print_json_line(asdict(done.confirm))
         else:
-            stdout().print(f"confirm {done.confirm.uuid} {status_text(done.confirm.status)}")
+            told = f", approved by {_quorum(done.confirm)}" if done.confirm.approval is not None else ""
+            stdout().print(f"confirm {done.confirm.uuid} {status_text(done.confirm.status)}{told}")
 
     execute(command, as_json=as_json)

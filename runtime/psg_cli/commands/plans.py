@@ -68,7 +68,7 @@ def run(
         spec = apply_params(load_plan(file), _parameters(param or []))
         async with open_client(settings) as client:
             inside = await ensure_project(client, settings.project)
-            started = await submit(client, inside, spec, role=settings.role)
+            started = await submit(client, inside, spec, role=settings.role, note=stderr().print)
             return await watch_run(client, settings, started, decide=decide_by(yes), as_json=as_json)
 
     execute(command, as_json=as_json, on_interrupt="The plan goes on; `psg plan list` shows it.")
