@@ -346,12 +346,35 @@ async def session_takeover(race: Race) -> None:
     assert sum(freed) == 100
 
 
+async def effect_begin(race: Race) -> None:
+    """Many steps that run ask for one key at once: one of them gets it."""
+    plan, count = await race.project(20), 20
+    await race.raw("owned", p=race.p, plan=plan, owner=uuid4())
+    steps = await race.raw("steps", p=race.p, plan=plan)
+    statement, verdicts = race.statement("effect_begin"), []
+
+    async def ask(n: int) -> None:
+        rows = await race.db.write(
+            statement, project_id=race.p, key="one", step_id=steps[n]["id"], fence=steps[n]["fence"]
+        )
+        verdicts.append(rows[0]["verdict"])
+
+    await at_once(count, ask)
+    assert Counter(verdicts) == {"yours": 1, "held": count - 1}
+
+
+async def kill_switch_global_lock(race: Race) -> None:
+    statement = race.statement("kill_switch_global_lock")
+    await race.counted_under(lambda t: t.run(statement))
+
+
 RACES = {
     run.__name__: run
     for run in (
         command_apply, plan_load, backup_lock, backup_lock_projects, project_lock, log_settle, audit_lock,
         migration_lock, project_create, frontier_advance,
-        timers_release, unlock_chunk, session_open, session_end, session_takeover,
+        timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
+        kill_switch_global_lock,
     )
 }  # fmt: skip
 # Renewing is raced against ending.
