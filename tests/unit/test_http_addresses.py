@@ -148,6 +148,8 @@ def test_unusual_urls_are_refused(text: str) -> None:
         (("example.com:8080",), "http://example.com:8080/", True),
         (("example.com:8080",), "http://example.com/", False),
         (("127.0.0.1:80",), "http://127.0.0.1/", True),
+        (("127.0.0.1:80",), "https://127.0.0.1/", False),
+        (("example.com.:443",), "https://example.com/", True),
         (("::1",), "http://[::1]/", True),
         (("[::1]:81",), "http://[::1]:81/", True),
         (("[::1]:81",), "http://[::1]/", False),
@@ -164,3 +166,11 @@ def test_only_named_hosts_are_asked(entries: tuple[str, ...], url: str, allowed:
     else:
         with pytest.raises(HttpDenied, match="PSG_HTTP_ALLOW"):
             AllowedHosts(entries).check(Target.parse(url))
+
+
+@pytest.mark.parametrize(
+    "entry", ["https://api.example.com", "api.example.com/v1", "api.*.com", "**", "a b", "u@x", "x:port", "127.1", "*."]
+)
+def test_an_entry_that_is_no_host_is_refused(entry: str) -> None:
+    with pytest.raises(ValidationFailed, match="is no host"):
+        AllowedHosts((entry,))

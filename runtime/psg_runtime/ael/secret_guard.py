@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from psg.errors import ActionFailed, PsgError
 from psg_runtime.ael.adapters.port import Adapter
@@ -62,12 +62,8 @@ class SecretAccess:
         return self._known.mask({*self._values.values(), *self._derived})
 
 
-@runtime_checkable
-class SecretUser(Protocol):
-    """An adapter that puts secrets into their places itself, and so knows where they are."""
-
-    async def run_with(self, action: Action, secrets: SecretAccess) -> ActionResult | Parked:
-        """Do the action; texts with secrets in ``action.params`` are SecretText."""
+# What an adapter has instead of ``run`` when it puts secrets into their places itself, and so knows where they are.
+RunWith = Callable[[Action, SecretAccess], Awaitable[ActionResult | Parked]]
 
 
 class SecretGuard:
@@ -86,14 +82,14 @@ class SecretGuard:
     async def run(self, adapter: Adapter, action: Action) -> ActionResult | Parked:
         """Do the action with its secrets and mask its result or its error."""
         texts = [(at, text) for at, text in secret_texts(action.params)]
-        user = adapter if isinstance(adapter, SecretUser) else None
-        if not texts and user is None and not self._known:
+        run_with: RunWith | None = getattr(adapter, "run_with", None)
+        if not texts and run_with is None and not self._known:
             return await adapter.run(action)
         _check_places(action, texts)
         access = SecretAccess(self._provider, self._known)
         try:
-            if user is not None:
-                result = await user.run_with(action, access)
+            if run_with is not None:
+                result = await run_with(action, access)
             else:
                 names = frozenset(name for _, text in texts for name in text.names)
                 self._check_bound(names)

@@ -77,7 +77,7 @@ class AllowedHosts:
     """``PSG_HTTP_ALLOW``: host names, ``*.domain`` for those below a domain, ``host:port``, or ``*`` for all."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._entries = tuple(_ascii(entry.lower().rstrip(".")) for entry in entries)
+        self._entries = tuple(_host_entry(entry) for entry in entries)
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -117,13 +117,29 @@ class SecretHosts:
                 raise HttpDenied(f"The secret `{name}` may not go to `{target.host}` (PSG_SECRETS_HOSTS).", name=name)
 
 
-def _ascii(entry: str) -> str:
-    if entry.isascii():
+def _host_entry(entry: str) -> str:
+    """An entry as hosts are compared; raises ValidationFailed for what could never be the host of a URL."""
+    entry = entry.lower()
+    if entry == "*" or _is_address(entry.strip("[]")):
         return entry
+    below = "*." if entry.startswith("*.") else ""
     try:
-        return "*." * entry.startswith("*.") + httpx2.URL(f"http://{entry.removeprefix('*.')}").netloc.decode("ascii")
-    except httpx2.InvalidURL:
-        raise ValidationFailed(f"PSG_HTTP_ALLOW: `{entry}` is no host.") from None
+        if re.search(r"[/?#]", entry):
+            raise ValidationFailed("more than a host")
+        target = Target.parse(f"http://{entry.removeprefix(below)}")
+    except ValidationFailed:
+        message = f"PSG_HTTP_ALLOW or PSG_SECRETS_HOSTS: `{entry}` is no host: write api.example.com, *.example.com, "
+        raise ValidationFailed(f"{message}host:port, an address, or * for all.") from None
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return below + host + (f":{target.port}" if re.search(r":[0-9]+$", entry) else "")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _matches(entry: str, target: Target) -> bool:
