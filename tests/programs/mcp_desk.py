@@ -69,6 +69,7 @@ async def over_http(port_file: Path) -> None:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", int(sys.argv[3]) if len(sys.argv) > 3 else 0))
+        listening.listen()
         port_file.with_suffix(".part").write_text(str(listening.getsockname()[1]))
         port_file.with_suffix(".part").replace(port_file)
         await uvicorn.Server(uvicorn.Config(app, log_level="error")).serve(sockets=[listening])
