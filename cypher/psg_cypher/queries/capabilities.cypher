@@ -22,19 +22,21 @@ RETURN row.name AS name, row.version AS version, verdict
 
 // name: capability_page :read :many
 // Capabilities by name and version, behind the given ones.
-MATCH (c:Capability) WHERE c.name >= $name AND (c.name > $name OR c.version > $version)
-  AND ($type IS NULL OR c.type = $type)
+MATCH (c:Capability) USING INDEX c:Capability(name, version)
+WHERE c.name >= $name AND c.version >= '' AND ($type IS NULL OR c.type = $type)
+WITH c WHERE c.name > $name OR c.version > $version
 WITH c ORDER BY c.name, c.version LIMIT toInteger($limit)
 RETURN c {.*} AS capability ORDER BY c.name, c.version
 
 // name: capability_versions :read :many
 // All versions of one capability.
-MATCH (c:Capability) WHERE c.name = $name
+MATCH (c:Capability) USING INDEX c:Capability(name, version) WHERE c.name = $name AND c.version >= ''
 RETURN c {.*} AS capability ORDER BY c.version
 
 // name: capability_count :read :one
 // How many capabilities there are.
-MATCH (c:Capability) WHERE c.name >= '' AND ($type IS NULL OR c.type = $type)
+MATCH (c:Capability) USING INDEX c:Capability(name, version)
+WHERE c.name >= '' AND c.version >= '' AND ($type IS NULL OR c.type = $type)
 RETURN count(c) AS count
 
 // name: capability_pins :read :many
