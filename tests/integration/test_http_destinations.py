@@ -176,6 +176,7 @@ async def test_a_body_with_secrets_does_not_go_to_another_origin() -> None:
         ("file:///etc/passwd", "validation_failed"),
         ("http://127.0.0.1:99999/", "validation_failed"),
         ("http://a b/", "validation_failed"),
+        ("//[::", "validation_failed"),
     ],
 )
 async def test_a_redirect_goes_only_where_a_request_could(location: str, code: str) -> None:

@@ -51,7 +51,11 @@ class Request:
 
         Another origin gets neither credentials nor a body with secrets in it, and nothing leaves TLS.
         """
-        target = Target.parse(urljoin(str(self.target.url), _as_utf8(location)))
+        try:
+            joined = urljoin(str(self.target.url), _as_utf8(location))
+        except ValueError:
+            raise ValidationFailed(f"{self.target} redirects to what is no URL.") from None
+        target = Target.parse(joined)
         if self.target.scheme == "https" and target.scheme == "http":
             raise HttpRefused(f"{self.target} redirects to `{target}`, which is not encrypted.", reason="redirect")
         method, body, headers = self.method, self.body, self.headers
@@ -188,7 +192,7 @@ def _as_utf8(value: str) -> str:
     """A header's value as what most servers mean by bytes beyond ASCII."""
     try:
         return value.encode("latin-1").decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:
         return value
 
 
