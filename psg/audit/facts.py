@@ -22,7 +22,8 @@ class Facts:
     ``steps`` are the counts of a plan's steps, ``before`` the times of the segment before a segment; ``now`` is the
     database's clock in ms since 1970 and ``watched_since`` the time from which on there was an orchestrator (``None``:
     there is none). ``complete`` tells that no event was removed by retention, or that a checkpoint tells of those;
-    ``begin`` is what the node was at the checkpoint, at number ``cut`` of the log.
+    ``begin`` is what the node was at the checkpoint, at number ``cut`` of the log; ``account`` what a project's head
+    and its plans have spent.
     """
 
     project_id: str
@@ -34,6 +35,7 @@ class Facts:
     before: Row | None = None
     begin: FoldedEntity | None = None
     cut: int = 0
+    account: Row | None = None
     folded: FoldedEntity | None = field(init=False)
     _by_type: dict[str, list[Row]] = field(init=False, default_factory=dict)
 

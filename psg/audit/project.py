@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psg_cypher
+from psg.audit.budgets import check_budget, read_accounts
 from psg.audit.checkpoint import beginning
 from psg.audit.facts import Facts, Finding
 from psg.audit.frontier import check_plan, check_step
@@ -30,6 +31,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from check_references(facts)
     yield from check_status(facts)
     yield from check_log(facts)
+    yield from check_budget(facts)
     if facts.label == "Step":
         yield from check_step(facts)
     elif facts.label == "Plan":
@@ -154,6 +156,7 @@ class AuditProject:
         if segments:
             for row in await read("audit_segments", ids=list(segments)):
                 segments[row["id"]].before = row
+        await read_accounts(read, made)
         return made
 
     async def _locked(self, work: Callable[[Read], Awaitable[Any]]) -> Any:

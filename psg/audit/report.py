@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "ready": "a step is, or is not, on the frontier as its state demands",
     "runnable": "a plan is, or is not, offered to orchestrators as its state demands",
     "counters": "a plan's counts of steps are wrong",
+    "budget": "what a step, a plan or a project has spent is not what its events, its steps or its plans come to",
     "closing": "a finished or deleted plan has parts left over that nobody will close, or a living one is being closed",
     "stuck": "a running plan has nothing left to do and was not finished",
     "lease": "a step runs for nobody, or is owned by somebody who cannot run it",

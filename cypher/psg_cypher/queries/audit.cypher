@@ -70,19 +70,23 @@ CALL (id) {
   MATCH (e:Event) USING INDEX e:Event(entity, seq)
   WHERE e.entity = id AND e.seq > 0 AND e.project_id = $project_id
   WITH e ORDER BY e.entity, e.seq
-  RETURN collect(e {.seq, .op, .family, .entity, .entity_type, .changes, .revision, .node_delta, .edge_delta}) AS events
+  RETURN collect(e {.seq, .op, .family, .type, .entity, .entity_type, .changes, .revision, .node_delta, .edge_delta}) AS events
 }
 OPTIONAL MATCH (s:Session {id: n.owner})
 RETURN id, labels(n) AS labels, properties(n) AS props, links, events, s {.ended_ms, .lease_until} AS session
 
 // name: audit_plans :read :many
-// What the steps of each plan come to, by the index on (plan, position), and whether its frontier holds any.
+// What the steps of each plan come to, by the index on (plan, position), and whether its frontier holds any; what
+// deleted ones spent stays spent.
 UNWIND $ids AS id
 CALL (id) {
   MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = id AND s.position >= 0
-  WITH s WHERE NOT s:Tombstone
-  RETURN count(s) AS total, sum(CASE WHEN s.status IN $terminal THEN 0 ELSE 1 END) AS open,
-    sum(CASE WHEN s.status = 'failed' THEN 1 ELSE 0 END) AS failed
+  WITH s, NOT s:Tombstone AS there
+  RETURN sum(CASE WHEN there THEN 1 ELSE 0 END) AS total,
+    sum(CASE WHEN there AND NOT s.status IN $terminal THEN 1 ELSE 0 END) AS open,
+    sum(CASE WHEN there AND s.status = 'failed' THEN 1 ELSE 0 END) AS failed,
+    sum(s.spent_tokens) AS spent_tokens, sum(s.spent_cost) AS spent_cost, sum(s.spent_calls) AS spent_calls,
+    sum(s.spent_wall_ms) AS spent_wall_ms
 }
 CALL (id) {
   MATCH (r:Ready) WHERE r.project_id = $project_id AND r.plan = id AND r.sched_urgency IS NOT NULL
@@ -95,7 +99,7 @@ CALL (id) {
   WITH u LIMIT 1
   RETURN count(u) > 0 AS undecided
 }
-RETURN id, total, open, failed, ready, undecided
+RETURN id, total, open, failed, ready, undecided, spent_tokens, spent_cost, spent_calls, spent_wall_ms
 
 // name: audit_segments :read :many
 // For each trace segment the times of the segment before it, in the order they were appended.

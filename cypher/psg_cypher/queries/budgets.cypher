@@ -70,3 +70,13 @@ CALL (p) {
 RETURN n.budget AS budget,
   {tokens: n.spent_tokens, cost: n.spent_cost, calls: n.spent_calls, wall_ms: n.spent_wall_ms} AS spent,
   {tokens: tokens, cost: cost, calls: calls, wall_ms: wall_ms} AS reserved
+
+// name: audit_account :read :one
+// What a project has spent by its head, and by its plans, deleted ones too.
+MATCH (h:ProjectHead {id: $project_id})
+CALL () {
+  MATCH (p:Plan) WHERE p.project_id = $project_id AND p.id > ''
+  RETURN {spent_tokens: sum(p.spent_tokens), spent_cost: sum(p.spent_cost), spent_calls: sum(p.spent_calls),
+    spent_wall_ms: sum(p.spent_wall_ms)} AS plans
+}
+RETURN h {.spent_tokens, .spent_cost, .spent_calls, .spent_wall_ms} AS head, plans
