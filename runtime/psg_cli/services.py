@@ -87,7 +87,7 @@ async def platform(
         await publish(store.db, registry)
         graph = Graph(store.db)
         layer = AdapterLayer(registry, ael_settings or AelSettings())
-        worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(capacity)))
+        worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(settings, capacity)))
         server = _Part(Api(graph, api, registry))
         await server.start(tasks)
         try:
@@ -187,7 +187,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         await publish(store.db, registry)
         graph = Graph(store.db)
         ids = tuple([await graph.project_named(name) for name in projects])
-        chosen = _orchestrator_settings(capacity).model_copy(update={"projects": ids} if ids else {})
+        chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
         orchestrator = Orchestrator(graph, AdapterLayer(registry, AelSettings()), chosen)
         async with anyio.create_task_group() as tasks:
             worker = _Part(orchestrator)
@@ -255,9 +255,12 @@ def _base(api: ApiSettings) -> str:
     return f"http://{_shown_host(api.host)}:{api.port}"
 
 
-def _orchestrator_settings(capacity: int | None) -> OrchestratorSettings:
+def _orchestrator_settings(settings: CliSettings, capacity: int | None) -> OrchestratorSettings:
+    flags: dict[str, Any] = {} if capacity is None else {"capacity": capacity}
+    if settings.policy_hooks:
+        flags["policy_hooks"] = settings.policy_hooks
     try:
-        return OrchestratorSettings() if capacity is None else OrchestratorSettings(capacity=capacity)
+        return OrchestratorSettings(**flags)
     except ValueError as error:
         raise PsgError(f"Settings of the orchestrator cannot be read: {error}") from error
 

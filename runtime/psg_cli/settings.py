@@ -51,6 +51,7 @@ class CliSettings(BaseSettings):
     actor: str = Field(default_factory=_actor, min_length=1)
     role: str = Field(default="human", min_length=1)
     tools: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     mcp_servers: Path | None = None
     log_level: str | None = None
     debug: bool = False

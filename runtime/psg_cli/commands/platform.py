@@ -17,6 +17,10 @@ ToolsOption = Annotated[
     list[str] | None,
     typer.Option("--tools", help="Tools and agents: pkg.module[:attribute] or a YAML file of them; repeatable."),
 ]
+HooksOption = Annotated[
+    list[str] | None,
+    typer.Option("--hooks", help="Policy hooks: pkg.module[:attribute]; repeatable (PSG_POLICY_HOOKS)."),
+]
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the API; 0: any free one.")]
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Address to listen on (beyond loopback PSG_API_TOKEN is needed).")
@@ -29,6 +33,7 @@ def up(
     host: HostOption = None,
     tools: ToolsOption = None,
     mcp: McpOption = None,
+    hooks: HooksOption = None,
     home: HomeOption = None,
     capacity: CapacityOption = None,
     ready_file: Annotated[
@@ -45,7 +50,7 @@ def up(
     async def command() -> None:
         from psg_cli.services import run_platform
 
-        settings = _settings(home, tools, "warning", mcp)
+        settings = _settings(home, tools, "warning", mcp, hooks)
         await run_platform(settings, host=host, port=port, capacity=capacity, ready_file=ready_file)
 
     execute(command)
@@ -70,6 +75,7 @@ def serve(port: PortOption = None, host: HostOption = None, tools: ToolsOption =
 def orchestrate(
     tools: ToolsOption = None,
     mcp: McpOption = None,
+    hooks: HooksOption = None,
     home: HomeOption = None,
     capacity: CapacityOption = None,
     project: Annotated[
@@ -86,14 +92,24 @@ def orchestrate(
     async def command() -> None:
         from psg_cli.services import run_orchestrator
 
-        await run_orchestrator(_settings(home, tools, "info", mcp), capacity=capacity, projects=tuple(project or ()))
+        settings = _settings(home, tools, "info", mcp, hooks)
+        await run_orchestrator(settings, capacity=capacity, projects=tuple(project or ()))
 
     execute(command)
 
 
 def _settings(
-    home: Path | None, tools: list[str] | None, log_level: str, mcp: Path | None = None
+    home: Path | None,
+    tools: list[str] | None,
+    log_level: str,
+    mcp: Path | None = None,
+    hooks: list[str] | None = None,
 ) -> CliSettings:
-    settings = load_settings(home=home, tools=tuple(tools) if tools else None, mcp_servers=mcp)
+    settings = load_settings(
+        home=home,
+        tools=tuple(tools) if tools else None,
+        mcp_servers=mcp,
+        policy_hooks=tuple(hooks) if hooks else None,
+    )
     configure_logs(settings.log_level or log_level)
     return settings
