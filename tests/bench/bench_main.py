@@ -15,6 +15,7 @@ import structlog
 from bench_growth import frontier_growth
 from bench_import import import_steps
 from bench_mutations import graphql_mutations_64, mutations_64
+from bench_policies import policies_cost
 from bench_progress import Progress
 from bench_rows import Row
 from bench_run import chain, chains_512, step_cost_growth, wide
@@ -28,6 +29,7 @@ _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
     "mutations_64": mutations_64,
     "graphql_mutations_64": graphql_mutations_64,
     "commit_to_subscriber_p95_ms": commit_to_subscriber_p95_ms,
+    "policies_cost": policies_cost,
     "chains_512": chains_512,
     "wide": wide,
     "import": import_steps,

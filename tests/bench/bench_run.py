@@ -13,6 +13,7 @@ from limit_run import run_limit
 
 import psg_cypher
 from psg_runtime.ael import AdapterLayer, CapabilityRegistry
+from psg_runtime.hooks import HookChain
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
 
 # (shape, shape of --quick, rounds, target)
@@ -83,7 +84,7 @@ async def _check(store: Store, load: Load) -> None:
     assert found["seq"] == found["events"] > 4 * load.steps, found
 
 
-async def run_platform(store: Store, load: Load, capacity: int) -> float:
+async def run_platform(store: Store, load: Load, capacity: int, hooks: HookChain | None = None) -> float:
     """Run the plans of ``load`` by an orchestrator in this process; steps per second from the first step on."""
     count = 0
     first = last = 0.0
@@ -102,7 +103,7 @@ async def run_platform(store: Store, load: Load, capacity: int) -> float:
     for plan_id in load.plans:
         await store.graph.start_plan(load.project_id, plan_id)
     settings = OrchestratorSettings(capacity=capacity, lease_ms=60_000)
-    orchestrator = Orchestrator(store.graph, AdapterLayer(registry), settings)
+    orchestrator = Orchestrator(store.graph, AdapterLayer(registry), settings, hooks=hooks)
     async with anyio.create_task_group() as tasks:
         await tasks.start(orchestrator.run)
         await ended.wait()

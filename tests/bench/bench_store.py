@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 import neo4j
 
 from psg.graph import Graph
+from psg.plan.policy import PolicySpec
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, ServerSettings, stop
@@ -98,18 +99,24 @@ class Store:
         await self.graph.create_document(project_id, "context", context_document(context_id))
         return project_id, context_id
 
-    async def load(self, shape: Shape, advance: Callable[[int], object] = lambda _: None) -> Load:
-        """Store the plans of ``shape`` and take them to approved."""
+    async def load(
+        self, shape: Shape, advance: Callable[[int], object] = lambda _: None, policy: PolicySpec | None = None
+    ) -> Load:
+        """Store the plans of ``shape``, with ``policy`` for every step, and take them to approved."""
         async with self.session() as session:
             await (await session.run(_FORGET)).consume()
         project_id, context_id = await self.project()
         plans = []
         for _ in range(shape.plans):
-            plans.append(await self._plan(project_id, context_id, shape, advance))
+            plans.append(await self._plan(project_id, context_id, shape, advance, policy))
         return Load(project_id, context_id, plans, shape.steps)
 
-    async def _plan(self, project_id: str, context_id: str, shape: Shape, advance: Callable[[int], object]) -> str:
-        spec = PlanSpec(title="bench", objective="to be measured", steps=[StepSpec(key="s0_0", name="noop")])
+    async def _plan(
+        self, project_id: str, context_id: str, shape: Shape, advance: Callable[[int], object],
+        policy: PolicySpec | None,
+    ) -> str:  # fmt: skip
+        steps = [StepSpec(key="s0_0", name="noop")]
+        spec = PlanSpec(title="bench", objective="to be measured", steps=steps, policy=policy)
         made = (await self.graph.create_plan(project_id, context_id, spec)).ids
         plan_id, template = made["plan"], made["steps"]["s0_0"]
         async with self.session() as session:
