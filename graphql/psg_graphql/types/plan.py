@@ -89,6 +89,8 @@ class Plan(Node):
 
     @strawberry.field(description="The plan that undoes this one, when there is one.")
     async def compensation(self, info: Info) -> Plan | None:
+        if self.stored.get("past") is not None:
+            return None
         undo_id = compensation_id(self.uuid, self.stored.get("restores") or 0)
         return await info.context.nodes.load(global_id("Plan", self._project(), undo_id))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
+from anyio.abc import TaskGroup
 
 import psg_cypher
 from psg.commands import reactions
@@ -28,7 +29,10 @@ REST_MAX_S = 1.0
 
 
 class Reactions:
-    """Each method is safe to be called by any number of processes at once, and to be broken off anywhere."""
+    """Each method is safe to be called by any number of processes at once, and to be broken off anywhere.
+
+    What goes wrong with one plan is logged and holds up no other.
+    """
 
     def __init__(
         self, graph: Graph, *, replanner: Replanner | None = None, replans_approved: bool = False
@@ -38,6 +42,24 @@ class Reactions:
         self._replanner = replanner or WithoutFailedStep()
         self._replans_approved = replans_approved
         self._rest: dict[str, float] = {}
+        self._busy: set[str] = set()
+
+    def begin(self, project_id: str, why: Collection[object], tasks: TaskGroup) -> None:
+        """Look after a project's plans that stop (``stopping``) and that are over (``reacting``), beside other work."""
+        if project_id not in self._busy and not {"stopping", "reacting"}.isdisjoint(why):
+            self._busy.add(project_id)
+            tasks.start_soon(self._work, project_id, why, name=f"reactions {project_id}")
+
+    async def _work(self, project_id: str, why: Collection[object]) -> None:
+        try:
+            if "stopping" in why:
+                await self.stop(project_id)
+            if "reacting" in why:
+                await self.react(project_id)
+        except PsgError as error:
+            log.warning("reactions_interrupted", project=project_id, code=error.code, error=str(error))
+        finally:
+            self._busy.discard(project_id)
 
     async def stop(self, project_id: str) -> None:
         """Bring the plans of a project that stop to their end, as far as nobody runs their steps."""
@@ -45,8 +67,12 @@ class Reactions:
         now = time.monotonic()
         self._rest = {plan: until for plan, until in self._rest.items() if until > now}
         for row in rows:
-            if row["id"] not in self._rest:
+            if row["id"] in self._rest:
+                continue
+            try:
                 await self._stop(project_id, row["id"])
+            except PsgError as error:
+                log.warning("plan_not_stopped", plan=row["id"], code=error.code, error=str(error))
 
     async def _stop(self, project_id: str, plan_id: str) -> None:
         started = time.monotonic()
@@ -71,8 +97,12 @@ class Reactions:
             plan = await self._db.read_one(
                 psg_cypher.statement("reaction_plan"), project_id=project_id, plan_id=row["id"]
             )
-            if plan is not None and plan["reacting"]:
+            if plan is None or not plan["reacting"]:
+                continue
+            try:
                 await self._react(project_id, plan)
+            except PsgError as error:
+                log.warning("plan_not_reacted", plan=plan["id"], code=error.code, error=str(error))
 
     async def _react(self, project_id: str, plan: Mapping[str, Any]) -> None:
         """Each consequence is a command of its own that can be repeated; the last takes the plan off the list."""
@@ -102,11 +132,11 @@ class Reactions:
                 made = await replan(
                     self._graph, project_id, plan["id"], self._replanner, approved=self._replans_approved
                 )
-                return {"replan": made, "began": self._replans_approved}
-        except PsgError as error:
-            if error.retryable:
+                return {"replan": made}
+        except Exception as error:
+            if isinstance(error, PsgError) and error.retryable:
                 raise
-            log.warning("consequence_failed", plan=plan["id"], wanted=wanted, code=error.code, error=str(error))
+            log.warning("consequence_failed", plan=plan["id"], wanted=wanted, error=str(error))
             return {"wanted": wanted, "error": failure_of(error)}
         return {}
 

@@ -47,8 +47,8 @@ async def replan(
 ) -> str:
     """Derive a new plan from a failed one and return its id; what completed is taken over with its results.
 
-    It is a draft; with ``approved`` it begins at once. However often it is asked for, there is one. Raises ``Refused``
-    when no step failed, or when ``REPLANS_MAX`` plans in a row came of failures already.
+    It is a draft; with ``approved`` it begins at once, unless it asks for an approval itself. However often it is asked
+    for, there is one. Raises ``Refused`` when no step failed, or when ``REPLANS_MAX`` plans in a row came of failures.
     """
     origin = await stored_plan(graph.db, project_id, plan_id)
     failed = await graph.db.read(
@@ -66,7 +66,9 @@ async def replan(
         spec = await replanner.replan(spec_of(origin), failed[0]["key"], loads(failed[0]["error"]) or {})
         check_references(spec)
         await _store(graph, project_id, new_plan, origin, spec, Command("replan", [plan_id], "system", stored))
-        await _derive(graph, project_id, new_plan, plan_id, approved, f"{stored}:derive")
+        # A plan that people have to approve is not begun by a setting.
+        begins = approved and spec.approval is None and origin.props.get("approval") is None
+        await _derive(graph, project_id, new_plan, plan_id, begins, f"{stored}:derive")
     return new_plan
 
 

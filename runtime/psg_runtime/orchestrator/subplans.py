@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import ValidationError
+
 import psg_cypher
 from psg.commands import reactions
 from psg.commands.lifecycle import run_name
-from psg.errors import ActionFailed, CommandReused, NotFound, PsgError
+from psg.errors import ActionFailed, CommandReused, NotFound, PlanInvalid, PsgError
 from psg.graph import Graph
 from psg.model.codec import loads
 from psg.model.ids import derived_id
@@ -76,7 +78,10 @@ async def _stored(
     depth = request.get("depth", DEPTH_MAX)
     await _check_depth(graph.db, project_id, claim["plan"], request.get("template"), depth)
     child_id = derived_id("subplan", run_name(claim["plan"], parent["restores"]), claim["id"], str(claim["failures"]))
-    spec = PlanSpec.model_validate(request["spec"])
+    try:
+        spec = PlanSpec.model_validate(request["spec"])
+    except ValidationError as error:
+        raise PlanInvalid(f"Invalid Plan: the sub-plan of step {claim['key']!r}: {error.errors()[0]['msg']}") from error
     try:
         await graph.create_plan(
             project_id, parent["context_id"], spec, plan_id=child_id, actor=session_id,

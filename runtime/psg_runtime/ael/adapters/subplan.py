@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import orjson
 
 from psg.errors import PsgError, ValidationFailed
@@ -52,7 +53,7 @@ class SubplanAdapter:
             return _outcome(action.resumed.get("subplan") or {})
         self.check("plan", action.params)
         wanted = action.params["plan"]
-        spec = self._document(wanted) if isinstance(wanted, dict) else self._text(wanted)
+        spec = await anyio.to_thread.run_sync(self._document if isinstance(wanted, dict) else self._text, wanted)
         if spec.approval is not None:
             raise ValidationFailed("A sub-plan begins with its parent: put `approval` on the step, not on its plan.")
         values = action.params.get("params") or {}
