@@ -56,7 +56,7 @@ class Orchestrator:
         self._stop = anyio.Event()
         self._session = self._new_session()
         self._recovery = Recovery(graph)
-        self._reactions = Reactions(graph)
+        self._reactions = Reactions(graph, replans_approved=self._settings.replans_approved)
 
     @property
     def session_id(self) -> str:
@@ -158,10 +158,7 @@ class Orchestrator:
                 await self._recovery.release_timers(project_id)
             if "unlocking" in why:
                 await self._recovery.unlock(project_id)
-            if "stopping" in why:
-                await self._reactions.stop(project_id)
-            if "reacting" in why:
-                await self._reactions.react(project_id)
+            self._reactions.begin(project_id, why, tasks)
             if not {"stopping", "reacting"}.issuperset(why):
                 self._lane(project_id, tasks).wake()
 

@@ -24,6 +24,8 @@ class OrchestratorSettings(BaseSettings):
     ``retry_max_ms``: the first and the longest delay of retries where no policy says otherwise. ``policy_hooks``:
     modules (``pkg.mod``, ``pkg.mod:name``), separated by commas, whose hooks are asked before every step, after those
     of installed packages.
+    ``replans_approved``: what plans that failed are replanned to (``on_failure: replan``) begins at once, without a
+    person who approves it.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_", env_file=".env", extra="ignore", frozen=True)
@@ -35,5 +37,6 @@ class OrchestratorSettings(BaseSettings):
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
     projects: tuple[str, ...] = ()
     policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    replans_approved: bool = False
     retry_base_ms: int = Field(default=100, ge=1, le=600_000)
     retry_max_ms: int = Field(default=60_000, ge=1, le=86_400_000)
