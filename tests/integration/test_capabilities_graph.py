@@ -122,21 +122,21 @@ async def test_what_is_only_declared_is_not_registered(db: Database) -> None:
 
 @pytest.mark.req("ORCH-10", "ORCH-14")
 async def test_steps_that_name_a_version_run_with_it(db: Database) -> None:
-    world, registry = await World.create(db), CapabilityRegistry()
+    world, registry, name = await World.create(db), CapabilityRegistry(), named()
     for version in ("1.0.0", "2.0.0"):
-        registry.register(name="double", type="tool", version=version, call=lambda n, version=version: [version, 2 * n])
+        registry.register(name=name, type="tool", version=version, call=lambda n, version=version: [version, 2 * n])
     await publish(db, registry)
     plan_id = await world.approved(
-        step("new", name="double", params={"n": 1}),
-        step("old", name="double@1.0.0", params={"n": 2}),
+        step("new", name=name, params={"n": 1}),
+        step("old", name=f"{name}@1.0.0", params={"n": 2}),
     )
     async with world.running(registry):
         await start_plan(world.graph, None, world.project_id, plan_id)
         assert await world.finished(plan_id) == ["completed"]
     steps = await world.steps(plan_id)
     assert {key: s["output"] for key, s in steps.items()} == {"new": ["2.0.0", 2], "old": ["1.0.0", 4]}
-    missing = await world.approved(step("a", name="double@3.0.0"))
-    with pytest.raises(UnknownCapability, match=r"double@3\.0\.0"):
+    missing = await world.approved(step("a", name=f"{name}@3.0.0"))
+    with pytest.raises(UnknownCapability, match=rf"{name}@3\.0\.0"):
         await start_plan(world.graph, registry, world.project_id, missing)
     assert (await verify(db, world.project_id)).violations == []
 
