@@ -12,6 +12,9 @@ from psg_runtime.orchestrator.denials import StepDenied
 from psg_runtime.orchestrator.kill_switch import Rules, action_names
 from psg_runtime.secrets.reference import SecretText
 
+# What a step slept for after hooks had let it pass; one that waited for a person may not have come to them before.
+SLEPT = frozenset(("timer", "plan"))
+
 PlanContext = Callable[[str], Awaitable[Mapping[str, Any]]]
 
 
@@ -32,7 +35,7 @@ class KillGate(Gate):
 
 
 class HookGate(Gate):
-    """Asks the policy hooks before each attempt and tells them after it; a parked step that goes on is none."""
+    """Asks the policy hooks before each attempt and tells them after it; one that slept goes on unasked."""
 
     def __init__(self, hooks: HookChain, context: PlanContext) -> None:
         self._hooks = hooks
@@ -40,7 +43,7 @@ class HookGate(Gate):
 
     async def before(self, attempt: Attempt) -> Outcome | None:
         """Raise StepDenied with the reason of the hook that denies, or that broke."""
-        if not len(self._hooks) or attempt.resumed:
+        if not len(self._hooks) or attempt.claim["resumed"] in SLEPT:
             return None
         try:
             context = await self._facts(attempt)
