@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from psg_runtime.sandbox import Facts, FileView, Limits, SandboxFailed, SandboxUnavailable, refused_resource
+from psg_runtime.sandbox import (
+    Capture,
+    Facts,
+    FileView,
+    Limits,
+    SandboxFailed,
+    SandboxUnavailable,
+    communicate,
+    refused_resource,
+)
 from psg_runtime.sandbox.bubblewrap import BubblewrapSandbox
 from psg_runtime.sandbox.cgroup import ControlGroup, why_not
 from psg_runtime.sandbox.container import ContainerSandbox
@@ -96,7 +105,9 @@ def test_links_are_kept_and_what_may_be_written_is_not_hidden(tmp_path: Path) ->
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "far").symlink_to(tmp_path / "link" / "inner")
     (tmp_path / "loop").symlink_to("loop")
-    view = FileView((tmp_path / "far", tmp_path / "loop", tmp_path / "nowhere"), (tmp_path / "other",))
+    inside = (tmp_path / "real" / "inner" / "deep", tmp_path / "link" / "inner")
+    inside[0].mkdir()
+    view = FileView((*inside, tmp_path / "far", tmp_path / "loop", tmp_path / "nowhere"), (tmp_path / "other",))
     found = layout(view, str(tmp_path / "link" / "program"), scratch_bytes=1, build=True, others=False)
     base = os.path.realpath(tmp_path)
     assert found["read"] == [f"{base}/real/inner", f"{base}/real/program"]
@@ -106,6 +117,20 @@ def test_links_are_kept_and_what_may_be_written_is_not_hidden(tmp_path: Path) ->
     writable = layout(FileView((real / "inner",), (real,)), "/bin/sh", scratch_bytes=1, build=True, others=False)
     assert f"{base}/real/inner" not in writable["read"]
     assert writable["write"] == [f"{base}/real"]
+
+
+@pytest.mark.req("DD-30")
+def test_links_that_a_program_may_have_made_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "root" / "tool").symlink_to(tmp_path / "secrets")
+    (tmp_path / "root" / "inner").symlink_to(tmp_path / "secrets")
+    (tmp_path / "way").symlink_to(tmp_path / "root" / "tool")
+    root = Path(os.path.realpath(tmp_path / "root"))
+    view = FileView((root / "tool", tmp_path / "way"), (root, root / "inner"))
+    found = layout(view, str(root / "tool"), scratch_bytes=1, build=True, others=False)
+    assert found["write"] == [str(root)]
+    assert found["read"] == []
 
 
 def test_beside_a_folder_in_a_scratch_folder_nothing_can_be_made() -> None:
@@ -161,6 +186,40 @@ def test_a_container_is_told_every_limit() -> None:
     assert sandbox.missing(Limits(files=limits.files, disk_bytes=1)) == ("file_size",)
     assert ContainerSandbox(None, facts=facts).missing(limits) == limits.asked()
     assert ContainerSandbox("img", facts=Facts("linux", container="does not answer")).missing(limits) == limits.asked()
+
+
+@LINUX
+@pytest.mark.anyio
+async def test_a_container_is_looked_at_and_removed(tmp_path: Path) -> None:
+    """With a client that runs the program itself, in the place of Docker's: what we ask of it, and in which order."""
+    client = tmp_path / "docker"
+    client.write_text(
+        f"""#!/bin/sh
+echo "$1" >> {tmp_path}/asked
+case "$1" in
+  inspect) cat {tmp_path}/killed ;;
+  run) while [ "$1" != image ]; do shift; done; shift; exec "$@" ;;
+esac
+"""
+    )
+    client.chmod(0o755)
+    sandbox = ContainerSandbox("image", program=str(client), facts=Facts("linux", container=None))
+    for killed, script, expected in (("false", "cat; exit 7", 7), ("true", "kill -9 $$", -9)):
+        (tmp_path / "killed").write_text(killed)
+        stdout, stderr = Capture(100), Capture(100)
+        running = await sandbox.start("/bin/sh", ["sh", "-c", script], cwd=tmp_path, env={}, limits=Limits())
+        await communicate(running.process, b"given", stdout, stderr)
+        await running.end()
+        outcome = running.outcome()
+        assert outcome.exit_code in (expected, 128 - expected)
+        assert (outcome.exceeded is not None) == (killed == "true")
+    assert stdout.data() == b""
+    assert (tmp_path / "asked").read_text().split() == ["run", "inspect", "rm"] * 2
+    running = await sandbox.start("/bin/sh", ["sh", "-c", "exit 125"], cwd=tmp_path, env={}, limits=Limits())
+    await running.process.wait()
+    await running.end()
+    with pytest.raises(SandboxFailed, match="did not start"):
+        running.outcome()
 
 
 def test_bubblewrap_that_is_not_there_has_nothing() -> None:

@@ -78,8 +78,8 @@ def test_all_of_them_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         {"memory_limit": "lots"}, {"memory_limit": "-5M"}, {"memory_limit": "1K"}, {"memory_limit": 0},
         {"cpu_limit": 0}, {"cpu_limit": -1}, {"cpu_limit": float("inf")}, {"cpu_limit": float("nan")},
         {"cpu_reservation": 0}, {"process_limit": 0}, {"disk_limit": "1"}, {"disk_limit": "nothing"},
-        {"output_limit": -1}, {"open_files_limit": 3}, {"sandbox": "vm"}, {"code_timeout_ms": 0}, {"max_execution_time": 0},
-        {"sandbox_image": "-v /:/host"}, {"multi_tenant": True, "sandbox": "off"},
+        {"output_limit": -1}, {"open_files_limit": 3}, {"sandbox": "vm"}, {"code_timeout_ms": 0},
+        {"max_execution_time": 0}, {"sandbox_image": "-v /:/host"}, {"multi_tenant": True, "sandbox": "off"},
         {"cpu_limit": 1, "cpu_reservation": 2}, {"memory_limit": "64M", "memory_reservation": "65M"},
     ],
 )  # fmt: skip

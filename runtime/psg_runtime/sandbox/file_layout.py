@@ -49,10 +49,11 @@ def layout(view: FileView, program: str, *, scratch_bytes: int, build: bool, oth
     its own and ``/proc`` shows its processes only.
     """
     links: dict[str, str] = {}
-    write = _existing(view.write, links)
-    read = _existing((*view.read, Path(program)), links)
+    write = _existing(_outermost(view.write), links, ())
+    read = _existing((*view.read, Path(program)), links, write)
     # What may be written may be read; a read-only mount on top would take the writing away.
     read = [path for path in read if not any(_inside(path, folder) for folder in write)]
+    read = [path for path in read if not any(_inside(path, other) for other in read if other != path)]
     links = {link: target for link, target in links.items() if not any(_inside(link, p) for p in (*read, *write))}
     own_root = build or others
     return {
@@ -75,20 +76,30 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _existing(paths: Iterable[Path], links: dict[str, str]) -> list[str]:
-    found = (_follow(path, links) for path in paths)
+def _outermost(folders: Iterable[Path]) -> list[Path]:
+    """Without those inside others: whoever may write to the outer one could have put a link in their place."""
+    given = list(folders)
+    return [folder for folder in given if not any(folder != other and folder.is_relative_to(other) for other in given)]
+
+
+def _existing(paths: Iterable[Path], links: dict[str, str], foreign: Iterable[str]) -> list[str]:
+    found = (_follow(path, links, tuple(foreign)) for path in paths)
     return list(dict.fromkeys(path for path in found if path is not None and os.path.lexists(path)))
 
 
-def _follow(path: Path, links: dict[str, str]) -> str | None:
-    """The real path, noting every symbolic link on the way; None when it leads nowhere."""
+def _follow(path: Path, links: dict[str, str], foreign: tuple[str, ...]) -> str | None:
+    """The real path, noting every symbolic link on the way; None when it leads nowhere.
+
+    A link in a ``foreign`` folder, which programs can write to, leads nowhere: one of them may have made it, to have
+    something shown to the next.
+    """
     waiting = list(reversed(Path(os.path.abspath(path)).parts[1:]))
     real, followed = "/", 0
     while waiting:
         step = os.path.join(real, waiting.pop())
         if os.path.islink(step):
             followed += 1
-            if followed > _LINKS_AT_MOST:
+            if followed > _LINKS_AT_MOST or any(_inside(step, folder) for folder in foreign):
                 return None
             target = links[step] = os.readlink(step)
             absolute = os.path.normpath(os.path.join(real, target))

@@ -54,6 +54,8 @@ class ProcessAdapter:
     def __init__(self, settings: AelSettings, mask: SecretMask) -> None:
         self._settings = settings
         self._mask = mask
+        # Resolved once: what happens in these folders later, links among it, must not move them.
+        self._given_roots = [root.resolve() for root in settings.process_roots]
         self.sandboxing = sandboxing_of(settings)
         # Code of plans shares both: what is reserved for one program is not there for another.
         self._limiter = anyio.CapacityLimiter(self.sandboxing.capacity(settings.process_capacity))
@@ -112,7 +114,7 @@ class ProcessAdapter:
         return os.path.abspath(found)
 
     def _roots(self) -> list[Path]:
-        return [root.resolve() for root in self._settings.process_roots] or [Path.cwd()]
+        return self._given_roots or [Path.cwd()]
 
     def _folder(self, cwd: str | None) -> Path:
         roots = self._roots()

@@ -11,6 +11,7 @@ from typing import Any
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _DISK_CHECK_SECONDS = 0.25
+_WALK_SECONDS = 1.0
 _WALK_SHARE = 10  # a walk over the files may take a tenth of the time
 
 
@@ -115,7 +116,7 @@ class Watch:
         lost = [folder for folder, free in self._free.items() if free - _free_bytes(folder) > limit]
         if not lost:
             return 0
-        written = sum(_changed_bytes(folder, self._started_at) for folder in lost)
+        written = sum(_changed_bytes(folder, self._started_at, limit, now + _WALK_SECONDS) for folder in lost)
         took = time.monotonic() - now
         self._next_disk_check = now + max(_DISK_CHECK_SECONDS, took * _WALK_SHARE)
         return written
@@ -176,11 +177,14 @@ def _is_full(folder: str) -> bool:
     return found.f_bfree == 0 or found.f_ffree == 0
 
 
-def _changed_bytes(folder: str, since: float) -> int:
-    """Bytes of the files that were made or changed since then, a little generously towards the past."""
+def _changed_bytes(folder: str, since: float, enough: int, until: float) -> int:
+    """Bytes of the files that were made or changed since then, a little generously towards the past.
+
+    Looks no further than ``enough`` bytes, nor longer than ``until``: nobody watches meanwhile.
+    """
     total = 0
     waiting = [folder]
-    while waiting:
+    while waiting and total <= enough and time.monotonic() < until:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 with suppress(OSError):
