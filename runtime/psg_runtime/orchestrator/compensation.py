@@ -85,7 +85,7 @@ async def _spec(graph: Graph, project_id: str, plan: Row) -> PlanSpec | None:
         psg_cypher.statement("step_inputs"), project_id=project_id, plan_id=plan_id, keys=keys
     )
     steps = {r["key"]: {"status": r["status"], "output": loads(r["output"])} for r in inputs}
-    values = _Values({"steps": steps, "params": loads(plan["params"]) or {}})
+    values = Values({"steps": steps, "params": loads(plan["params"]) or {}})
     return undo_plan(plan, rows, inverses, dependencies, values)
 
 
@@ -94,7 +94,7 @@ def undo_plan(
     rows: Sequence[Row],
     inverses: Mapping[str, CompensationSpec],
     dependencies: Mapping[str, Sequence[str]],
-    values: _Values,
+    values: Values,
 ) -> PlanSpec:
     """Return the plan that undoes ``rows`` (id, key, position, finished_ms): the last completed first."""
     level = levels(dependencies)
@@ -152,7 +152,7 @@ def undo_order(dependencies: Mapping[str, Sequence[str]], undone: Iterable[str])
     return {step: nearest[step] for step in wanted}
 
 
-class _Values:
+class Values:
     """What the templates of inverses come to, kept as parameters of the undoing plan.
 
     So data never becomes a template: an output that looks like a placeholder stays text. Secrets keep their names.
