@@ -209,14 +209,17 @@ async def settle_plan(
     change.note("runtime_execution", "plan_reacted", "Plan", plan_id, note, plan=plan_id)
     change.adjust(plan_id, {}, remove=["Reacting"])
     if plan["parent_step"] is not None:
-        await _wake_parent(change, locked, plan["parent_step"])
+        await _wake_parent(change, locked, plan["parent_step"], plan_id)
     change.answer = {"plan": plan_id}
     return change
 
 
-async def _wake_parent(change: Change, locked: Locked, step_id: str) -> None:
+async def _wake_parent(change: Change, locked: Locked, step_id: str, child_id: str) -> None:
+    """Let the step go on that sleeps until this plan ends; one that was taken back may wait for another one."""
     parent = await locked.read_one("reaction_parent", step_id=step_id)
     if parent is None or parent["status"] != "in_progress" or parent["parked"] != "plan":
+        return
+    if parent["latest"] != child_id:
         return
     change.adjust(step_id, {"ready_ms": locked.now_ms}, add=["Ready"])
     if parent["plan_status"] == "in_progress" and not parent["paused"] and not parent["stopping"]:

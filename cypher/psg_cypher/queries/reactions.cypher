@@ -29,11 +29,12 @@ RETURN p.id AS id, p.title AS title, p.objective AS objective, p.status AS statu
   c.id AS context_id, [(p)-[:DERIVED_FROM]->(o) | o.id][0] AS derived_from
 
 // name: reaction_parent :read :one
-// The step that waits for a sub-plan, and whether its plan runs; read inside the lock.
+// The step that waits for a sub-plan, the latest of them, and whether its plan runs; read inside the lock.
 MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: s.plan})
 RETURN s.status AS status, s.parked AS parked, s.plan AS plan_id, p.status AS plan_status,
-  coalesce(p.paused, false) AS paused, p:Stopping AS stopping
+  coalesce(p.paused, false) AS paused, p:Stopping AS stopping,
+  COLLECT { MATCH (s)<-[:SUBPLAN_OF]-(c:Plan) RETURN c.id ORDER BY c.started_ms DESC LIMIT 1 }[0] AS latest
 
 // name: subplan_parent :read :one
 // The plan and the params of the step that a plan is the sub-plan of.
