@@ -24,7 +24,7 @@ import anyio.abc
 from psg_runtime.sandbox.cgroup import ControlGroup
 from psg_runtime.sandbox.errors import SandboxFailed, SandboxUnavailable
 from psg_runtime.sandbox.file_layout import layout
-from psg_runtime.sandbox.platform_facts import Facts, facts_of_this_machine
+from psg_runtime.sandbox.platform_facts import SCOPED_LANDLOCK, Facts, facts_of_this_machine
 from psg_runtime.sandbox.port import FileView, Limits, Outcome
 
 _END_SECONDS = 15.0
@@ -148,7 +148,9 @@ class NativeSandbox:
         # Landlock does not mediate sockets in the file system: only a root of one's own keeps those of services away.
         own_root = self.namespaces or bool(self.prefix)
         if limits.network:
-            return "any" if own_root or limits.files is None else "remote"
+            # With the network of the machine come its sockets without a file; newer Landlock keeps those away.
+            scoped = facts_of_this_machine().landlock >= SCOPED_LANDLOCK
+            return "any" if limits.files is None or (own_root and scoped) else "remote"
         return "local" if own_root and limits.files is not None else "none"
 
     def _group(self, limits: Limits) -> ControlGroup | None:

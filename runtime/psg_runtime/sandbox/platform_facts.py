@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+TRUNCATING_LANDLOCK, SCOPED_LANDLOCK = 3, 6  # versions that keep truncation, and signals and abstract sockets
 _TRY_SECONDS = 20
 _NAMESPACE_TRIAL = """
 import os, sys
@@ -54,9 +55,9 @@ class Facts:
         have = {"memory", "time", "file_size"}
         if self.call_filter is None:
             have |= {"cpu", "processes", "network"}
-            if self.landlock >= 3:
+            if self.landlock >= TRUNCATING_LANDLOCK:
                 have.add("filesystem")
-            if self.landlock >= 6:
+            if self.landlock >= SCOPED_LANDLOCK:
                 have.add("isolation")
         return frozenset(have)
 

@@ -42,6 +42,9 @@ def main(plan_descriptor: int, report_descriptor: int) -> NoReturn:
     if plan["parent"] is not None and os.getppid() != plan["parent"]:
         os._exit(_SEALED)  # whoever started us is gone already
     try:
+        if os.geteuid() == 0:
+            with suppress(PermissionError):
+                os.setgroups([])
         # Opened before the program's root hides it.
         cgroup = os.open(plan["cgroup"], os.O_WRONLY | os.O_CLOEXEC) if plan["cgroup"] else None
         if plan["namespaces"]:
@@ -70,9 +73,6 @@ def _write(descriptor: int, report: Report) -> None:
 def _in_namespaces(plan: Mapping[str, Any], report_descriptor: int, cgroup: int | None) -> Report | None:
     """Start the keeper in new namespaces and wait for it; it writes the report."""
     user, group = os.geteuid(), os.getegid()
-    if user == 0:
-        with suppress(PermissionError):
-            os.setgroups([])
     flags = calls.CLONE_NEWUSER | calls.CLONE_NEWPID | calls.CLONE_NEWNS | calls.CLONE_NEWIPC | calls.CLONE_NEWUTS
     calls.unshare(flags if plan["network"] else flags | calls.CLONE_NEWNET)
     for name, content in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
@@ -288,5 +288,3 @@ def _confine(plan: Mapping[str, Any]) -> None:
     if call_filter.supported():
         attributes = files is None or files["own_root"]  # read-only mounts keep them as well
         call_filter.install(sockets=plan["sockets"], one_process=plan["one_process"], attributes=attributes)
-
-
