@@ -11,7 +11,7 @@ UNWIND $batch.project_ids AS project_id
 MATCH (h:ProjectHead {id: project_id})
 OPTIONAL MATCH (g:Lock {id: 'projects'})
 RETURN h.id AS project_id, h.seq AS seq, h.policy AS policy, h.budget AS budget, h.kill_switch AS kill,
-  g.kill_switch AS kill_all
+  g.kill_switch AS kill_all, datetime.realtime().epochMillis AS now
 
 // name: project_policy_set :write :one
 // Sets what holds for every step of a project whose plan does not say otherwise; behind the head's lock.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from psg.budgets import Spend
 from psg_runtime.ael import ActionResult, Parked
 from psg_runtime.execution_core.redaction import Redactor
 from psg_runtime.orchestrator.policy import StepPolicy
@@ -19,7 +20,7 @@ class Outcome:
     """What an attempt came to: a result, an error, or a step to be parked; with its duration in milliseconds.
 
     ``effect`` is the idempotency key under which the result is to be recorded, ``notes`` go into the trace segment,
-    ``policy`` is what held for the attempt (``None``: none could be read).
+    ``policy`` is what held for the attempt (``None``: none could be read), ``spend`` what it used of a budget.
     """
 
     output: Any = None
@@ -29,6 +30,7 @@ class Outcome:
     effect: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     policy: StepPolicy | None = None
+    spend: Spend | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Attempt:
 
 
 class Gate:
-    """What stands between a claim and its adapter. The order: kill switch, approval, hooks, budget, effect ledger.
+    """What stands between a claim and its adapter. The order: kill switch, approval, hooks, effect ledger, budget.
 
     A gate that raises in ``before`` fails the attempt (``StepDenied`` and its kind say that it was not allowed); the
     adapter is not called then, nor are the gates behind it.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from psg.budgets import Reservation, Spend, reserve, usage_of
 from psg.graph import Graph
 from psg_runtime.orchestrator.attempt import Attempt, Gate, Outcome
 from psg_runtime.orchestrator.kill_switch import Rules
 
-Prices = Mapping[str, Mapping[str, float]]
+Prices = Mapping[str, Mapping[Any, float]]
 
 
 class BudgetGate(Gate):

@@ -11,12 +11,14 @@ import anyio
 
 import psg_cypher
 from psg.errors import ActionTimeout
+from psg.graph import Graph
 from psg.model.codec import loads
-from psg_neo4j.database import Database
 from psg_runtime.ael import ActionExecutionLayer, action_target, failure_of
 from psg_runtime.expressions import Template, default_engine, step_template
 from psg_runtime.hooks import HookChain
+from psg_runtime.orchestrator.approval_gate import ApprovalGate
 from psg_runtime.orchestrator.attempt import Attempt, Gate, Outcome, outcome_of, redacted
+from psg_runtime.orchestrator.budget_gate import BudgetGate, Prices
 from psg_runtime.orchestrator.denials import WorkerLost
 from psg_runtime.orchestrator.effect_key import effect_key
 from psg_runtime.orchestrator.gates import HookGate, KillGate
@@ -40,7 +42,7 @@ class Executor:
 
     def __init__(
         self,
-        db: Database,
+        graph: Graph,
         project_id: str,
         ael: ActionExecutionLayer,
         *,
@@ -48,8 +50,9 @@ class Executor:
         policies: Policies,
         hooks: HookChain,
         session_id: Callable[[], str],
+        prices: Prices,
     ) -> None:
-        self._db = db
+        self._db = graph.db
         self._project_id = project_id
         self._ael = ael
         self._rules = rules
@@ -60,11 +63,13 @@ class Executor:
         self._reading: dict[str, anyio.Lock] = {}
         self._templates: dict[tuple[str, str], Template] = {}
         self._kill = KillGate(rules)
-        # In the order of Gate: kill switch, approval, hooks, budget, effect ledger.
+        # In the order of Gate: kill switch, approval, hooks, effect ledger, budget.
         self._gates: tuple[Gate, ...] = (
             self._kill,
+            ApprovalGate(graph.db, project_id),
             HookGate(hooks, self.context),
-            LedgerGate(db, project_id),
+            LedgerGate(graph.db, project_id),
+            BudgetGate(graph, project_id, rules, prices),
         )
 
     async def _plan_params(self, plan_id: str) -> Any:

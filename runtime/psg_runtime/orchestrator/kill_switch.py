@@ -10,6 +10,8 @@ from psg.model.codec import loads
 from psg_runtime.execution_core.kill_switch import kill_switch_active
 from psg_runtime.orchestrator.denials import KillSwitchActive
 
+OVERTAKEN_MS = 5_000
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -33,22 +35,24 @@ class Switch:
 class Rules:
     """What holds for a whole project at this moment: its policy and the switches that are on.
 
-    It is told by every commit of the frontier and by the watch; ``seq`` is the log's position of what is known, so
-    that an answer that was overtaken does not bring back what is over.
+    It is told by every commit of the frontier and by the watch. ``seq`` and ``at_ms``, the log's position and the
+    database's time of what is known, keep an answer that was overtaken from bringing back what is over.
     """
 
     policy: str | None = None
     budget: str | None = None
     seq: int = -1
+    at_ms: int = 0
     _texts: tuple[str | None, str | None] = (None, None)
     _switches: tuple[Switch, ...] = ()
     _broken: str | None = field(default=None)
 
-    def tell(self, seq: int, rules: Mapping[str, Any]) -> None:
-        """Take over what a read or a commit at ``seq`` of the log saw."""
-        if seq < self.seq:
+    def tell(self, seq: int, at_ms: int, rules: Mapping[str, Any]) -> None:
+        """Take over what a read or a commit saw at ``seq`` of the log and ``at_ms`` of the database's clock."""
+        # What holds everywhere moves no log. A clock that was set back further than that is believed again at once.
+        if seq < self.seq or (seq == self.seq and self.at_ms - OVERTAKEN_MS < at_ms < self.at_ms):
             return
-        self.seq, self.policy, self.budget = seq, rules["policy"], rules["budget"]
+        self.seq, self.at_ms, self.policy, self.budget = seq, at_ms, rules["policy"], rules["budget"]
         texts = (rules["kill"], rules["kill_all"])
         if texts != self._texts:
             self._texts = texts

@@ -75,8 +75,9 @@ class Lane:
         self.rules = Rules()
         self._policies = Policies(settings)
         self._executor = Executor(
-            graph.db, project_id, ael, rules=self.rules, policies=self._policies, hooks=hooks, session_id=session_id
-        )
+            graph, project_id, ael, rules=self.rules, policies=self._policies, hooks=hooks, session_id=session_id,
+            prices=settings.prices,
+        )  # fmt: skip
         self._settlement = Settlement(graph, project_id, session_id)
         self._queue = QueueWatch(graph, project_id, session_id, self.rules, self._policies)
         self._advance_statement = psg_cypher.statement("frontier_advance")
@@ -192,7 +193,7 @@ class Lane:
         answer = rows[0]
         self._capacity.free += want - len(answer["claimed"])
         self._graph.signals.notify(self.project_id, answer["seq"])
-        self.rules.tell(answer["seq"], answer["rules"])
+        self.rules.tell(answer["seq"], answer["now"], answer["rules"])
         await self._judged(answer, results)
         self._undecided = self._undecided or answer["undecided"] > 0
         filled = want > 0 and len(answer["claimed"]) == want
@@ -235,7 +236,7 @@ class Lane:
     async def _read_rules(self) -> None:
         row = await self._graph.db.read_one(psg_cypher.statement("project_rules"), project_id=self.project_id)
         if row is not None:
-            self.rules.tell(row["seq"], row)
+            self.rules.tell(row["seq"], row["now"], row)
 
     async def _judged(self, answer: Row, results: list[Row]) -> None:
         """A refused result is kept as evidence; one that was recorded already needs nothing."""
@@ -289,9 +290,9 @@ class Lane:
             if fences.get(step_id) != running.claim["fence"] and not any(r["id"] == step_id for r in self._results):
                 running.scope.cancel()
 
-    def tell(self, seq: int, rules: Mapping[str, Any]) -> None:
+    def tell(self, seq: int, at_ms: int, rules: Mapping[str, Any]) -> None:
         """Take over what the watch read of the project's policy and kill switches; stop what may not run any more."""
-        self.rules.tell(seq, rules)
+        self.rules.tell(seq, at_ms, rules)
         for running in list(self._running.values()):
             if running.action_type is None:
                 continue

@@ -9,6 +9,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 import psg_cypher
+from psg import approvals
 from psg.errors import LeaseLost, PsgError
 from psg.graph import NOWHERE, Graph
 from psg_runtime.ael import ActionExecutionLayer
@@ -189,6 +190,7 @@ class Orchestrator:
                 self._live = sorted({self._session.id, *(r["id"] for r in live)})
                 await self._recovery.take_over(self._session.id)
                 await self._recovery.close_plans()
+                await approvals.expire_due(self.graph, self._session.id)
                 for lane in list(self._lanes.values()):
                     await lane.check_owned()
             except PsgError as error:
@@ -208,7 +210,7 @@ class Orchestrator:
                     psg_cypher.statement("rules_of_projects"), batch={"project_ids": list(lanes)}
                 )
                 for row in rows:
-                    lanes[row["project_id"]].tell(row["seq"], row)
+                    lanes[row["project_id"]].tell(row["seq"], row["now"], row)
                 if self._capacity.free <= 0:
                     for lane in lanes.values():
                         await lane.fail_overdue()

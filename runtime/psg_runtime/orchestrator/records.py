@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psg.budgets import Spend
 from psg.model.codec import dumps, for_log
 from psg.model.ids import new_id
 
@@ -22,6 +23,7 @@ def result_row(
     *,
     effect: str | None = None,
     notes: Mapping[str, Any] | None = None,
+    spend: Spend | None = None,
 ) -> dict[str, Any]:
     """Return the row of ``frontier_advance`` for a step that ended ``completed`` or ``failed``.
 
@@ -47,6 +49,8 @@ def result_row(
     }  # fmt: skip
     if effect is not None:
         row["effect"] = effect
+    if spend is not None:
+        row["spend"] = spend.row()
     return row
 
 

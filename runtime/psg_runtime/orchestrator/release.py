@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psg import approvals
+from psg.budgets import Spend
 from psg.commands.lifecycle import META
 from psg.graph import Graph
 from psg.model.codec import dumps
@@ -27,6 +29,9 @@ async def park(graph: Graph, project_id: str, session_id: str, claim: Mapping[st
         change = Change(command)
         if not await _ours(locked, change, claim, session_id):
             return change
+        if claim["approval"] is not None and parked.confirm is not None:
+            await _await_approval(change, locked, claim, parked.confirm)
+            return change
         reason = "confirm" if parked.confirm is not None else "timer"
         due = None if parked.due_in_ms is None else locked.now_ms + parked.due_in_ms
         change.adjust(
@@ -40,6 +45,24 @@ async def park(graph: Graph, project_id: str, session_id: str, claim: Mapping[st
 
     answer = await graph.locked(project_id, command, decide)
     return bool(answer.ids.get("ours"))
+
+
+async def _await_approval(
+    change: Change, locked: Locked, claim: Mapping[str, Any], request: Mapping[str, Any]
+) -> None:
+    """Park a step on its approval; one that was decided a moment ago goes straight back to the frontier."""
+    standing, _ = await approvals.standing_of_step(locked, claim["id"])
+    decided = standing in ("approved", "rejected", "expired")
+    if decided:
+        change.adjust(claim["id"], {"owner": None, "parked": "decided", "due_at": None}, add=["Ready"])
+        change.adjust(claim["plan"], {}, add=["Runnable"])
+    else:
+        change.adjust(claim["id"], {"owner": None, "parked": "confirm", "due_at": None})
+        change.answer["confirm"] = await approvals.ask_for_step(
+            locked, change, claim["id"], claim["plan"], claim["approval"], request
+        )
+    note = {"parked": "decided" if decided else "confirm", "due_at": None}
+    change.note("runtime_execution", "step_parked", "Step", claim["id"], note, plan=claim["plan"])
 
 
 def _ask(change: Change, locked: Locked, claim: Mapping[str, Any], request: Mapping[str, Any]) -> None:
@@ -63,6 +86,7 @@ async def retry(
     delay_ms: int,
     duration_ms: int,
     notes: Mapping[str, Any] | None = None,
+    spend: Spend | None = None,
 ) -> bool:
     """Record a failed attempt and set the timer of the next; the step stays in progress (C-31)."""
     command = Command("retry_step", [claim["id"], claim["fence"]], session_id, f"retry:{claim['id']}:{claim['fence']}")
@@ -82,6 +106,8 @@ async def retry(
         }  # fmt: skip
         links: list[Link] = [("IN_TRACE", trace_id, {}), ("RECORDS", claim["id"], {})]
         change.create("TraceSegment", new_id(), segment, links, plan=claim["plan"])
+        if spend is not None:
+            await spend.debit(locked, change)
         note = {"attempt": claim["attempt"], "delay_ms": delay_ms, "error": error.get("code")}
         change.note("runtime_execution", "step_retry", "Step", claim["id"], note, plan=claim["plan"])
         return change

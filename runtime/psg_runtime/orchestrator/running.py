@@ -13,7 +13,7 @@ from psg_runtime.ael import heartbeat
 from psg_runtime.orchestrator.denials import HeartbeatTimeout, TotalTimeout
 from psg_runtime.orchestrator.policy import StepPolicy
 
-LEAST_LOOK_S = 0.2
+LEAST_LOOK_S = 0.1
 
 Work = Callable[[], Awaitable[Any]]
 Left = Callable[[], Awaitable[int | None]]
@@ -81,6 +81,7 @@ class Running:
         self.stop(HeartbeatTimeout(message, heartbeat_ms=limit_ms))
 
     async def _watch_total(self, limit_ms: int, left: Left) -> None:
+        least = 0.0
         while True:
             try:
                 rest = await left()
@@ -89,7 +90,8 @@ class Running:
             if rest is not None and rest <= 0:
                 self.stop(total_timeout(limit_ms))
                 return
-            await anyio.sleep(LEAST_LOOK_S if rest is None else rest / 1000 if rest > 1 else LEAST_LOOK_S / 10)
+            await anyio.sleep(max(least, LEAST_LOOK_S if rest is None else rest / 1000))
+            least = LEAST_LOOK_S  # the plan may be paused: then something is left at every look
 
 
 def total_timeout(limit_ms: int, **details: Any) -> TotalTimeout:

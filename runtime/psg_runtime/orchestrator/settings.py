@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,7 +23,8 @@ class OrchestratorSettings(BaseSettings):
     projects whose steps it runs (none named: all), for tools that only some may use. ``retry_base_ms``,
     ``retry_max_ms``: the first and the longest delay of retries where no policy says otherwise. ``policy_hooks``:
     modules (``pkg.mod``, ``pkg.mod:name``), separated by commas, whose hooks are asked before every step, after those
-    of installed packages.
+    of installed packages. ``prices``: what a model costs, for budgets of money: ``{"model": {"input": 2.5, "output":
+    10}}`` per million tokens, as JSON.
     ``replans_approved``: what plans that failed are replanned to (``on_failure: replan``) begins at once, without a
     person who approves it.
     """
@@ -37,6 +38,9 @@ class OrchestratorSettings(BaseSettings):
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
     projects: tuple[str, ...] = ()
     policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    prices: dict[str, dict[Literal["input", "output"], Annotated[float, Field(ge=0, allow_inf_nan=False)]]] = Field(
+        default_factory=dict
+    )
     replans_approved: bool = False
     retry_base_ms: int = Field(default=100, ge=1, le=600_000)
     retry_max_ms: int = Field(default=60_000, ge=1, le=86_400_000)

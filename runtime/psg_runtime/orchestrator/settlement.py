@@ -51,6 +51,7 @@ class Settlement:
         return result_row(
             claim, claim["trace_id"], self._session_id(), "completed" if error is None else "failed", outcome.output,
             error, outcome.duration_ms, effect=outcome.effect, notes=outcome.notes,
+            spend=outcome.spend,
         )  # fmt: skip
 
     def _decide(self, claim: Mapping[str, Any], outcome: Outcome, left: int | None) -> Retry | Fail:
@@ -82,7 +83,7 @@ class Settlement:
         await self.until_stored(
             lambda: retry(
                 self._graph, self._project_id, session_id, claim, claim["trace_id"], outcome.error or {},
-                decision.delay_ms, outcome.duration_ms, outcome.notes,
+                decision.delay_ms, outcome.duration_ms, outcome.notes, outcome.spend,
             )
         )  # fmt: skip
 
