@@ -439,3 +439,34 @@ async def test_so_many_requests_at_a_time() -> None:
         for _ in range(8):
             tasks.start_soon(lambda: ask(ael, server.url()))
     assert most <= 2 and len(server.received) == 8
+
+
+CAPABILITY = """
+capabilities:
+  - name: shop.items
+    type: tool
+    version: 1.0.0
+    input_schema: {type: object, properties: {base: {type: string}, t: {type: string}}, required: [base, t]}
+    http:
+      url: "{{params.base}}/items"
+      auth: {type: bearer, secret: TOKEN}
+      headers: {X-T: "{{params.t}}"}
+      output: json
+"""
+
+
+@pytest.mark.req("EXEC-24")
+async def test_a_capability_that_is_a_request_uses_secrets_of_its_own_and_of_the_step(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    ael = layer(secrets_hosts=("TOKEN=127.0.0.1",))
+    (tmp_path / "shop.yaml").write_text(CAPABILITY)
+    ael.registry.load_file(tmp_path / "shop.yaml")
+    action = {"type": "tool_call", "name": "shop.items", "idempotency_key": "the-key"}
+    params = step_template("tool", {"base": server.url(""), "t": "x"}).resolve({})
+    result = await ael.execute(action | {"params": params})
+    assert isinstance(result, ActionResult) and SECRET not in str(result.output)
+    assert server.received[0].headers["authorization"] == f"Bearer {SECRET}"
+    assert result.output["headers"]["x-t"] == "x" and result.output["headers"]["idempotency-key"] == "the-key"
+    with pytest.raises(PsgError, match="PSG_SECRETS_HOSTS"):
+        await ael.execute(action | {"params": step_template("tool", {**params, "t": "{{secrets.TOKEN}}"}).resolve({})})
