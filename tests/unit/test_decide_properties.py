@@ -104,7 +104,7 @@ class Simulation:
             self.now = self.paused[-1][1]
         if self.kill_at is not None and self.now >= self.kill_at and not self.killed:
             self.killed = True
-            self.rules.tell(1, {"policy": None, "budget": None, "kill": None, "kill_all": '[{"reason":"stop"}]'})
+            self.rules.tell(1, 0, {"policy": None, "budget": None, "kill": None, "kill_all": '[{"reason":"stop"}]'})
         places = [self._place(step) for step in self.steps if step.status == "pending"]
         ready = [step for step, place in places if place == "ready"]
         ready += [s for s in self.steps if s.status == "in_progress" and (s.due_ms or 0) <= self.now]
