@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from anyio import to_thread
 
-from psg.model.codec import dumps, for_log, sealed_props
+from psg.model.codec import INLINE_BYTES, dumps, for_log, sealed_props
 from psg.model.entities import ENTITIES
 from psg.model.ids import new_id
 from psg.model.lifecycle import status_labels
@@ -120,7 +120,10 @@ class PlanChunk:
 
 
 def _logged(names: frozenset[str], stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: for_log(v) if isinstance(v, str) else v for k, v in stored.items() if k in names}
+    # Asked here for each value, not by a call: it is a million of them in a large plan.
+    return {
+        k: for_log(v) if isinstance(v, str) and len(v) > INLINE_BYTES else v for k, v in stored.items() if k in names
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from psg.model.codec import dumps, loads
 from psg.model.entities import ENTITIES
 from psg.model.ids import UUID4, derived_id
-from psg.model.references import BY_FIELD, references_of
+from psg.model.references import BY_FIELD, Reference, references_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,28 @@ class Taken:
     parts: dict[str, list[dict[str, Any]]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What ``take_apart`` asks of a node type, once for all of its documents: a plan has a hundred thousand steps."""
+
+    id_field: str
+    scalars: tuple[str, ...]
+    references: tuple[Reference, ...]
+    parts: tuple[str, ...]
+    known: frozenset[str]
+
+
+def _shape(label: str) -> _Shape:
+    entity = ENTITIES[label]
+    references = tuple(r for r in references_of(label) if r.exported and not r.owner)
+    parts = tuple(field for field, _ in entity.parts)
+    known = frozenset((entity.id_field, *entity.scalars, *(r.field for r in references), *parts))
+    return _Shape(entity.id_field, entity.scalars, references, parts, known)
+
+
+_SHAPES: Mapping[str, _Shape] = {label: _shape(label) for label in ENTITIES}
+
+
 def take_apart(label: str, document: Mapping[str, Any], node_id: str | None = None) -> Taken:
     """Return the properties, references and parts of a valid document; ``node_id`` is for a part without one.
 
@@ -30,31 +52,32 @@ def take_apart(label: str, document: Mapping[str, Any], node_id: str | None = No
     stays empty (strict round trip). A reference that is no UUID (the schema allows it for ``role_id``) is a name: it
     is kept as it is, and leads to the node of the id that ``named_id`` derives from it.
     """
-    entity = ENTITIES[label]
-    scalars = {k: document[k] for k in entity.scalars if k in document}
+    shape = _SHAPES[label]
+    props = {k: document[k] for k in shape.scalars if k in document}
     references: dict[str, list[str]] = {}
     parts: dict[str, list[dict[str, Any]]] = {}
-    known = {entity.id_field, *scalars}
     rest: dict[str, Any] = {}
-    for reference in references_of(label):
-        if reference.exported and not reference.owner and reference.field in document:
-            value = document[reference.field]
-            references[reference.field] = list(value) if reference.many else [value]
-            known.add(reference.field)
-            if reference.many and not value:
-                rest[reference.field] = []
-            elif not reference.many and not UUID4.fullmatch(value):
-                references[reference.field] = [named_id(reference.targets[0], value)]
-                rest[reference.field] = value
-    for field, _ in entity.parts:
+    for reference in shape.references:
+        field = reference.field
+        if field not in document:
+            continue
+        value = document[field]
+        references[field] = list(value) if reference.many else [value]
+        if reference.many and not value:
+            rest[field] = []
+        elif not reference.many and not UUID4.fullmatch(value):
+            references[field] = [named_id(reference.targets[0], value)]
+            rest[field] = value
+    for field in shape.parts:
         if field in document:
             parts[field] = list(document[field])
-            known.add(field)
             if not parts[field]:
                 rest[field] = []
-    rest |= {k: v for k, v in document.items() if k not in known}
-    props = scalars | ({"payload": dumps(rest)} if rest else {})
-    return Taken(label, node_id or document[entity.id_field], props, references, parts)
+    if not document.keys() <= shape.known:
+        rest |= {k: v for k, v in document.items() if k not in shape.known}
+    if rest:
+        props["payload"] = dumps(rest)
+    return Taken(label, node_id or document[shape.id_field], props, references, parts)
 
 
 def named_id(label: str, name: str) -> str:

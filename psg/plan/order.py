@@ -23,23 +23,27 @@ def levels(dependencies: Mapping[K, Iterable[K]]) -> dict[K, int]:
 
     Raises ``DependencyCycle`` naming the path of one cycle when there is one (L3-04, DD-02).
     """
-    inside = {node: [d for d in wanted if d in dependencies] for node, wanted in dependencies.items()}
-    waits = {node: len(wanted) for node, wanted in inside.items()}
-    dependents: dict[K, list[K]] = {node: [] for node in inside}
-    for node, wanted in inside.items():
+    waits = dict.fromkeys(dependencies, 0)
+    dependents: dict[K, list[K]] = {}
+    for node, wanted in dependencies.items():
         for dependency in wanted:
-            dependents[dependency].append(node)
+            if dependency in waits:
+                waits[node] += 1
+                dependents.setdefault(dependency, []).append(node)
     level = dict.fromkeys((n for n, count in waits.items() if count == 0), 0)
     ready = deque(level)
     while ready:
         node = ready.popleft()
-        for dependent in dependents[node]:
-            level[dependent] = max(level.get(dependent, 0), level[node] + 1)
+        above = level[node] + 1
+        # In the order of Kahn levels never fall: the last dependency that is done is the deepest one.
+        for dependent in dependents.get(node, ()):
             waits[dependent] -= 1
             if waits[dependent] == 0:
+                level[dependent] = above
                 ready.append(dependent)
-    if any(waits.values()):
-        raise cycle_error(find_cycle({n: inside[n] for n, count in waits.items() if count}))
+    if len(level) < len(waits):
+        left = {n: [d for d in dependencies[n] if d in dependencies] for n, count in waits.items() if count}
+        raise cycle_error(find_cycle(left))
     return level
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from psg.errors import PlanInvalid, ValidationFailed
@@ -55,6 +56,8 @@ DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "core": CoreDocument,
     "network": NetworkDocument,
 }
+_PLAIN_LISTS: Mapping[type[BaseModel], str] = {PlanDocument: "steps"}
+"""Lists of nothing but strict texts, whole numbers below 2^63 and ids: the large ones, not worth a second look."""
 PARTS: Mapping[str, type[BaseModel]] = {
     "Message": MessageDocument,
     "Participant": ParticipantDocument,
@@ -99,11 +102,22 @@ def _check(
         found = [f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in faults]
         if found:
             raise kind(f"Invalid {name}: {'; '.join(found[:20])}", violations=found, **details) from None
-    if not storable(document):
+    if not _storable(document, _PLAIN_LISTS.get(model)):
         raise kind(
             f"Invalid {name}: not JSON that can be kept: no NaN, no integers beyond 64 bits, text in UTF-8", **details
         )
     return document
+
+
+def _storable(document: Any, plain: str | None) -> bool:
+    """As ``storable``; the list ``plain``, valid by its model, has to be JSON, and comes back equal then."""
+    if plain is None:
+        return storable(document)
+    try:
+        orjson.dumps(document[plain])
+    except TypeError:
+        return False
+    return storable({name: value for name, value in document.items() if name != plain})
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
