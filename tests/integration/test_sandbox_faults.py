@@ -63,7 +63,11 @@ async def test_nothing_survives_its_owner(tmp_path: Path, level: str, number: si
         "    signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w').close(); time.sleep(600)\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)"
     )
-    owner = await anyio.open_process([sys.executable, str(PROGRAM), level, str(tmp_path), code])
+    scratch = tmp_path.with_name(f"{tmp_path.name}-scratch")
+    scratch.mkdir()
+    owner = await anyio.open_process(
+        [sys.executable, str(PROGRAM), level, str(tmp_path), code], env={**os.environ, "TMPDIR": str(scratch)}
+    )
     try:
         with anyio.fail_after(20):
             while not (tmp_path / "ready").exists():
@@ -73,12 +77,45 @@ async def test_nothing_survives_its_owner(tmp_path: Path, level: str, number: si
         owner.send_signal(number)
         with anyio.fail_after(20):
             await owner.wait()
-            while with_argument(marker):
+            while with_argument(marker) or list(scratch.iterdir()):
                 await anyio.lowlevel.checkpoint()
     finally:
         if owner.returncode is None:
             owner.kill()
         await owner.aclose()
+
+
+@pytest.mark.req("DD-30")
+async def test_a_cancel_at_any_moment_leaves_nothing(
+    tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    marker = f"cancelled-{os.getpid()}-{level}"
+    settings = AelSettings(allow_process=("*",), process_roots=(tmp_path,), multi_tenant=True, sandbox=level)  # type: ignore[arg-type]
+    layer = AdapterLayer(CapabilityRegistry(), settings)
+
+    async def run(code: str) -> None:
+        params = {"argv": [sys.executable, "-c", code, marker]}
+        await layer.execute({"type": "tool_call", "name": "process.run", "params": params})
+
+    await run("")  # what is made once is made now
+    before = len(os.listdir("/proc/self/fd"))
+    for seconds in (0.005, 0.01, 0.02, 0.04, 0.08, 0.16):
+        with anyio.move_on_after(seconds):
+            await run("import time; time.sleep(600)")
+    for moment in (0, 1, 2, 3, 5, 8, 40):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run, "import time; time.sleep(600)")
+            for _ in range(moment):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    with anyio.fail_after(20):
+        while with_argument(marker):
+            await anyio.lowlevel.checkpoint()
+    assert len(os.listdir("/proc/self/fd")) <= before
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.fixture

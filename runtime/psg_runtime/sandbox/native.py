@@ -131,6 +131,7 @@ class NativeSandbox:
             "argv": list(argv),
             "cwd": str(cwd),
             "env": given,
+            "remove": str(running.scratch) if running is not None and running.scratch is not None else None,
             "processors": _processors(limits.cpus),
             "cgroup": running.group.members if running is not None and running.group is not None else None,
             "limits": {

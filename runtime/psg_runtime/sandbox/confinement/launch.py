@@ -138,6 +138,7 @@ def _keep(plan: Mapping[str, Any], members: Callable[[], list[int]], cgroup: int
     finally:
         if alone:
             _end_descendants()
+            _remove(plan["remove"])
 
 
 def _watch(plan: Mapping[str, Any], target: int, members: Callable[[], list[int]]) -> Report:
@@ -201,6 +202,14 @@ def _end_descendants() -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         signal.sigtimedwait({signal.SIGCHLD}, _FIRST_INTERVAL)
+
+
+def _remove(folder: str | None) -> None:
+    """Remove the folder for temporary files, whether or not somebody is left who would."""
+    if folder is not None:
+        import shutil  # only here: it takes longer to import than all the rest
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _let_go_of_streams() -> None:
