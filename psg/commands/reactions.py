@@ -16,7 +16,7 @@ from psg.commands.lifecycle import (
     trace_of_run,
 )
 from psg.errors import Refused
-from psg.model.codec import dumps
+from psg.model.codec import dumps, sealed
 from psg.model.ids import derived_id
 from psg.write.change import Change
 from psg.write.command import Command
@@ -95,7 +95,7 @@ async def refuse_subplan(
     change = Change(command)
     if not await _ours(change, locked, claim, session_id):
         return change
-    again = {"owner": None, "parked": "plan", "subplan_error": dumps(failure), "ready_ms": locked.now_ms}
+    again = {"owner": None, "parked": "plan", "subplan_error": sealed(dumps(failure)), "ready_ms": locked.now_ms}
     change.adjust(claim["id"], again, add=["Ready"])
     state = await locked.read_one("reaction_parent", step_id=claim["id"])
     if state is not None and state["plan_status"] == "in_progress" and not state["paused"]:
@@ -155,6 +155,8 @@ async def _begin(
     plan = await plan_inside(locked, plan_id)
     if plan["status"] not in BEGINNABLE or plan["loading"]:
         raise Refused(f"plan {plan_id} cannot begin: it is {plan['status']}", id=plan_id, status=plan["status"])
+    if plan["approval"] is not None:
+        raise Refused(f"plan {plan_id} asks for an approval of its own; propose, approve and start it", id=plan_id)
     if plan["context_status"] != "active":
         raise Refused(
             f"plan {plan_id} cannot begin: its context {plan['context_id']} is {plan['context_status']}, not active",

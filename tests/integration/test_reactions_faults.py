@@ -1,0 +1,90 @@
+"""Orchestrators killed while they stop, undo, judge or go on: somebody else ends it, and nothing is there twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from world import World, step
+
+from psg.audit import verify
+from psg_runtime.orchestrator.compensation import compensation_id
+
+pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
+
+
+@pytest.fixture
+async def world(db: Any) -> AsyncIterator[World]:
+    made = await World.create(db)
+    yield made
+    report = await verify(db, made.project_id)
+    assert report.ok, report.violations
+
+
+async def run_until_killed(world: World, server: Any, fault: str) -> None:
+    """An orchestrator with the tools ``noop`` and ``slow`` that dies at a fault point."""
+    env = {
+        "PSG_TEST_URI": server.uri, "PSG_TEST_USER": server.user, "PSG_TEST_PASSWORD": server.password,
+        "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20", "PSG_STEAL_AFTER_MS": "0", "PSG_FAULT": fault,
+        "PSG_PROJECTS": json.dumps([world.project_id]),
+    }  # fmt: skip
+    process = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, str(PROGRAM)], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        with anyio.fail_after(60):
+            await anyio.to_thread.run_sync(process.wait)
+        assert process.returncode == -signal.SIGKILL
+    finally:
+        process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+async def nothing_left(world: World) -> None:
+    async def none() -> bool:
+        return not await world.query(
+            "MATCH (p:Plan {project_id: $project_id}) WHERE p:Reacting OR p:Stopping OR p.status = 'in_progress' "
+            "RETURN p.id AS id"
+        )
+
+    await world.until(none)
+
+
+@pytest.mark.req("L3-59")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "before_commit/plan_load:kill@1", "after_commit/plan_load:kill@1",
+        *(f"{when}_commit:kill@{nth}" for when in ("before", "after") for nth in (1, 2)),
+    ],
+)  # fmt: skip
+async def test_killed_while_it_undoes_everything_is_undone_once(world: World, neo4j_server: Any, fault: str) -> None:
+    inverse = {"name": "noop"}
+    plan_id = await world.started(
+        step("a", compensation=inverse), step("b", "a", compensation=inverse),
+        step("bad", "b", name="nobody_has_it"), on_failure="compensate", success_criteria=("a.status == 'completed'",),
+    )  # fmt: skip
+    await run_until_killed(world, neo4j_server, fault)
+    async with world.running():
+        assert await world.finished(plan_id) == ["failed"]
+        await nothing_left(world)
+    rows = await world.query(
+        "MATCH (p:Plan {project_id: $project_id})-[:DERIVED_FROM]->(:Plan) RETURN p.id AS id, p.status AS status"
+    )
+    undo_id = compensation_id(plan_id, 0)
+    assert rows == [{"id": undo_id, "status": "completed"}]
+    told = Counter(e["entity"] for e in await world.events(type="step_completed", plan=undo_id))
+    assert set(told.values()) == {1} and len(told) == 2
+    for kind in ("plan_judged", "plan_reacted"):
+        assert len(await world.events(type=kind, entity=plan_id)) == 1
