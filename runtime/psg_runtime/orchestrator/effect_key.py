@@ -34,9 +34,11 @@ async def effect_key(
         if policy.key is not None:
             text = await _text(policy.key, claim["plan"], scope)
             return idempotency_key(text, {"project_id": project_id})
-        action = {"type": kind, "name": name, "agent_role": claim["agent_role"], "params": without_secrets(params)}
-        context = {"project_id": project_id, "plan_id": claim["plan"], "step_id": claim["id"]}
-        return idempotency_key(action, context)
+        action = {"type": kind, "name": name, "params": without_secrets(params) if params else None}
+        if claim["agent_role"] is not None:
+            action["agent_role"] = claim["agent_role"]
+        # A step's id is unique in its project: of which plan and run it is follows from that.
+        return idempotency_key(action, {"project_id": project_id, "step_id": claim["id"]})
     except Exception as error:
         message = f"step {claim['key']!r} gets no idempotency key: {error}"
         raise StepDenied(message, fail_closed=True, error_type=type(error).__name__) from error
