@@ -102,9 +102,12 @@ def _write(target: Path, text: str) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
-            os.link(name, target)  # refuses to replace what somebody else wrote meanwhile
+            try:
+                os.link(name, target)  # refuses to replace what somebody else wrote meanwhile
+            except (PermissionError, NotImplementedError):  # a file system without links
+                os.replace(name, target)
         finally:
-            os.unlink(name)
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.") from error
 

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from psg_runtime.contracts import OrchestratorPlan as OrchestratorPlan
     from psg_runtime.contracts import PlanStep as PlanStep
     from psg_runtime.contracts import StepResult as StepResult
+    from psg_runtime.execution_core import ExecutionAttempt as ExecutionAttempt
+    from psg_runtime.execution_core import ExecutionPolicy as ExecutionPolicy
+    from psg_runtime.execution_core import ExecutionReport as ExecutionReport
+    from psg_runtime.execution_core import FinalDecision as FinalDecision
+    from psg_runtime.execution_core import IdempotencyPolicy as IdempotencyPolicy
+    from psg_runtime.execution_core import RetryPolicy as RetryPolicy
+    from psg_runtime.execution_core import TimeoutPolicy as TimeoutPolicy
+    from psg_runtime.execution_core import add_execution_trace as add_execution_trace
+    from psg_runtime.execution_core import execute as execute
+    from psg_runtime.execution_core import redact_execution_log as redact_execution_log
     from psg_runtime.hooks import HookChain as HookChain
     from psg_runtime.hooks import PolicyHook as PolicyHook
     from psg_runtime.in_memory import Executor as Executor
@@ -36,6 +46,16 @@ _EXPORTS = {
     "OrchestratorPlan": "contracts",
     "PlanStep": "contracts",
     "StepResult": "contracts",
+    "ExecutionAttempt": "execution_core",
+    "ExecutionPolicy": "execution_core",
+    "ExecutionReport": "execution_core",
+    "FinalDecision": "execution_core",
+    "IdempotencyPolicy": "execution_core",
+    "RetryPolicy": "execution_core",
+    "TimeoutPolicy": "execution_core",
+    "add_execution_trace": "execution_core",
+    "execute": "execution_core",
+    "redact_execution_log": "execution_core",
     "HookChain": "hooks",
     "PolicyHook": "hooks",
     "Executor": "in_memory",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import psg_runtime
 from psg.errors import DependencyCycle, DuplicateId, PlanInvalid, ReferenceMissing, ValidationFailed
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_runtime import ExecutionResult, OrchestratorGoal, OrchestratorPlan, PlanStep, StepResult
@@ -241,6 +242,22 @@ def specs(draw: st.DrawFn) -> PlanSpec:
 def test_any_plan_of_the_graph_survives_the_way_through_the_contracts(spec: PlanSpec) -> None:
     there = OrchestratorPlan.parse(json.loads(json.dumps(from_spec(spec).to_dict())))
     assert to_spec(there) == spec
+
+
+def test_one_field_in_two_spellings_is_refused() -> None:
+    for twice in ({"goalId": "a", "goal_id": "b"}, {"params": {}, "onFailure": "stop", "on_failure": "stop"}):
+        with pytest.raises(ValidationFailed, match="says again"):
+            OrchestratorPlan(id="p", steps=[tool("a")], **twice)
+    with pytest.raises(ValidationFailed, match="says again"):
+        OrchestratorPlan(id="p", steps=[tool("a", agentRole="x", agent_role="y")])
+
+
+def test_everything_offered_can_be_imported_from_the_package() -> None:
+    for name in psg_runtime._EXPORTS:
+        assert name in dir(psg_runtime)
+        assert getattr(psg_runtime, name).__name__ == name
+    with pytest.raises(AttributeError, match="nothing_here"):
+        psg_runtime.nothing_here
 
 
 def test_a_step_id_that_is_no_key_of_the_graph_is_refused_by_conversion_only() -> None:

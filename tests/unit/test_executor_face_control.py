@@ -78,6 +78,8 @@ async def test_waits_and_confirmations() -> None:
     result = await run(*steps, confirm=confirm)
     assert statuses(result) == {"w": "completed", "y": "completed", "n": "failed"}
     assert asked[0]["stepId"] == "y"
+    at_once = await run(*steps, confirm=lambda request: {"status": "approved"})
+    assert set(statuses(at_once).values()) == {"completed"}
     alone = await run(*steps)
     assert statuses(alone) == {"w": "completed", "y": "failed", "n": "failed"}
     assert "nobody is there" in (alone.steps[1].error or "")
@@ -174,6 +176,9 @@ async def test_what_is_no_plan_or_cannot_be_kept_in_memory_is_refused_before_any
     ):
         with pytest.raises(ValidationFailed, match="run it on the graph"):
             await executor.execute(refused)
+    for policy in ({"retry": {"max_retries": -1}}, {"retry": {"base_ms": "x"}}, {"surprise": 1}, 5):
+        with pytest.raises(ValidationFailed, match="policy that is none"):
+            await executor.execute(plan(mark, policy=policy))
     with pytest.raises(ValidationFailed, match="context"):
         await executor.execute(plan(mark), context=[])  # type: ignore[arg-type]
     assert called == []

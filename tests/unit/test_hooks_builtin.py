@@ -170,6 +170,8 @@ async def test_rules_of_a_file_decide(tmp_path: Path) -> None:
     assert await refusal(hook, {"role": "treasurer"}, **big) is None
     assert await refusal(hook, {}, name="delete_all") == "denied by policy rule `no-deletes`"
     assert await refusal(hook, {}, name="read") is None
+    nested = rules_hook([{"name": "r", "deny": "step.params.amount > 5"}])
+    assert await refusal(nested, params={"amount": 6}) == "denied by policy rule `r`"
 
 
 @pytest.mark.req("EXEC-19")

@@ -131,6 +131,17 @@ async def test_a_raising_hook_denies_and_tells_no_secret(monkeypatch: pytest.Mon
         assert said in (decision.reason or "") and "marker" not in (decision.reason or "")
 
 
+@pytest.mark.req("ORCH-20", "EXEC-19")
+async def test_what_cannot_be_shown_to_a_hook_denies() -> None:
+    endless: dict[str, Any] = {}
+    endless["self"] = endless
+    chain = HookChain([answering(ALLOW)])
+    decision = await chain.before(STEP, endless)
+    assert (decision.allow, decision.fail_closed) == (False, True)
+    told = await HookChain([PolicyHook("h", post_execution=lambda s, r, c: None)]).after(STEP, {}, endless)
+    assert "RecursionError" in told[0]
+
+
 @pytest.mark.req("ORCH-20", "EXEC-20")
 async def test_a_hanging_hook_denies_in_time_whether_it_is_sync_or_async() -> None:
     gate = threading.Event()

@@ -134,13 +134,16 @@ class OrchestratorPlan(ContractModel):
 
 def _with_extensions(value: Mapping[str, Any], model: type[ContractModel], extensions: set[str]) -> dict[str, Any]:
     """The fields with extensions in snake_case; unknown ones are refused by name."""
-    own = {field.alias or name for name, field in model.model_fields.items()} | set(model.model_fields)
+    known = {name: name for name in (*model.model_fields, *extensions)}
+    known |= {field.alias: name for name, field in model.model_fields.items() if field.alias}
     taken: dict[str, Any] = {}
+    seen: set[str] = set()
     for key, item in value.items():
-        name = key if key in own else to_snake(key) if isinstance(key, str) else str(key)
-        if key not in own and name not in extensions:
-            raise ValueError(f"unknown field `{key}`")
-        if name in taken:
+        name = known.get(key) or known.get(to_snake(str(key)))
+        if name is None:
+            raise ValueError(f"unknown field `{str(key)[:100]}`")
+        if name in seen:
             raise ValueError(f"`{key}` says again what another field says")
-        taken[name] = item
+        seen.add(name)
+        taken[key if name in model.model_fields and key in known else name] = item  # errors name the field as given
     return taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ import structlog
 
 from psg_runtime.ael.failures import message_of
 from psg_runtime.ael.masking import SecretMask
-from psg_runtime.contracts.record import Record, record
+from psg_runtime.contracts.record import record
 from psg_runtime.hooks.port import PolicyHook, policy_hook
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class HookChain:
         self.hooks: tuple[PolicyHook, ...] = tuple(policy_hook(hook) for hook in hooks)
         self._seconds = timeout_ms / 1000
         self._stuck = [0] * len(self.hooks)
+        self._counting = threading.Lock()
         self._mask = SecretMask()
 
     def __len__(self) -> int:
@@ -68,7 +70,7 @@ class HookChain:
             if hook.pre_execution is None:
                 continue
             try:
-                answer = await self._call(index, hook.pre_execution, record(step), record(context or {}))
+                answer = await self._call(index, hook.pre_execution, step, context or {})
                 decision = self._decision(hook, answer)
             except HookFailed as failure:
                 log.warning("policy_hook_failed", hook=hook.name, step=step.get("key"), reason=str(failure))
@@ -89,7 +91,7 @@ class HookChain:
             if hook.post_execution is None:
                 continue
             try:
-                await self._call(index, hook.post_execution, record(step), record(result), record(context or {}))
+                await self._call(index, hook.post_execution, step, result, context or {})
             except HookFailed as failure:
                 log.warning("policy_hook_failed", hook=hook.name, step=step.get("key"), reason=str(failure))
                 failures.append(f"policy hook `{hook.name}` {failure}")
@@ -107,16 +109,18 @@ class HookChain:
         told = self._mask.text(reason.strip()[:MAX_REASON_CHARS]) if reason else ""
         return HookDecision(False, told or f"denied by policy hook `{hook.name}`", hook.name)
 
-    async def _call(self, index: int, call: Callable[..., Any], *arguments: Record) -> Any:
+    async def _call(self, index: int, call: Callable[..., Any], *given: Mapping[str, Any]) -> Any:
         if self._stuck[index] >= MAX_STUCK:
             raise HookFailed(f"hangs: {MAX_STUCK} calls did not end")
+        late = anyio.CancelScope(deadline=anyio.current_time() + self._seconds)
         try:
-            with anyio.move_on_after(self._seconds):
+            with late:
+                arguments = [record(one) for one in given]
                 if _is_async(call):
                     return await call(*arguments)
                 # A sync hook that hangs keeps its thread; how many may do so is bounded.
                 answer = await anyio.to_thread.run_sync(
-                    partial(self._counted, index, call, arguments), abandon_on_cancel=True,
+                    partial(self._counted, index, call, arguments, late), abandon_on_cancel=True,
                     limiter=anyio.CapacityLimiter(1),
                 )  # fmt: skip
                 return await answer if inspect.isawaitable(answer) else answer
@@ -124,14 +128,21 @@ class HookChain:
             raise HookFailed(f"failed: {self._mask.text(message_of(error))[:MAX_REASON_CHARS]}") from error
         raise HookFailed(f"did not end within {round(self._seconds * 1000)} ms")
 
-    def _counted(self, index: int, call: Callable[..., Any], arguments: tuple[Record, ...]) -> Any:
-        self._stuck[index] += 1
+    def _counted(
+        self, index: int, call: Callable[..., Any], arguments: list[Any], late: anyio.CancelScope
+    ) -> Any:
+        with self._counting:
+            self._stuck[index] += 1
         try:
-            return call(*arguments)
+            answer = call(*arguments)
+            if late.cancel_called and inspect.iscoroutine(answer):
+                answer.close()  # nobody waits for it any more
+            return answer
         except SystemExit as error:  # a hook may not end the orchestrator
             raise RuntimeError(f"called sys.exit({error.code!r})") from error
         finally:
-            self._stuck[index] -= 1
+            with self._counting:
+                self._stuck[index] -= 1
 
 
 def _is_async(call: Callable[..., Any]) -> bool:

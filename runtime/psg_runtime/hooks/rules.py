@@ -55,7 +55,7 @@ def rules_hook(rules: Sequence[Mapping[str, Any]] | Path, *, name: str = "policy
     read = _from_file(rules) if isinstance(rules, Path) else _rules(_document(rules))
 
     def pre_execution(step: Any, context: Any) -> dict[str, Any]:
-        parts = {"step": {**step, "params": None}, "params": step.get("params"), "context": context}
+        parts = {"step": step, "params": step.get("params"), "context": context}
         values = {name: _json(part) for name, part in parts.items()}
         for rule in read:
             try:

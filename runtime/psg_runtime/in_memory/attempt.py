@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,7 +17,10 @@ from psg_runtime.ael import ActionResult, ConfirmRejected, Parked, action_target
 from psg_runtime.contracts import PlanStep, StepResult
 from psg_runtime.contracts.moments import now
 from psg_runtime.contracts.result import StepStatus
+from psg_runtime.execution_core.policies import RetryPolicy
 from psg_runtime.orchestrator.decide import Fail, Retry, decide_retry
+from psg_runtime.orchestrator.gates import without_secrets
+from psg_runtime.orchestrator.policy import StepPolicy
 
 if TYPE_CHECKING:
     from psg_runtime.in_memory.run import Run
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 GRACE_S = 1.0
 DENIED = "denied"
 TOTAL_TIMEOUT = "total_timeout"
+UNSAID = StepPolicy(RetryPolicy(max_retries=0))
 
 
 class StepRun:
@@ -35,9 +40,7 @@ class StepRun:
         self._started, self._begun = now(), time.monotonic()
         self._attempts = 0
         self._key = derived_id("idempotency", run.plan.id, step.id)
-        said = {"plan_policy": run.plan.extension("policy"), "policy": step.extension("policy")}
-        texts = {name: None if policy is None else dumps(policy) for name, policy in said.items()}
-        self._policy = run.policies.of({**texts, "timeout_ms": step.timeout, "retries": step.retries}, None)
+        self._policy = UNSAID
 
     async def run(self) -> StepResult:
         """Do the step; every failure is a result, only control flow passes through."""
@@ -46,6 +49,7 @@ class StepRun:
         run.record("step_started", data)
         run.log.debug("step_started", step=step.id, type=step.type, name=step.name)
         try:
+            self._policy = self._policy_said()
             if run.scope.condition(step) is not None:
                 # Decided before; evaluated again so that one that could not be decided fails with the reason.
                 run.scope.condition_holds(step)
@@ -57,6 +61,12 @@ class StepRun:
         if self._attempts and (problems := await run.hooks.after(view, result.to_dict(), run.context)):
             return result.model_copy(update={"hook_errors": problems})
         return result
+
+    def _policy_said(self) -> StepPolicy:
+        step, run = self._step, self._run
+        said = {"plan_policy": run.plan.extension("policy"), "policy": step.extension("policy")}
+        texts = {name: None if policy is None else dumps(policy) for name, policy in said.items()}
+        return run.policies.of({**texts, "timeout_ms": step.timeout, "retries": step.retries}, None)
 
     def cancelled(self) -> StepResult:
         """The result of a step that was stopped."""
@@ -130,7 +140,9 @@ class StepRun:
         ask = self._run.options.confirm
         if ask is None:
             raise ConfirmRejected("The step asks for a confirmation and nobody is there to give it (option `confirm`).")
-        decision = await ask({**parked.confirm, "stepId": self._step.id, "planId": self._run.plan.id})
+        decision = ask({**parked.confirm, "stepId": self._step.id, "planId": self._run.plan.id})
+        if isawaitable(decision):
+            decision = await decision
         return {"reason": "confirm", "decision": decision}
 
     def _action(self, params: Any, values: dict[str, Any], resumed: dict[str, Any] | None) -> dict[str, Any]:
@@ -157,7 +169,8 @@ class StepRun:
     def _view(self, params: Any) -> dict[str, Any]:
         step = self._step
         return {
-            "id": step.id, "key": step.id, "type": step.type, "name": step.name or None, "params": params,
+            "id": step.id, "key": step.id, "type": step.type, "name": step.name or None,
+            "params": without_secrets(params),
             "description": step.description, "agent_role": step.extension("agent_role"),
             "dependencies": list(step.dependencies), "plan_id": self._run.plan.id, "project_id": None,
         }  # fmt: skip

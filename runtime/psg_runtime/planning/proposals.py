@@ -159,7 +159,8 @@ def _check_step(index: int, step: Any) -> None:
     if not isinstance(step, dict):
         raise PlanProposalInvalid(f"Step {index} of the proposed plan is no object.")
     if unknown := sorted(set(step) - set(_FIELDS)):
-        raise PlanProposalInvalid(f"Step {index} of the proposed plan has `{unknown[0]}`, which a proposal cannot set.")
+        field = str(unknown[0])[:50]
+        raise PlanProposalInvalid(f"Step {index} of the proposed plan has `{field}`, which a proposal cannot set.")
     if step.get("type") not in STEP_TYPES:
         told = ", ".join(STEP_TYPES)
         kind = str(step.get("type"))[:50]

@@ -140,5 +140,5 @@ def _entry(index: int, row: Any) -> Record:
         raise ReplayUnreadable(f"Entry {index} of the export is not {{timestamp, event, data}}.")
     try:
         return entry(row["event"], row["data"], row["timestamp"])
-    except (ValidationFailed, TypeError) as error:
+    except (ValidationFailed, TypeError, RecursionError) as error:
         raise ReplayUnreadable(f"Entry {index} of the export: {error}") from None
