@@ -197,18 +197,26 @@ def taken_over(plan_id: str, origin: StoredPlan, spec: PlanSpec) -> list[StepRec
     """
     records = records_of_spec(plan_id, spec)
     before = {s["key"]: s for s in origin.steps}
-    old_keys = {s["id"]: s["key"] for s in origin.steps}
-    new_keys = {r.step_id: r.key for r in records}
+    keys = {s["id"]: s["key"] for s in origin.steps} | {r.step_id: r.key for r in records}
     begin = set()
-    for record in records:
+    for record, step in zip(records, spec.steps, strict=True):
         old = before.get(record.key)
-        needed = {new_keys[d] for d in record.dependencies}
-        known = {old_keys[d] for d in origin.dependencies[old["id"]]} if old is not None else set()
-        if old is None or not _holds(old, False) or not needed <= known:
+        if old is None or not _holds(old, False) or not _same_work(step, old):
             begin.add(record.step_id)
+        elif {keys[d] for d in record.dependencies} - {keys[d] for d in origin.dependencies[old["id"]]}:
+            begin.add(record.step_id)  # it comes after something that it did not come after
     again = with_dependents(begin, {r.step_id: r.dependencies for r in records})
     for record in records:
         if record.step_id not in again:
             old = before[record.key]
             record.props |= {k: old.get(k) for k in ("status", "output", "skip_reason")}
     return records
+
+
+def _same_work(step: StepSpec, old: Mapping[str, Any]) -> bool:
+    """Whether a step does what a stored one did; then what that gave is what this would give."""
+    new_work = (step.type, step.name, step.agent_role, step.condition, step.params)
+    old_work = (
+        old["type"], old.get("capability"), old.get("agent_role"), old.get("condition"), loads(old.get("params")) or {}
+    )  # fmt: skip
+    return new_work == old_work
