@@ -22,7 +22,7 @@ RETURN row.name AS name, row.version AS version, verdict
 
 // name: capability_page :read :many
 // Capabilities by name and version, behind the given ones.
-MATCH (c:Capability) USING INDEX c:Capability(name, version)
+MATCH (c:Capability) USING INDEX SEEK c:Capability(name, version)
 WHERE c.name >= $name AND c.version >= '' AND ($type IS NULL OR c.type = $type)
 WITH c WHERE c.name > $name OR c.version > $version
 WITH c ORDER BY c.name, c.version LIMIT toInteger($limit)
@@ -30,24 +30,24 @@ RETURN c {.*} AS capability ORDER BY c.name, c.version
 
 // name: capability_versions :read :many
 // All versions of one capability.
-MATCH (c:Capability) USING INDEX c:Capability(name, version) WHERE c.name = $name AND c.version >= ''
+MATCH (c:Capability) USING INDEX SEEK c:Capability(name, version) WHERE c.name = $name AND c.version >= ''
 RETURN c {.*} AS capability ORDER BY c.version
 
 // name: capability_count :read :one
 // How many capabilities there are.
-MATCH (c:Capability) USING INDEX c:Capability(name, version)
+MATCH (c:Capability) USING INDEX SEEK c:Capability(name, version)
 WHERE c.name >= '' AND c.version >= '' AND ($type IS NULL OR c.type = $type)
 RETURN count(c) AS count
 
 // name: capability_pins :read :many
 // The next way in which steps of a project name a version of a capability, behind the one given.
-MATCH (s:Step) USING INDEX s:Step(project_id, capability, plan)
+MATCH (s:Step) USING INDEX SEEK s:Step(project_id, capability, plan)
 WHERE s.project_id = $project_id AND s.capability > $after AND s.capability < $upto AND s.plan > ''
 RETURN s.capability AS capability ORDER BY s.project_id, s.capability LIMIT 1
 
 // name: capability_plans :read :many
 // Plans with steps that name a capability so, out of the next steps that do; deleted ones are left out.
-MATCH (s:Step) USING INDEX s:Step(project_id, capability, plan)
+MATCH (s:Step) USING INDEX SEEK s:Step(project_id, capability, plan)
 WHERE s.project_id = $project_id AND s.capability = $capability AND s.plan > $after AND NOT s:Tombstone
 WITH s ORDER BY s.project_id, s.capability, s.plan LIMIT toInteger($window)
 WITH s.plan AS plan, count(s) AS steps
@@ -55,7 +55,7 @@ RETURN plan, steps ORDER BY plan
 
 // name: role_plans :read :many
 // Plans with steps that are bound to a role and name no capability, out of the next steps that do; as above.
-MATCH (s:Step) USING INDEX s:Step(project_id, agent_role, plan)
+MATCH (s:Step) USING INDEX SEEK s:Step(project_id, agent_role, plan)
 WHERE s.project_id = $project_id AND s.agent_role = $role AND s.plan > $after AND s.capability IS NULL
   AND NOT s:Tombstone
 WITH s ORDER BY s.project_id, s.agent_role, s.plan LIMIT toInteger($window)
