@@ -82,6 +82,9 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
 def message_of(error: BaseException) -> str:
     """What an exception of somebody else's code says, never empty and never endless."""
-    text = str(error).strip() or "no message"
+    try:
+        text = str(error).strip() or "no message"
+    except Exception:  # it is somebody else's, and what it is stays known
+        text = "no message"
     text = text if len(text) <= _MAX_MESSAGE_CHARS else f"{text[:_MAX_MESSAGE_CHARS]}…"
     return f"{type(error).__name__}: {text}"

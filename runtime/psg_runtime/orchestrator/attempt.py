@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from psg.budgets import Spend
+from psg.budgets import Reservation, Spend
+from psg.model.codec import dumps
 from psg_runtime.ael import ActionResult, Parked
+from psg_runtime.ael.usage import Meter
+from psg_runtime.execution_core.model import ExecutionStatus
 from psg_runtime.execution_core.redaction import Redactor
+from psg_runtime.execution_core.verdict import verdict_of
 from psg_runtime.orchestrator.policy import StepPolicy
 
 # Things are called by their key here.
@@ -38,6 +42,7 @@ class Attempt:
     """One attempt under way: the claim, the policy that holds for it, and the action that will be done.
 
     ``resumed`` tells that a parked step goes on: the attempt is the one that was begun before. Gates may note things.
+    ``called``: its adapter was. ``reservation`` is its share of budgets that cover it, ``meter`` counts what it uses.
     """
 
     claim: Mapping[str, Any]
@@ -46,6 +51,9 @@ class Attempt:
     session_id: str = ""
     effect: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    called: bool = False
+    reservation: Reservation | None = None
+    meter: Meter | None = None
 
     @property
     def resumed(self) -> bool:
@@ -70,13 +78,17 @@ class Gate:
 
 
 def outcome_of(result: Any) -> Outcome:
-    """Read what a layer returned: ours, or any mapping with ``success`` or the specification's ``status``."""
+    """Read what a layer returned: ours, or any mapping with ``success`` or the specification's ``status``.
+
+    A success is what says so clearly; everything else is a failure (EXEC-19).
+    """
     if isinstance(result, Parked):
         return Outcome(parked=result)
     if isinstance(result, ActionResult):
-        success, output, error = result.success, result.output, result.error
+        success, output, error = result.success is True, result.output, result.error
     elif isinstance(result, Mapping):
-        success = bool(result.get("success", result.get("status") == "executed"))
+        said = result["success"] is True if "success" in result else result.get("status") == "executed"
+        success = said and verdict_of(result).status is ExecutionStatus.SUCCESS
         output, error = result.get("output"), result.get("error")
     else:
         success, output, error = False, None, None
@@ -84,12 +96,20 @@ def outcome_of(result: Any) -> Outcome:
         return Outcome(output=output)
     if isinstance(error, Mapping):
         return Outcome(error=dict(error))
-    message = str(error or "the action reported no success")
+    return Outcome(error=_failed(str(error or "the action reported no success")))
+
+
+def _failed(message: str) -> dict[str, Any]:
     failure = {"code": "action_failed", "message": message, "category": "system_error", "retryable": False}
-    return Outcome(error={**failure, "details": {}})
+    return {**failure, "details": {}}
 
 
 def redacted(error: Mapping[str, Any]) -> dict[str, Any]:
     """Return an error without what looks like a secret in it (EXEC-24); one that cannot be looked through says so."""
     shown = _REDACTOR.value({"message": error.get("message"), "details": error.get("details")})
-    return {**error, **{name: shown.get(name) for name in ("message", "details") if name in error}}
+    told = {**error, **{name: shown.get(name) for name in ("message", "details") if name in error}}
+    try:
+        dumps(told)
+    except (TypeError, ValueError):
+        return _failed("the error of the action is not JSON that can be kept")
+    return told

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import structlog
 
 import psg_cypher
 from psg.errors import ActionTimeout
 from psg.graph import Graph
 from psg.model.codec import loads
-from psg_runtime.ael import ActionExecutionLayer, action_target, failure_of
+from psg_runtime.ael import ActionExecutionLayer, AdapterLayer, AelSettings, action_target, failure_of
 from psg_runtime.expressions import Template, default_engine, step_template
 from psg_runtime.hooks import HookChain
 from psg_runtime.orchestrator.approval_gate import ApprovalGate
@@ -28,6 +29,8 @@ from psg_runtime.orchestrator.policy import Policies, StepPolicy
 from psg_runtime.orchestrator.running import Running
 from psg_runtime.orchestrator.subplans import subplan_outcome
 from psg_runtime.orchestrator.time_limits import TimeLimits
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Executor", "Outcome", "WorkerLost"]
 
@@ -55,6 +58,8 @@ class Executor:
         self._db = graph.db
         self._project_id = project_id
         self._ael = ael
+        # Ours keeps its own time, from when there is a place for the action; of another nobody knows.
+        self._longest_ms = None if isinstance(ael, AdapterLayer) else round(AelSettings().max_execution_time * 1000)
         self._rules = rules
         self._policies = policies
         self._session_id = session_id
@@ -158,6 +163,7 @@ class Executor:
                 passed.append(gate)
             # What was let pass a moment ago may have been forbidden while others were asked.
             self._kill.check(attempt.claim, attempt.action["type"])
+            attempt.called = True
             return outcome_of(await self._bounded(attempt.action))
 
         try:
@@ -170,11 +176,11 @@ class Executor:
         if outcome.error is None and outcome.parked is None:
             outcome = replace(outcome, effect=attempt.effect)
         for gate in reversed(passed):
-            outcome = await gate.after(attempt, outcome)
+            outcome = await _told(gate, attempt, outcome)
         return outcome
 
     async def _bounded(self, action: dict[str, Any]) -> Any:
-        timeout_ms = action["timeout_ms"]
+        timeout_ms = action["timeout_ms"] or self._longest_ms
         if timeout_ms is None:
             return await self._ael.execute(action)
         # The layer keeps the time itself; this is the net under one that does not.
@@ -215,6 +221,17 @@ class Executor:
             psg_cypher.statement("confirm_decision"), project_id=self._project_id, step_id=claim["id"]
         )
         return {"reason": "confirm", "decision": decision or {}}
+
+
+async def _told(gate: Gate, attempt: Attempt, outcome: Outcome) -> Outcome:
+    """Tell a gate what came of an attempt; one that breaks is noted, and neither undoes a result nor hides it."""
+    try:
+        return await gate.after(attempt, outcome)
+    except Exception as error:
+        problem = f"{type(gate).__name__} broke after the attempt ({type(error).__name__})"
+        log.error("gate_broke", step=attempt.claim["key"], gate=type(gate).__name__, error=type(error).__name__)
+        problems = [*outcome.notes.get("gate_errors", ()), problem]
+        return replace(outcome, notes={**outcome.notes, "gate_errors": problems})
 
 
 def _since(started: float) -> int:

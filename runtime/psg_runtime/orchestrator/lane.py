@@ -85,6 +85,7 @@ class Lane:
         self._running: dict[str, Running] = {}
         self._runs: list[str] = []
         self._skips: list[Row] = []
+        self._denied: dict[str, StepDenied] = {}
         self._wake = anyio.Event()
         self._look = True
         self._undecided = True
@@ -170,11 +171,23 @@ class Lane:
                 raise holds
             return holds
 
-        explain = getattr(self._ael, "unavailable_reason", None)
-        unavailable = explain(row["type"], row["capability"]) if explain else None
         return decide_undecided(
-            row["dependencies"], unavailable, condition if row["condition"] else None, row["join"]
+            row["dependencies"], self._unavailable(row), condition if row["condition"] else None, row["join"]
         )
+
+    def _unavailable(self, row: Row) -> str | None:
+        """Why this process cannot do such a step; a layer that breaks when it is asked lets it run to be denied."""
+        explain = getattr(self._ael, "unavailable_reason", None)
+        try:
+            reason = explain(row["type"], row["capability"]) if explain else None
+            if reason is not None and not isinstance(reason, str):
+                raise TypeError(f"unavailable_reason answered a {type(reason).__name__}")
+            return reason
+        except Exception as error:
+            log.error("availability_unknown", project=self.project_id, step=row["key"], error=type(error).__name__)
+            message = f"nobody can tell whether this step can be done here ({type(error).__name__})"
+            self._denied[row["id"]] = StepDenied(message, fail_closed=True)
+            return None
 
     async def _advance(self, tasks: TaskGroup) -> None:
         """Commit what finished and was decided, and claim what there is room for: one statement."""
@@ -266,6 +279,8 @@ class Lane:
         try:
             with running.scope:
                 faults.at("after_claim", claim["key"])
+                if (denied := self._denied.pop(claim["id"], None)) is not None:
+                    running.stop(denied)
                 outcome = await self._executor.run(running)
                 faults.at("after_effect", claim["key"])
                 row = await self._settlement.settle(claim, outcome)

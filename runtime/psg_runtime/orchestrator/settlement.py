@@ -11,7 +11,8 @@ import structlog
 
 from psg.errors import PsgError
 from psg.graph import Graph
-from psg_runtime.orchestrator.attempt import Outcome
+from psg_runtime.ael import failure_of
+from psg_runtime.orchestrator.attempt import Outcome, redacted
 from psg_runtime.orchestrator.decide import Fail, Retry, decide_retry
 from psg_runtime.orchestrator.policy import StepPolicy
 from psg_runtime.orchestrator.records import result_row
@@ -33,7 +34,20 @@ class Settlement:
         self._session_id = session_id
 
     async def settle(self, claim: Mapping[str, Any], outcome: Outcome) -> dict[str, Any] | None:
-        """Return the row of the result for the next commit; ``None`` when the step sleeps or is tried again."""
+        """Return the row of the result for the next commit; ``None`` when the step sleeps or is tried again.
+
+        What cannot be stored as it is becomes a failure of the step: nothing that one came to ends the process.
+        """
+        try:
+            return await self._settle(claim, outcome)
+        except Exception as error:
+            log.error("outcome_not_stored", step=claim["key"], error=type(error).__name__)
+            failed = Outcome(
+                error=redacted(failure_of(error)), duration_ms=outcome.duration_ms, spend=outcome.spend
+            )  # without a policy nothing is tried again
+            return await self._settle(claim, failed)
+
+    async def _settle(self, claim: Mapping[str, Any], outcome: Outcome) -> dict[str, Any] | None:
         left = await self._left(claim, outcome)
         if outcome.parked is not None:
             await self._park(claim, outcome, left)
