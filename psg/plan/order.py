@@ -43,7 +43,8 @@ def levels(dependencies: Mapping[K, Iterable[K]]) -> dict[K, int]:
                 ready.append(dependent)
     if len(level) < len(waits):
         left = {n: [d for d in dependencies[n] if d in dependencies] for n, count in waits.items() if count}
-        raise cycle_error(find_cycle(left))
+        circle = find_cycle(left)
+        raise cycle_error(circle)
     return level
 
 

@@ -12,6 +12,7 @@ import psg_cypher
 from psg.audit.checkpoint import number
 from psg.errors import ValidationFailed
 from psg.events.projection import statuses
+from psg.model.codec import opened
 from psg.model.ids import check_id
 from psg_neo4j.database import Database
 
@@ -23,7 +24,6 @@ SAME = (
     "seq", "at", "event_id", "family", "type", "op", "entity_type", "entity", "plan", "actor", "command_id",
     "correlation_id",
 )  # fmt: skip
-ABSENT: Mapping[str, Any] = dict.fromkeys((*SAME, "from_status", "to_status", "sha256", "details"))
 PAGE_MOST = 1_000
 
 
@@ -72,4 +72,10 @@ async def facts(
     rows = await db.read(
         psg_cypher.statement(name), project_id=project_id, after=number(after), limit=limit, **more
     )
-    return [{**ABSENT} | {k: v for k, v in row["fact"].items() if k in ABSENT} for row in rows]
+    return [_fact(row["fact"]) for row in rows]
+
+
+def _fact(row: Mapping[str, Any]) -> Row:
+    details = row.get("details")
+    known = {name: row.get(name) for name in (*SAME, "from_status", "to_status", "sha256")}
+    return known | {"details": None if details is None else opened(details)}

@@ -21,7 +21,6 @@ OF_THE_LOG = frozenset(
     ("event_gap", "event_order", "head", "state_vs_log", "log_chain", "deltas", "transition", "schema")
 )
 """Violations that forbid cutting: what would be removed is the evidence."""
-PASSES = 2
 
 
 @dataclass(slots=True)
@@ -79,10 +78,12 @@ async def retain(
         _add(outcome.removed, await sweep(store, last, progress))
     elif last is not None and (last["state"] == "discarding" or _overtaken(last, forecast)):
         await discard(store, last)
-    for _ in range(PASSES):  # a second one where an earlier attempt was gone on with that wanted less
-        if forecast.events:
-            outcome.begins_behind = await _cut(graph, store, forecast, wanted, actor, outcome, progress)
-            forecast = await survey(graph.db, project_id, wanted)
+    while forecast.events:
+        asked = forecast.cut
+        outcome.begins_behind = await _cut(graph, store, forecast, wanted, actor, outcome, progress)
+        forecast = await survey(graph.db, project_id, wanted)
+        if outcome.begins_behind >= asked:  # else an earlier attempt was gone on with that wanted less
+            break
     for number, plan_id in enumerate(forecast.plans, start=1):
         done = await prune_plan(store, plan_id, outcome.begins_behind)
         outcome.pruned, outcome.skipped = outcome.pruned + done, outcome.skipped + (not done)
