@@ -5302,9 +5302,10 @@ class Operations(Calls):
         self,
         *,
         id: str,
+        command_id: str | None = None,
     ) -> PlanPayload:
         """Undo a finished plan: the inverses of its completed steps, last first, as a plan of its own; …"""
-        variables = given({"input": given({"id": id})})
+        variables = given({"input": given({"commandId": command_id_or_new(command_id), "id": id})})
         data = await self._call(_COMPENSATE_PLAN, "CompensatePlan", variables)
         return member(data["compensatePlan"], _COMPENSATE_PLAN_MEMBERS)
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import psg_cypher
-from psg.errors import UnknownCapability
+from psg.errors import PlanInvalid, PsgError, UnknownCapability
 from psg.graph import Graph, Progress
 from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.command import Answer
 from psg_runtime.ael import CapabilityRegistry, action_target
+from psg_runtime.ael.adapters.subplan import SubplanAdapter
 from psg_runtime.ael.port import CONTROL_STEPS
 from psg_runtime.expressions import check_references, default_engine, step_template
+from psg_runtime.plan_file.loops import check_loop
 
 BUILT_IN = frozenset(("process.run", "code.run", "http.request", "file.read", "file.write"))
 
@@ -22,6 +24,8 @@ async def create_plan(
 ) -> Answer:
     """Store a plan whose conditions and templates compile and refer to something (as ``Graph.create_plan``)."""
     check_references(spec)
+    for step in spec.steps:
+        check_params(step)
     return await graph.create_plan(project_id, context_id, spec, progress=progress, **request)
 
 
@@ -29,8 +33,20 @@ async def add_step(graph: Graph, project_id: str, plan_id: str, step: StepSpec, 
     """Add a step whose condition and templates compile (as ``Graph.add_step``)."""
     if step.condition is not None:
         default_engine().compile_condition(step.condition)
+    check_params(step)
     step_template(step.type, step.params)
     return await graph.add_step(project_id, plan_id, step, **request)
+
+
+def check_params(step: StepSpec) -> None:
+    """Raise ``PlanInvalid`` for a loop or a sub-plan that could never begin, as a plan file does."""
+    try:
+        if step.type == "foreach":
+            check_loop(step.params)
+        elif step.type == "plan":
+            SubplanAdapter().check("plan", step.params)
+    except PsgError as error:
+        raise PlanInvalid(f"Invalid Plan: step `{step.key}`: {error.message}", step=step.key) from error
 
 
 async def start_plan(

@@ -123,3 +123,29 @@ async def test_from_the_command_line(api: Api, world: World, tmp_path: Path) -> 
         assert shown["derivation"] == "rerun"
     steps = await world.steps(done["plan"]["uuid"])
     assert steps["a"]["attempt"] == 0 and steps["b"]["output"]["content"] == "here now"
+
+
+async def test_sub_plans_are_shown_with_their_step_and_wrong_ones_are_refused_at_once(api: Api, world: World) -> None:
+    plan_id = await world.started(step("sub", type="plan", params={"plan": {"steps": [{"id": "a", "name": "noop"}]}}))
+    async with world.running():
+        assert await world.finished(plan_id) == ["completed"]
+    answer = await api.ask(
+        "query($id: ID!) { plan(id: $id) { steps { nodes { key id "
+        "subPlans { status parentStepId trace { status } } } } } }",
+        id=global_id("Plan", world.project_id, plan_id),
+    )
+    (found,) = answer["plan"]["steps"]["nodes"]
+    assert found["subPlans"] == [
+        {"status": "completed", "parentStepId": found["id"], "trace": {"status": "completed"}}
+    ]  # fmt: skip
+    context = global_id("Context", world.project_id, world.context_id)
+    wrong = (
+        ("plan", {"plan": {"steps": []}}, "at least one step"), ("plan", {"plan": 5}, "must be a plan document"),
+        ("foreach", {"items": [1], "do": {"name": "x"}, "concurrency": 0}, "from 1 to 64"),
+    )  # fmt: skip
+    for kind, params, words in wrong:
+        refused = await api.command(
+            "createPlan", "CreatePlanInput", "... on CreatePlanPayload { plan { id } }", contextId=context,
+            title="t", objective="o", steps=[{"key": "s", "type": kind, "params": params}],
+        )  # fmt: skip
+        assert refused["__typename"] == "ValidationError" and words in refused["message"], refused

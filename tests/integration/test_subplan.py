@@ -273,15 +273,19 @@ async def test_a_template_that_begins_itself_is_refused_and_depth_is_bounded(wor
 
 @pytest.mark.parametrize(
     "point",
-    ["after_claim", "after_commit/plan_load", "before_commit", "after_commit", "after_effect", "after_advance"],
-)
+    [
+        "after_claim", "after_commit/plan_load", "before_commit", "after_commit", "after_effect", "after_advance",
+        "before_commit@2", "after_commit@2", "after_advance@4",
+    ],
+)  # fmt: skip
 async def test_killed_anywhere_there_is_exactly_one_child(world: World, neo4j_server: Any, point: str) -> None:
     plan_id = await world.started(subplan("sub", document=child({"id": "only", "name": "noop"})), step("end", "sub"))
-    name = point.split(":")[0]
+    name, _, nth = point.partition("@")
     env = {
         "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
         "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-        "PSG_STEAL_AFTER_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]), "PSG_FAULT": f"{name}:kill@1",
+        "PSG_STEAL_AFTER_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]),
+        "PSG_FAULT": f"{name}:kill@{nth or 1}",
     }  # fmt: skip
     process = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, str(PROGRAM)], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True

@@ -41,6 +41,11 @@ RETURN s.status AS status, s.parked AS parked, s.plan AS plan_id, p.status AS pl
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id})-[:SUBPLAN_OF]->(s:Step)
 RETURN s.plan AS plan_id, s.params AS params
 
+// name: subplans_of_step :read :many
+// The sub-plans that a step began, the latest first.
+MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})<-[:SUBPLAN_OF]-(c:Plan)
+RETURN c.id AS id ORDER BY c.started_ms DESC LIMIT 100
+
 // name: subplan_refused :read :one
 // Why the sub-plan of a step could not begin.
 MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})

@@ -22,6 +22,7 @@ from psg_runtime.orchestrator.compensation import compensate
 @strawberry.input
 class CompensatePlanInput:
     id: strawberry.ID
+    command_id: CommandId = None
 
 
 @strawberry.input
@@ -50,14 +51,15 @@ class ReactionMutations:
     @mutation("Undo a finished plan: the inverses of its completed steps, last first, as a plan of its own; once.")
     async def compensate_plan(self, info: Info, input: CompensatePlanInput) -> PlanResult:
         plan = parse_global_id(input.id, "id", "Plan")
-        actor = info.context.actor.name
-        answer = await compensate(info.context.graph, plan.project_id, plan.node_id, actor=actor)
+        request = command(info, input.command_id)
+        answer = await compensate(info.context.graph, plan.project_id, plan.node_id, actor=request["actor"])
         if answer is None:
             raise CommandRefused(
                 f"plan {plan.node_id} has no completed step that declares an inverse: there is nothing to undo",
                 id=plan.node_id,
             )  # fmt: skip
-        return PlanPayload(plan=await stored(info, "Plan", answer, answer.ids["plan"]), **effect(answer))
+        told = effect(answer) | {"command_id": request["command_id"]}  # there is one for each run, whatever its id
+        return PlanPayload(plan=await stored(info, "Plan", answer, answer.ids["plan"]), **told)
 
     @mutation("Make a draft that runs a finished plan again; what holds of it is taken over and not executed again.")
     async def rerun_plan(self, info: Info, input: RerunPlanInput) -> RerunResult:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 from strawberry.scalars import JSON
 
+import psg_cypher
 from psg.model.codec import loads
-from psg_graphql.global_id import global_id
+from psg_graphql.global_id import GlobalId, global_id
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import JoinMode, StepStatus, StepType, Timestamp
 from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
@@ -90,6 +91,15 @@ class Step(Node):
             return cast("list[Step]", past.dependencies(self.stored))
         found = info.context.nodes.steps(self.stored["project_id"], self.stored["dependencies"])
         return cast("list[Step]", found) if isinstance(found, list) else cast("Awaitable", found)  # type: ignore[return-value]
+
+    @strawberry.field(description="The sub-plans that a step of type plan began, the latest first: one per attempt.")
+    async def sub_plans(self, info: Info) -> list[_Plan]:
+        if self.stored["type"] != "plan" or self.stored.get("past") is not None:
+            return []
+        project_id, step_id = self.stored["project_id"], self.stored["id"]
+        statement = psg_cypher.statement("subplans_of_step")
+        rows = await info.context.graph.db.read(statement, project_id=project_id, step_id=step_id)
+        return await info.context.nodes.load_many([GlobalId("Plan", project_id, row["id"]) for row in rows])
 
     @strawberry.field
     async def plan(self, info: Info) -> _Plan | None:
