@@ -67,6 +67,8 @@ _EXPORTS = {
     "PlanReplay": "replay",
 }
 
+__all__ = list(_EXPORTS)
+
 
 def __getattr__(name: str) -> Any:
     module = _EXPORTS.get(name)

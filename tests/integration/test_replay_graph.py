@@ -271,9 +271,11 @@ async def test_the_command_line_tells_a_run_and_keeps_it(
 async def test_secrets_are_in_no_export(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     marker = "marker-0123456789"
     monkeypatch.setenv("SOME_API_KEY", marker)
-    plan_id = await world.run(step("a", params={}, description=f"says {marker}"))
+    plan_id = await world.run(step("token", description=f"says {marker}"), step("b", "token", params={}))
     text = await GraphReplay(world.graph).export(plan_id)
-    assert marker not in text and json.loads(text)["count"] == 5
+    assert marker not in text and json.loads(text)["count"] == 7
+    _, _, run = imported(text)
+    assert run is not None and redecide(run).decisions == 3
 
 
 async def test_what_no_log_tells_of_is_refused(world: World) -> None:

@@ -173,6 +173,14 @@ def test_whatever_the_in_memory_executor_decides_is_decided_again(steps: list[di
     assert verdict.decisions > len(steps)
 
 
+def test_skips_are_placed_in_the_order_of_dependencies_whatever_the_plans_order() -> None:
+    steps = [step("late", "between"), step("between", "fine", "bad"), step("fine"), step("bad", name="broken")]
+    replay = PlanReplay()
+    anyio.run(Executor(registry(broken=broken), replay).execute, plan(*steps))
+    verdict = redecide(run_of_entries(replay.entries("p")))
+    assert (verdict.decisions, verdict.difference) == (6, None)
+
+
 def test_a_history_without_a_plan_or_an_execution_cannot_be_decided() -> None:
     replay = PlanReplay()
     replay.record("p", "execution_started")

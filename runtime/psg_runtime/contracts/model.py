@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -50,20 +51,19 @@ class ContractModel(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The specification's form: camelCase, only JSON, optional fields left out where they are not set."""
-        return {
-            _spelled(type(self), name): _plain(value)
-            for name, value in self
-            if value is not None or name not in _optional(type(self))
-        }
+        fields = _spellings(type(self))
+        told = {}
+        for name, value in self:
+            spelled, optional = fields.get(name) or (to_camel(name), False)
+            if value is not None or not optional:
+                told[spelled] = _plain(value)
+        return told
 
 
-def _spelled(model: type[BaseModel], name: str) -> str:
-    field = model.model_fields.get(name)
-    return to_camel(name) if field is None else (field.alias or name)
-
-
-def _optional(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for name, field in model.model_fields.items() if field.default is None)
+@cache
+def _spellings(model: type[BaseModel]) -> dict[str, tuple[str, bool]]:
+    """How each field is spelled, and whether it may be left out."""
+    return {name: (field.alias or name, field.default is None) for name, field in model.model_fields.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -72,8 +72,8 @@ def _placed(history: list[dict[str, Any]], steps: Mapping[str, Mapping[str, Any]
     status = dict.fromkeys(steps, "pending")
     placed: list[dict[str, Any]] = []
     for item in history:
-        last = item is end
-        while skipped := [k for k in skips if last or _open(steps[k], status)]:
+        # What a cancellation left is skipped at the end, open or not.
+        while skipped := [k for k in skips if _open(steps[k], status)] or (list(skips) if item is end else []):
             placed += [{**item, "what": "skipped", "step": k, "reason": skips.pop(k)} for k in skipped]
             status |= dict.fromkeys(skipped, "skipped")
         placed.append(item)

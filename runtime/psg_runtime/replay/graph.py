@@ -61,8 +61,12 @@ class GraphReplay:
         return self.exported(plan_id, *await self.history(plan_id))
 
     def exported(self, plan_id: str, entries: list[Record], run: dict[str, Any]) -> str:
-        """A ``history`` as JSON text, without secrets."""
-        return exported(plan_id, entries, self._plain(run))
+        """A ``history`` as JSON text, without secrets; a step may be called `token` and is none."""
+        kept = {
+            **{name: self._plain(run[name]) for name in ("plan", "project_policy", "history")},
+            "steps": {key: self._plain(step) for key, step in run["steps"].items()},
+        }
+        return exported(plan_id, entries, kept)
 
     async def _read(self, plan_id: str) -> Projection:
         check_id(plan_id, "plan_id")
