@@ -53,7 +53,8 @@ ENTITIES: Mapping[str, Entity] = {
             ("title", "objective", "status"),
             (
                 "goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority",
-                "policy", "approval", "budget", "on_failure", "success_criteria", "proposed_by", "criteria", "derivation",
+                "policy", "approval", "budget", "on_failure", "success_criteria", "proposed_by", "criteria",
+                "derivation",
             ),
             json=("params", "policy", "approval", "budget", "criteria"),
             parts=(("steps", "Step"),),

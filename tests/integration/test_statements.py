@@ -59,8 +59,10 @@ OPERATIONAL = (
     "repeatable", "by", "in", "connectedAs", "restores", "restored_ms", "snapshot_before_start", "reason", "actor",
     "hash", "text", "input_schema", "output_schema", "enabled", "registered_ms", "changed_ms", "policy", "budget",
     "kill_switch", "ready_ms", "parent_step", "expires_at", "key", "output",
-    "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error", "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
-    "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest", "before_ms", "keep_last",
+    "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error",
+    "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
+    "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest",
+    "before_ms", "keep_last",
     "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
