@@ -43,19 +43,19 @@ RETURN g.kill_switch AS kill_switch, g.kill_changes AS changes
 
 // name: plan_pauses :read :one
 // When a plan was paused and resumed, by its own events: asked only when a clock seems to have run out.
-MATCH (h:ProjectHead {id: $project_id})
 RETURN datetime.realtime().epochMillis AS now, COLLECT {
-  MATCH (e:Event) WHERE e.entity = $plan_id AND e.project_id = $project_id
-    AND e.type IN ['plan_paused', 'plan_resumed']
-  WITH e ORDER BY e.seq
+  MATCH (e:Event) USING INDEX e:Event(entity, seq)
+  WHERE e.entity = $plan_id AND e.seq > 0 AND e.project_id = $project_id AND e.type IN ['plan_paused', 'plan_resumed']
+  WITH e ORDER BY e.entity, e.seq
   RETURN {type: e.type, at: e.at} } AS events
 
 // name: plan_actor :read :one
 // Who started the run of a plan.
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id})
 RETURN p.title AS title, p.goal_id AS goal_id, COLLECT {
-  MATCH (e:Event) WHERE e.entity = $plan_id AND e.project_id = $project_id AND e.type = 'plan_in_progress'
-  WITH e ORDER BY e.seq DESC LIMIT 1
+  MATCH (e:Event) USING INDEX e:Event(entity, seq)
+  WHERE e.entity = $plan_id AND e.seq > 0 AND e.project_id = $project_id AND e.type = 'plan_in_progress'
+  WITH e ORDER BY e.entity DESC, e.seq DESC LIMIT 1
   RETURN e.actor }[0] AS actor
 
 // name: effect_begin :write :one
