@@ -15,6 +15,7 @@ import anyio
 import pytest
 from world import World, registry, step
 
+from psg import snapshots
 from psg.audit import verify
 from psg.errors import ActionFailed
 from psg_runtime.orchestrator.reactions import Reactions
@@ -152,6 +153,35 @@ async def test_two_who_stop_a_large_plan_get_in_nobodys_way(world: World) -> Non
         assert await world.finished(plan_id) == ["failed"]
     skipped = await world.events(type="step_skipped", plan=plan_id)
     assert len(skipped) == len({e["entity"] for e in skipped}) == 1_200
+
+
+async def test_a_stopping_plan_that_is_taken_back_stops_no_more(world: World) -> None:
+    release = anyio.Event()
+    broken = True
+
+    async def slow() -> None:
+        await release.wait()
+
+    async def bad() -> None:
+        if broken:
+            raise Planted("planted failure")
+
+    tools = registry(bad=bad, slow=slow)
+    plan_id = await world.started(
+        step("slow", name="slow"), step("bad", name="bad"), step("after", "bad", "slow"), on_failure="stop"
+    )
+    await world.graph.pause_plan(world.project_id, plan_id)
+    saved = await snapshots.take(world.graph, world.project_id, plan_id=plan_id)
+    await world.graph.resume_plan(world.project_id, plan_id)
+    async with world.running(tools):
+        await world.step_is(plan_id, "after", "skipped")
+        await world.graph.pause_plan(world.project_id, plan_id)
+        await snapshots.restore(world.graph, world.project_id, saved)
+        assert (await verify(world.db, world.project_id)).violations == []
+        broken = False
+        release.set()
+        await world.graph.resume_plan(world.project_id, plan_id)
+        assert await world.finished(plan_id) == ["completed"]
 
 
 @pytest.mark.parametrize("nth", ["1", "2", "3"])

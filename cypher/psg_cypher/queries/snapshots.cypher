@@ -145,7 +145,7 @@ FOREACH (x IN CASE WHEN adrift AND NOT 'pending' IN asked THEN [s] ELSE [] END |
 RETURN count(s) AS steps
 
 // name: restore_plan :write :one
-// Recounts a restored plan's steps and offers it to orchestrators when it runs.
+// Recounts a restored plan's steps and offers it to orchestrators when it runs, or has them bring it to its end.
 MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id})
 CALL () {
   MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position IS NOT NULL
@@ -154,9 +154,11 @@ CALL () {
     sum(CASE WHEN s.status = 'failed' THEN 1 ELSE 0 END) AS failed
 }
 SET p.steps_total = total, p.steps_open = open, p.steps_failed = failed, p.served_at = coalesce(p.served_at, 0)
-REMOVE p:Runnable
+REMOVE p:Runnable, p:Stopping, p:Reacting
+FOREACH (_ IN CASE WHEN p.status = 'in_progress' AND NOT p:Tombstone AND failed > 0 AND open > 0
+  AND p.on_failure IS NOT NULL THEN [1] ELSE [] END | SET p:Stopping)
 FOREACH (_ IN CASE WHEN p.status = 'in_progress' AND NOT coalesce(p.paused, false) AND NOT p:Tombstone
-  THEN [1] ELSE [] END | SET p:Runnable)
+  AND NOT p:Stopping THEN [1] ELSE [] END | SET p:Runnable)
 RETURN total, open, failed
 
 // name: restore_faults :read :many
