@@ -24,8 +24,7 @@ from psg_graphql.global_id import global_id
 from psg_neo4j import Database
 from psg_runtime import GraphReplay, OrchestratorPlan, PlanReplay, StepResult
 from psg_runtime.contracts import ExecutionResult
-from psg_runtime.orchestrator.replanning import replan
-from psg_runtime.planning import WithoutFailedStep
+from psg_runtime.orchestrator.replanning import WithoutFailedStep, replan
 from psg_runtime.replay import ReplayUnknown, redecide
 from psg_runtime.replay.history import EVENTS, imported
 

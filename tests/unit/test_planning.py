@@ -16,7 +16,7 @@ from psg.errors import DependencyCycle, DuplicateId, PlanInvalid, ReferenceMissi
 from psg_runtime import Executor, OrchestratorGoal, OrchestratorPlan, Planner, PlanReplay, PlanTemplate
 from psg_runtime.contracts import to_spec
 from psg_runtime.in_memory import PlanNotApproved
-from psg_runtime.planning import NoPlanFound, ReplanImpossible, WithoutFailedStep, load_templates
+from psg_runtime.planning import NoPlanFound, ReplanImpossible, load_templates
 
 pytestmark = pytest.mark.anyio
 
@@ -185,16 +185,6 @@ def reachable(dependencies: dict[str, set[str]]) -> dict[str, set[str]]:
     for _ in found:
         found = {one: known.union(*(found.get(other, set()) for other in known)) for one, known in found.items()}
     return found
-
-
-async def test_plans_of_the_graph_are_replanned_by_the_same_rule() -> None:
-    spec = to_spec(
-        OrchestratorPlan.parse(plan(step("a"), step("bad", "a"), step("b", "bad"), title="T", params={"x": 1}))
-    )
-    made = await WithoutFailedStep().replan(spec, "bad", {"code": "action_failed"})
-    assert made == spec.model_copy(
-        update={"steps": [spec.steps[0], spec.steps[2].model_copy(update={"dependencies": ["a"]})]}
-    )
 
 
 async def test_a_draft_is_executed_only_once_it_is_approved() -> None:

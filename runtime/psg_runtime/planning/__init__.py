@@ -5,7 +5,6 @@ from __future__ import annotations
 from psg_runtime.planning.errors import NoPlanFound, PlanProposalInvalid, ReplanImpossible
 from psg_runtime.planning.planner import Planner
 from psg_runtime.planning.proposals import LlmPlanner
-from psg_runtime.planning.replanning import WithoutFailedStep
 from psg_runtime.planning.templates import PlanTemplate, load_templates
 
 __all__ = [
@@ -15,6 +14,5 @@ __all__ = [
     "PlanTemplate",
     "Planner",
     "ReplanImpossible",
-    "WithoutFailedStep",
     "load_templates",
 ]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from psg.errors import PsgError
 from psg.model.ids import new_id
-from psg.plan.spec import PlanSpec
-from psg_runtime.contracts import OrchestratorPlan, PlanStep, from_spec, to_spec
+from psg_runtime.contracts import OrchestratorPlan, PlanStep
 from psg_runtime.contracts.conversion import step_spec_fields
 from psg_runtime.contracts.moments import now
 from psg_runtime.expressions import default_engine, step_template
@@ -42,14 +38,6 @@ def without_step(plan: OrchestratorPlan, failed_step_id: str) -> OrchestratorPla
     return plan.model_copy(
         update={"id": new_id(), "steps": steps, "created_at": now(), "derived_from": plan.id}
     )
-
-
-class WithoutFailedStep:
-    """Replans plans of the graph (``psg_runtime.orchestrator.replanning.Replanner``) by leaving the failed step out."""
-
-    async def replan(self, plan: PlanSpec, failed_step: str, error: Mapping[str, Any]) -> PlanSpec:
-        """Return the plan without the step; steps that stay keep their keys. Raises as ``without_step``."""
-        return to_spec(without_step(from_spec(plan), failed_step))
 
 
 def _check_left(plan: OrchestratorPlan, kept: object, gone: set[str], failed: str) -> None:
