@@ -13,8 +13,10 @@ from typing import Any
 
 import anyio
 import pytest
+from world import World, step
 
 from psg.errors import ActionTimeout, CapabilityDenied, PsgError, ValidationFailed
+from psg_neo4j import Database
 from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
 from psg_runtime.mcp_servers import mcp_capabilities
 from psg_runtime.mcp_servers.errors import McpUnavailable
@@ -207,6 +209,18 @@ async def test_a_server_that_dies_in_a_call_is_a_failure_worth_repeating_and_com
         assert (lost.code, lost.retryable, lost.category) == ("mcp_unavailable", True, "communication_error")
         assert "`desk` went away during the call of `die`" in str(lost)
         assert await tools.again("desk.add", {"a": 1}) == {"total": 11}
+
+
+@pytest.mark.neo4j
+async def test_a_step_is_tried_again_when_its_server_died(db: Database, tmp_path: Path, liar: Liar) -> None:
+    world = await World.create(db)
+    liar.answers(["die", {"isError": True, "content": []}, SAID])
+    async with connected(tmp_path, liar=liar.settings) as tools:
+        plan_id = await world.run(step("a", name="liar.echo", retries=5), tools=tools.registry)
+    done = (await world.steps(plan_id))["a"]
+    assert (done["status"], done["output"], done["attempt"]) == ("completed", {"text": "said"}, 3)
+    keys = {call["_meta"]["psg/idempotency-key"] for call in liar.calls}
+    assert (len(liar.calls), len(keys)) == (3, 1)
 
 
 async def test_a_server_that_is_killed_between_calls_comes_back(tmp_path: Path) -> None:

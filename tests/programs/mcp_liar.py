@@ -1,7 +1,7 @@
 """An MCP server by hand, so that it can do what no library would: the folder it is given says how it behaves.
 
-``tools.json`` are the tools it lists, ``answer.json`` what every call gives; ``say_changed`` makes it announce, with
-the next call, that its tools changed. ``calls`` gets a line for every call.
+``tools.json`` are the tools it lists, ``answer.json`` what every call gives (a list: one call after the other);
+``say_changed`` makes it announce, with the next call, that its tools changed. ``calls`` gets a line for every call.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ def called(request: dict[str, Any]) -> None:
         (folder / "say_changed").unlink()
         send({"method": "notifications/tools/list_changed"})
     answer = json.loads((folder / "answer.json").read_text())
+    if isinstance(answer, list):  # one after the other, the last for all that follow
+        number = len((folder / "calls").read_text().splitlines())
+        answer = answer[min(number, len(answer)) - 1]
     if answer == "die":
         os._exit(9)
     if answer == "hang":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,28 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_servers(tmp_path / "none.yaml")
 
 
+def pins_beside(tmp_path: Path) -> Pins:
+    (tmp_path / "mcp.yaml").touch()
+    return Pins.beside(tmp_path / "mcp.yaml")
+
+
+def test_what_many_accept_at_once_is_all_kept(tmp_path: Path) -> None:
+    names = [f"s{number}" for number in range(40)]
+    pins_beside(tmp_path)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: Pins.beside(tmp_path / "mcp.yaml").accept(name, {"x": name}), names))
+    assert {name: pins_beside(tmp_path).of(name) for name in names} == {name: {"x": name} for name in names}
+
+
 def test_pins_are_kept_beside_the_file_and_added_to(tmp_path: Path) -> None:
-    pins = Pins.beside(tmp_path / "mcp.yaml")
+    pins = pins_beside(tmp_path)
     assert pins.of("a") is None
     pins.accept("a", {"x": "1"})
     Pins.beside(tmp_path / "mcp.yaml").accept("b", {"y": "2"})
     pins.accept("a", {"z": "3", "x": "4"})
     assert pins.of("a") == {"x": "4", "z": "3"}
     assert pins.of("b") == {"y": "2"}
-    assert [file.name for file in tmp_path.iterdir()] == ["mcp.yaml.pins.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["mcp.yaml", "mcp.yaml.pins.json"]
     pins.accept("empty", {})
     assert pins.of("empty") == {}
 
@@ -105,7 +119,7 @@ def test_pins_are_kept_beside_the_file_and_added_to(tmp_path: Path) -> None:
     "text", ["", "nothing", "[]", '{"format": 2, "servers": {}}', '{"format": 1, "servers": {"a": 1}}']
 )
 def test_pins_that_cannot_be_read_accept_nothing(tmp_path: Path, text: str) -> None:
-    pins = Pins.beside(tmp_path / "mcp.yaml")
+    pins = pins_beside(tmp_path)
     (tmp_path / "mcp.yaml.pins.json").write_text(text)
     with pytest.raises(McpSettingsInvalid):
         pins.of("a")

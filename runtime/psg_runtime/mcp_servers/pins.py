@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ import orjson
 import structlog
 
 from psg_runtime.mcp_servers.errors import McpSettingsInvalid
+
+try:
+    import fcntl
+except ImportError:  # Windows: there who accepts last wins
+    fcntl = None  # type: ignore[assignment]
 
 log = structlog.get_logger(__name__)
 
@@ -33,14 +38,15 @@ class Pins:
     anything. Where the file cannot be written, what was seen first holds until this process ends.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, servers: Path) -> None:
         self._path = path
+        self._servers = servers
         self._unsaved: dict[str, dict[str, str]] = {}
 
     @classmethod
     def beside(cls, servers: Path) -> Pins:
         """The pins that belong to a file of servers: ``mcp.yaml`` → ``mcp.yaml.pins.json``."""
-        return cls(servers.with_name(f"{servers.name}.pins.json"))
+        return cls(servers.with_name(f"{servers.name}.pins.json"), servers)
 
     def of(self, server: str) -> dict[str, str] | None:
         """The accepted hashes of a server's tools, None for a server never seen. Raises McpSettingsInvalid."""
@@ -49,14 +55,23 @@ class Pins:
 
     def accept(self, server: str, hashes: Mapping[str, str]) -> None:
         """Accept these definitions of a server's tools, instead of what was accepted of them before."""
-        # Read again: another process may have accepted something meanwhile.
-        everything = self._read()
-        everything[server] = {**everything.get(server, {}), **hashes}
         try:
-            self._write(everything)
+            with self._alone():
+                # Read again: another process may have accepted something meanwhile.
+                everything = self._read()
+                everything[server] = {**everything.get(server, {}), **hashes}
+                self._write(everything)
         except OSError as error:
             self._unsaved[server] = {**self._unsaved.get(server, {}), **hashes}
             log.warning("mcp_pins_not_saved", path=str(self._path), reason=error.strerror)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time over all processes, by a lock on the file of the servers, which stays as it is."""
+        with self._servers.open("rb") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
