@@ -9,8 +9,8 @@ import typer
 
 from psg_cli.commands import confirms, database, demo, development, events, plans, platform, projects
 from psg_cli.commands.backup import backup, restore
-from psg_cli.commands.capabilities import capabilities
 from psg_cli.commands.budgets import budget
+from psg_cli.commands.capabilities import capabilities
 from psg_cli.commands.conformance import conformance
 from psg_cli.commands.policies import kill, policy
 from psg_cli.commands.reactions import compensate, rerun

@@ -12,6 +12,7 @@ from psg_cli.commands.plans import ApiOption, ProjectOption
 from psg_cli.failures import execute
 from psg_cli.output import JsonFlag, print_json, stdout, table
 from psg_cli.settings import load_settings
+from psg_client import NotFound
 from psg_client.generated import BudgetInput, Spending
 
 budget = typer.Typer(name="budget", no_args_is_help=True, help="Budgets: limit, spent, reserved, remaining.")
@@ -41,7 +42,9 @@ def show(
                 account = None if project_account is None else project_account.spending
             else:
                 plan_account = await client.plan_spending(id=await node_id(client, settings, "Plan", plan_ref))
-                account = None if plan_account is None else plan_account.spending
+                if plan_account is None:
+                    raise NotFound(f"There is no plan {plan_ref}.", code="not_found", category="validation_error")
+                account = plan_account.spending
         _print(account, as_json)
 
     execute(command, as_json=as_json)
