@@ -21,9 +21,11 @@ from psg.write.writer import Locked
 from psg_neo4j.database import Database, Transaction
 
 FAMILY = "runtime_execution"
-SWITCHES_MAX = 200
+# Policy and switches come with every commit of the frontier.
+POLICY_BYTES = 16_384
+SWITCHES_MAX = 100
 CHANGES_KEPT = 100
-REASON_CHARS = 2_000
+REASON_CHARS = 500
 TYPE_CHARS = 200
 
 
@@ -88,6 +90,8 @@ async def set_project_policy(
     It holds from the next attempt of any step on. Raises ``ValidationFailed``.
     """
     said = authored(policy_of(policy))
+    if said is not None and len(dumps(said).encode()) > POLICY_BYTES:
+        raise ValidationFailed(f"policy: at most {POLICY_BYTES} bytes", field="policy")
     command = Command("project_policy", [said], actor, command_id or new_id())
 
     async def decide(locked: Locked) -> Change:

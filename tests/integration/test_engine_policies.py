@@ -227,6 +227,7 @@ async def test_step_overrides_plan_overrides_project_and_the_project_policy_hold
         {"retry": {"max_retries": -1}}, {"retry": {"max_retries": 10**9}}, {"timeout": {"total_ms": 0}},
         {"timeout": {"attempt_ms": 10**12}}, {"retry": {"factor": float("inf")}}, {"retry": {"jitter": "some"}},
         {"retries": 1}, {"retry": []}, [], {"retry": {"base_ms": True, "max_ms": "x"}},
+        {"retry": {"non_retryable": ["x" * 20_000]}},
     ],
 )  # fmt: skip
 async def test_a_policy_without_bounds_is_refused(world: World, policy: Any) -> None:

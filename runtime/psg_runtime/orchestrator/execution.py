@@ -149,7 +149,7 @@ class Executor:
             outcome = await self._passed(attempt, running, limits, started)
         except Exception as error:
             outcome = Outcome(error=redacted(failure_of(error)))
-        return replace(outcome, duration_ms=_since(started), policy=policy)
+        return outcome if outcome.policy is not None else replace(outcome, duration_ms=_since(started), policy=policy)
 
     async def _passed(self, attempt: Attempt, running: Running, limits: TimeLimits, started: float) -> Outcome:
         """Take the attempt through the gates to its adapter and back."""
@@ -167,14 +167,14 @@ class Executor:
             return outcome_of(await self._bounded(attempt.action))
 
         try:
-            outcome: Outcome = await running.do(work, attempt.policy, limits.left)
-            if outcome.error is not None:
-                outcome = replace(outcome, error=redacted(outcome.error))
-        except Exception as error:
-            outcome = Outcome(error=redacted(failure_of(error)))
-        outcome = replace(outcome, duration_ms=_since(started), notes={**attempt.notes, **outcome.notes})
-        if outcome.error is None and outcome.parked is None:
-            outcome = replace(outcome, effect=attempt.effect)
+            came: Outcome = await running.do(work, attempt.policy, limits.left)
+        except Exception as failure:
+            came = Outcome(error=failure_of(failure))
+        outcome = Outcome(
+            came.output, None if came.error is None else redacted(came.error), came.parked, _since(started),
+            attempt.effect if came.error is None and came.parked is None else None, {**attempt.notes, **came.notes},
+            attempt.policy,
+        )  # fmt: skip
         for gate in reversed(passed):
             outcome = await _told(gate, attempt, outcome)
         return outcome
