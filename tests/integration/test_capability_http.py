@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,29 @@ capabilities:
     http:
       url: "{base}/customers/{{{{params.id}}}}"
       query: {{fields: "{{{{params.fields}}}}"}}
+      headers: {{X-Api-Key: "{{{{secrets.CRM_KEY}}}}"}}
       output: json
 """
+
+
+class Vault:
+    label = "the vault"
+
+    async def get(self, name: str) -> str | None:
+        return "marker-5f2b8c" if name == "CRM_KEY" else None
 
 
 @pytest.mark.req("ORCH-12", "ORCH-13")
 async def test_a_request_as_a_capability(tmp_path: Path) -> None:
     paths: list[str] = []
+    keys: set[str] = set()
 
     def customers(request: Received) -> bytes:
         paths.append(request.path)
+        keys.add(request.headers["x-api-key"])
         email = "ada@example.org" if "/1?" in request.path else "nobody"
-        return reply(200, f'{{"email": "{email}"}}', Content_Type="application/json")
+        said = json.dumps({"email": email, "key": request.headers["x-api-key"]})
+        return reply(200, said, Content_Type="application/json")
 
     async with serving(customers) as server:
         file = tmp_path / "crm.yaml"
@@ -47,11 +59,14 @@ async def test_a_request_as_a_capability(tmp_path: Path) -> None:
         allowed = {"http_allow": ("127.0.0.1",), "http_allow_private": ("127.0.0.1",)}
 
         async def call(params: dict[str, Any], **settings: Any) -> Any:
-            layer = AdapterLayer(registry, AelSettings(**settings))
+            layer = AdapterLayer(registry, AelSettings(**settings), secrets=Vault())
             action = {"type": "tool_call", "name": "crm.customer", "params": params, "idempotency_key": "k"}
             return (await layer.execute(action)).output
 
-        assert await call({"id": 1}, **allowed) == {"email": "ada@example.org"}
+        answer = await call({"id": 1}, **allowed)
+        assert answer["email"] == "ada@example.org"
+        assert keys == {"marker-5f2b8c"}
+        assert "marker" not in str(answer)
         assert paths == ["/customers/1?fields=name"]
         with pytest.raises(ValidationFailed, match=r"outputs of `crm.customer`.*email: "):
             await call({"id": 2}, **allowed)

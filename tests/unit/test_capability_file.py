@@ -119,6 +119,11 @@ async def test_stand_ins_do_not_stand_for_each_other(tmp_path: Path) -> None:
             "capabilities: [{name: x, type: tool, http: {url: u, output: xml}, input_schema: {type: object}}]",
             "`output` is one of",
         ),
+        (
+            "capabilities: [{name: x, type: tool, input_schema: {type: object}, "
+            "process: {argv: [a, '{{secrets.KEY}}']}}]",
+            "cannot stand in `argv.1`: arguments of programs are visible",
+        ),
         ("capabilities: [", "not YAML"),
     ],
 )

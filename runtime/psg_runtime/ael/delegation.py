@@ -11,6 +11,8 @@ import orjson
 from psg.errors import ValidationFailed
 from psg_runtime.ael.failures import ActionRefused
 from psg_runtime.expressions import Template
+from psg_runtime.secrets.places import refusal, refusal_message
+from psg_runtime.secrets.reference import SecretReference
 
 OUTPUTS = ("result", "text", "json")
 # Where the adapters put what a program printed or a server answered.
@@ -60,4 +62,9 @@ def delegation(name: str, params: Mapping[str, Any] | None, output: str) -> Dele
     template = None if params is None else Template(dict(params))
     for root in (template.references if template is not None else frozenset()) - {"params", "secrets"}:
         raise ValidationFailed(f"A capability's template sees `params` only, not `{root}`.", reference=root)
+    for place, expression in template.expressions if template is not None else ():
+        secret = expression.syntax.secret
+        reason = None if secret is None else refusal("tool", name, place)
+        if secret is not None and reason is not None:
+            raise ValidationFailed(f"{refusal_message(SecretReference(secret), place, reason)}.", secret=secret)
     return Delegation(name, template, output)
