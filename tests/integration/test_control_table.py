@@ -1,7 +1,4 @@
-"""The table of docs/execution-policies.md: what pause, resume, cancel and kill switch do to a step, cell by cell.
-
-The columns of approvals and budgets are in their own tests (test_approvals_*, test_budgets_*).
-"""
+"""The table of docs/execution-policies.md: what each control does to a step in each state, cell by cell."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import pytest
 from world import QUICK, World, registry, step
 
 from psg.audit import verify
+from psg.budgets import set_budget
 from psg.commands.policies import set_kill_switch
 from psg_runtime.ael import AdapterLayer
 from psg_runtime.hooks import HookChain, PolicyHook
@@ -233,3 +231,34 @@ async def test_what_is_claimed_but_not_begun(world: World, ask: str) -> None:
         await world.finished(at.plan_id)
         orchestrator.stop()
     assert at.calls == (["it"] if ask == "pause" else [])
+
+
+async def test_budget_exhaustion(scene: tuple[str, Scene]) -> None:
+    """Who holds a share goes on; everybody else is refused when it comes up, and what calls nobody needs no share."""
+    state, at = scene
+    await set_budget(at.world.graph, at.world.project_id, "plan", at.plan_id, {"calls": 0})
+    if state in ("retrying", "timer"):
+        await at.due()
+    at.opened.set()
+    (status,) = await at.world.finished(at.plan_id)
+    it = await at.it()
+    if state in ("running", "timer"):
+        assert (status, it["status"]) == ("completed", "completed")
+        return
+    assert (status, it["status"], it["error"]["code"]) == ("failed", "failed", "budget_exhausted")
+    assert it["attempt"] == (2 if state == "retrying" else 1)
+    assert at.calls == (["fail"] if state == "retrying" else ["first"])
+
+
+async def test_approval_expiry(scene: tuple[str, Scene]) -> None:
+    """Fails the step that waits for it, whatever else is going on; steps of other states do not notice."""
+    state, at = scene
+    at.opened.set()
+    other = await at.world.started(step("asks", name="hold", approval={"expires_ms": 1}), step("then", "asks"))
+    assert await at.world.finished(other) == ["failed"]
+    stored = await at.world.steps(other)
+    assert stored["asks"]["error"]["code"] == "approval_expired" and stored["then"]["status"] == "skipped"
+    if state in ("retrying", "timer"):
+        assert (await at.it())["status"] == "in_progress"
+        await at.due()
+    assert await at.world.finished(at.plan_id) == ["completed"]
