@@ -142,10 +142,10 @@ class Change:
         """Take properties of a node back to what they were; the only change of a status outside its table.
 
         ``source`` is ``{"snapshot": id, "to": seq}``: the log shows, and the audit checks, that each value is the one
-        of that moment. Like any other change of a Plan's or Step's status it is one ``pipeline_stage`` event.
+        of that moment. Like any other change of a Plan's or Step's status it is one ``pipeline_stage`` event. Values
+        are taken as they were stored then, encrypted or not.
         """
         self._keep(before)
-        after = sealed_props(after)
         self.sets.append(
             {
                 "id": node_id, "props": {**after, **(operational or {})}, "bump": 1,

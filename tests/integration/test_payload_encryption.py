@@ -184,6 +184,23 @@ async def test_results_of_steps_are_encrypted(world: World) -> None:
     assert await holding(world, MARK) == set()
 
 
+async def test_what_was_stored_before_there_was_a_key_stays_readable_and_comes_back_as_it_was(world: World) -> None:
+    vsl = Neo4jVSL(world.graph, world.project_id)
+    with codec.using(None):
+        plan_id = await world.draft(step("a", params={"text": MARK}))
+        await vsl.set("key", {"secret": MARK})
+        await vsl.set("long", MARK * 500)
+    snapshot = await snapshots.take(world.graph, world.project_id)
+    assert await vsl.get("key") == {"secret": MARK}
+    for key in ("key", "long"):
+        await vsl.set(key, {"secret": MARK + "2"})
+    await world.graph.add_step(world.project_id, plan_id, step("b", "a", params={"text": MARK}))
+    await clean(world)
+    await snapshots.restore(world.graph, world.project_id, snapshot)
+    assert (await vsl.get("key"), await vsl.get("long")) == ({"secret": MARK}, MARK * 500)
+    await clean(world)
+
+
 async def test_another_key_or_none_reads_nothing_and_changes_nothing(world: World) -> None:
     plan_id = await filled(world)
     head = await world.head_seq()
