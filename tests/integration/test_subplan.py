@@ -303,3 +303,28 @@ async def test_killed_anywhere_there_is_exactly_one_child(world: World, neo4j_se
     assert [c["status"] for c in await children(world)] == ["completed"]
     plans = await world.query("MATCH (p:Plan {project_id: $project_id}) RETURN p.id AS id")
     assert len(plans) == 2
+
+
+async def test_waits_and_sub_plans_that_need_an_approval_begin_after_it(world: World) -> None:
+    """The step goes on because of the approval, not because its time is over or its plan has ended."""
+    plan_id = await world.started(
+        step("nap", type="wait", params={"duration_ms": 300}, approval={"reason": "may it sleep?"}),
+        subplan("sub", document=child(), approval={"reason": "may it begin?"}),
+    )
+    async with world.running():
+
+        async def asked() -> list[Any]:
+            return await world.query("MATCH (c:Confirm {project_id: $project_id, status: 'pending'}) RETURN c.id AS id")
+
+        async def both_asked() -> bool:
+            return len(await asked()) == 2
+
+        await world.until(both_asked)
+        assert await children(world) == []
+        for row in await asked():
+            await world.graph.decide_confirm(world.project_id, row["id"], "approved", actor="somebody")
+        assert await world.finished(plan_id) == ["completed"]
+    steps = await world.steps(plan_id)
+    assert steps["nap"]["output"]["resumed_by"] == "timer"
+    assert [c["status"] for c in await children(world)] == ["completed"]
+    assert steps["sub"]["output"]["outputs"] == {"a": None}

@@ -26,7 +26,7 @@ class WaitAdapter:
 
     async def run(self, action: Action) -> ActionResult | Parked:
         self.check("wait", action.params)
-        if action.resumed is not None:
+        if action.resumed is not None and action.resumed.get("reason") == "timer":  # not by an approval of the step
             return ActionResult(True, {"waited": dict(action.params), "resumed_by": action.resumed.get("reason")})
         return Parked(due_in_ms=self._due_in_ms(action.params))
 
