@@ -123,6 +123,17 @@ def test_what_operators_did_is_no_decision() -> None:
     assert redecide(run).difference is None
 
 
+def test_a_delay_that_a_server_may_have_asked_for_is_believed() -> None:
+    longer = doctored(("retried", "a", {"delay_ms": 5000, "error": {"code": "http_status"}}))
+    assert redecide(longer).difference is None
+    beyond = doctored(("retried", "a", {"delay_ms": 5000}), steps={"a": {"policy": {"retry": {"max_ms": 100}}}})
+    assert redecide(beyond).difference is None
+    told = doctored(("retried", "a", {"delay_ms": 5000, "retry_after_ms": 5000}))
+    assert redecide(told).difference is None
+    shorter = doctored(("retried", "a", {"delay_ms": 30, "retry_after_ms": 5000}))
+    assert redecide(shorter).difference is not None
+
+
 def test_structure_may_change_while_it_runs() -> None:
     run = copy.deepcopy(RUN)
     run["steps"]["e"]["dependencies"] = ["b"]

@@ -15,7 +15,7 @@ from psg.read.events import EventLog
 from psg.snapshots import plan_as_of
 from psg_runtime.ael.masking import SecretMask
 from psg_runtime.contracts.record import Record, record
-from psg_runtime.replay.errors import ReplayUnknown
+from psg_runtime.replay.errors import ReplayUnknown, ReplayUnreadable
 from psg_runtime.replay.history import Callback, exported, replay, stats, timeline
 from psg_runtime.replay.projection import Projection
 
@@ -70,6 +70,13 @@ class GraphReplay:
 
     async def _read(self, plan_id: str) -> Projection:
         check_id(plan_id, "plan_id")
+        try:
+            return await self._project(plan_id)
+        except orjson.JSONDecodeError as error:
+            message = f"What is stored of plan {plan_id} is damaged: {error}. Run `psg verify`."
+            raise ReplayUnreadable(message) from error
+
+    async def _project(self, plan_id: str) -> Projection:
         project_id = self._project_id or await self._project_of(plan_id)
         head = await self._log.head(project_id)
         projection: Projection | None = None

@@ -20,7 +20,7 @@ from psg_runtime.orchestrator.decide import Fail, Retry, Run, Skip, decide_retry
 from psg_runtime.orchestrator.settings import OrchestratorSettings
 from psg_runtime.replay.errors import ReplayUnreadable
 
-OPERATORS = frozenset(("cancelled", "plan_stopped"))
+OPERATORS = frozenset(("cancelled", "plan_stopped", "policy_invalid"))
 """Reasons and error codes that no decision about a step gave: an operator did, or the plan's end."""
 ASK_FOR_DELAYS = frozenset(("http_status",))
 _OPEN = frozenset(("pending", "in_progress"))
@@ -133,7 +133,7 @@ class _Redecision:
         if item.get("retry_after_ms") is not None:
             error["details"] = {"retry_after_ms": item["retry_after_ms"]}
         decided = self._after_failure(key, error, failures, item.get("attempt"))
-        if isinstance(decided, Retry) and (self._drawn_from_settings(key) or _asked_for(item, decided)):
+        if isinstance(decided, Retry) and (self._drawn_from_settings(key) or self._asked_for(item, decided)):
             return None
         return _differs(f"retry after {delay} ms", _told(decided))
 
@@ -164,6 +164,12 @@ class _Redecision:
         """Whether a delay was drawn from bounds that are not in the log: that there is a retry is all that is known."""
         said = self._retry_said(key)
         return said.get("jitter") == "full" and ("base_ms" not in said or "max_ms" not in said)
+
+    def _asked_for(self, item: Mapping[str, Any], decided: Retry) -> bool:
+        """Whether a server asked for the longer delay; a log that does not tell it is believed where it can be."""
+        longest = self._retry_said(item["step"]).get("max_ms")
+        believed = item["error"].get("code") in ASK_FOR_DELAYS or (longest is not None and item["delay_ms"] > longest)
+        return believed and item["delay_ms"] > decided.delay_ms
 
     def _ended(self, item: Mapping[str, Any]) -> tuple[str, str] | None:
         if still := [key for key, status in self._status.items() if status in _OPEN]:
@@ -199,11 +205,6 @@ def _by_operator(item: Mapping[str, Any]) -> bool:
     if item["what"] == "failed":
         return (item["error"] or {}).get("code") in OPERATORS
     return item.get("reason") in OPERATORS or item.get("status") in OPERATORS
-
-
-def _asked_for(item: Mapping[str, Any], decided: Retry) -> bool:
-    """Whether a server asked for the longer delay; logs that do not tell it are believed for what can be asked for."""
-    return item["error"].get("code") in ASK_FOR_DELAYS and item["delay_ms"] > decided.delay_ms
 
 
 def _told(decision: Retry | Fail) -> str:
