@@ -328,3 +328,22 @@ async def test_waits_and_sub_plans_that_need_an_approval_begin_after_it(world: W
     assert steps["nap"]["output"]["resumed_by"] == "timer"
     assert [c["status"] for c in await children(world)] == ["completed"]
     assert steps["sub"]["output"]["outputs"] == {"a": None}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"policy": {"idempotency": {"enabled": True, "key": "book-{{params.n}}"}}},
+        {"budget": {"calls": 1}},
+        {"policy": {"timeout": {"total_ms": 60_000, "heartbeat_ms": 5_000, "queue_ms": 60_000}}},
+    ],
+    ids=["idempotency", "budget", "clocks"],
+)
+async def test_what_is_said_about_the_step_does_not_get_in_the_way_of_its_sleep(
+    world: World, said: dict[str, Any]
+) -> None:
+    plan_id = await world.started(subplan("sub", document=child(), **said), params={"n": 1})
+    async with world.running():
+        assert await world.finished(plan_id, timeout_s=30) == ["completed"], await world.steps(plan_id)
+    assert [c["status"] for c in await children(world)] == ["completed"]
+    assert (await world.steps(plan_id))["sub"]["attempt"] == 1
