@@ -309,6 +309,24 @@ async def test_types_and_adapters_are_schemas_too() -> None:
     assert await call(partial, "x", {"a": 1}) == 3
 
 
+def test_what_json_schema_has_no_words_for_is_left_out() -> None:
+    class Handle:
+        pass
+
+    class Odd(BaseModel):
+        a: int = 1
+        handle: Any = Handle()
+
+    def hold(handle: Handle, n: int = 1) -> None:
+        del handle, n
+
+    hold.__annotations__["handle"] = Handle
+    assert one(call=hold).describe()[0]["input_schema"] == {}
+    (odd,) = one(call=lambda a, handle: a, input_schema=Odd).describe()
+    assert odd["input_schema"]["properties"]["a"]["default"] == 1
+    assert "default" not in odd["input_schema"]["properties"]["handle"]
+
+
 def test_the_hash_of_the_schemas_is_that_of_what_they_say() -> None:
     def hashed(**schema: Any) -> str:
         return one(call=lambda **_: 1, input_schema=schema).get("x").schema_hash

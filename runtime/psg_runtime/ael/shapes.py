@@ -10,11 +10,18 @@ from typing import Any, NotRequired, Protocol, Required, get_args, is_typeddict
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from psg.errors import ValidationFailed
 from psg_runtime.ael.json_schema import JsonSchema
 from psg_runtime.ael.port import ActionResult, Parked
+
+
+class _Generator(GenerateJsonSchema):
+    """Leaves out what JSON has no words for, such as a default that is an object, without complaining."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as the base has it
 
 
 class Shape(Protocol):
@@ -87,7 +94,7 @@ class TypeShape:
 
     def json_schema(self) -> dict[str, Any]:
         try:
-            return self._adapter.json_schema()
+            return self._adapter.json_schema(schema_generator=_Generator)
         except PydanticUserError:  # a type that JSON Schema has no words for, such as a callable
             return {}
 
