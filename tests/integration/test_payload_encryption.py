@@ -273,6 +273,8 @@ async def test_a_backup_stays_encrypted_and_a_database_tells_its_keys(fresh_neo4
         assert await keys_of(one) == [key_id(KEY)]
         world = await World.create(one)
         plan_id = await filled(world)
+        cut = await retain(world.graph, world.project_id, Policy(older_than_days=0))
+        assert cut.removed["events"] > 10
         target = io.BytesIO()
         with codec.using(None):
             await backup(one, target)  # as it is stored: a backup needs no key either
