@@ -229,3 +229,23 @@ async def test_an_answer_lost_on_the_way_undoes_nothing_twice(world: World, poin
                 break
         await undone_by(world, plan_id)
     assert sorted(x for x in shop.ledger if x.startswith("undo")) == ["undo #a", "undo #b"]
+
+
+async def test_an_inverse_that_nobody_can_read_is_told_and_holds_up_nothing(world: World) -> None:
+    """Damage of what is stored: the plan that cannot be undone says so, and the next one is undone."""
+    shop = Shop()
+    plan_id = await world.started(done("a"), step("bad", "a", name="bad"), on_failure="compensate")
+    spoil = "MATCH (s:Step {project_id: $project_id, plan: $plan, key: 'a'}) SET s.compensation = $said"
+    (whole,) = await world.query("MATCH (s:Step {project_id: $project_id, plan: $plan, key: 'a'}) "
+                                 "RETURN s.compensation AS said", plan=plan_id)  # fmt: skip
+    await world.damage(spoil, plan=plan_id, said='{"nam": 1}')
+    other = await world.started(done("b"), step("bad", "b", name="bad"), on_failure="compensate")
+    async with world.running(shop.tools):
+        await undone_by(world, other)
+        await settled(world)
+    (told,) = await world.events(type="plan_reacted", entity=plan_id)
+    assert told["changes"]["wanted"] == "compensate" and "ValidationError" in told["changes"]["error"]["message"]
+    assert shop.ledger[-1] == "undo #b"
+    await world.damage(spoil, plan=plan_id, **whole)
+    with pytest.raises(Refused, match="undoes another one"):
+        await compensate(world.graph, world.project_id, compensation_id(other, 0))

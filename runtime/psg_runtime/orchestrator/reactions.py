@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -64,15 +64,11 @@ class Reactions:
     async def stop(self, project_id: str) -> None:
         """Bring the plans of a project that stop to their end, as far as nobody runs their steps."""
         rows = await self._db.read(psg_cypher.statement("stopping_plans"), project_id=project_id)
-        now = time.monotonic()
-        self._rest = {plan: until for plan, until in self._rest.items() if until > now}
-        for row in rows:
-            if row["id"] in self._rest:
-                continue
+        for plan_id in self._rested(row["id"] for row in rows):
             try:
-                await self._stop(project_id, row["id"])
-            except PsgError as error:
-                log.warning("plan_not_stopped", plan=row["id"], code=error.code, error=str(error))
+                await self._stop(project_id, plan_id)
+            except Exception as error:
+                self._failed(plan_id, error)
 
     async def _stop(self, project_id: str, plan_id: str) -> None:
         started = time.monotonic()
@@ -93,16 +89,26 @@ class Reactions:
 
     async def react(self, project_id: str) -> None:
         """Carry out what the ends of a project's plans ask for."""
-        for row in await self._db.read(psg_cypher.statement("reacting_plans"), project_id=project_id):
-            plan = await self._db.read_one(
-                psg_cypher.statement("reaction_plan"), project_id=project_id, plan_id=row["id"]
-            )
-            if plan is None or not plan["reacting"]:
-                continue
+        rows = await self._db.read(psg_cypher.statement("reacting_plans"), project_id=project_id)
+        for plan_id in self._rested(row["id"] for row in rows):
             try:
-                await self._react(project_id, plan)
-            except PsgError as error:
-                log.warning("plan_not_reacted", plan=plan["id"], code=error.code, error=str(error))
+                plan = await self._db.read_one(
+                    psg_cypher.statement("reaction_plan"), project_id=project_id, plan_id=plan_id
+                )
+                if plan is not None and plan["reacting"]:
+                    await self._react(project_id, plan)
+            except Exception as error:
+                self._failed(plan_id, error)
+
+    def _rested(self, plans: Iterable[str]) -> list[str]:
+        """Those that may be looked at now: not the ones that were in vain a moment ago."""
+        now = time.monotonic()
+        self._rest = {plan: until for plan, until in self._rest.items() if until > now}
+        return [plan for plan in plans if plan not in self._rest]
+
+    def _failed(self, plan_id: str, error: Exception) -> None:
+        log.warning("plan_not_reacted", plan=plan_id, error_type=type(error).__name__, error=str(error))
+        self._rest[plan_id] = time.monotonic() + REST_MAX_S
 
     async def _react(self, project_id: str, plan: Mapping[str, Any]) -> None:
         """Each consequence is a command of its own that can be repeated; the last takes the plan off the list."""
