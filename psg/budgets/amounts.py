@@ -12,7 +12,9 @@ DIMENSIONS = ("tokens", "cost", "calls", "wall_ms")
 """What a budget limits: tokens, money, calls, wall time in milliseconds."""
 MICROS = 1_000_000
 """Money is kept in millionths of the unit that prices and limits are written in."""
-LARGEST = 2**53
+LARGEST = 10**18
+MOST_USED = 10**13
+"""What one attempt is believed to use in a dimension: sums of many of them stay in the 64 bits they are stored in."""
 Amounts = dict[str, int]
 
 
@@ -42,9 +44,14 @@ def usage_of(output: Any, duration_ms: int, prices: Mapping[str, Mapping[Any, fl
         price = prices.get(str(output.get("model")), {})
         cost = (parts[0] * price.get("input", 0.0) + parts[1] * price.get("output", 0.0)) / 1e6
     return {
-        "tokens": _whole("tokens", tokens), "cost": _whole("cost", cost), "calls": 1,
-        "wall_ms": _whole("wall_ms", duration_ms),
+        "tokens": believed(_whole("tokens", tokens)), "cost": believed(_whole("cost", cost)), "calls": 1,
+        "wall_ms": believed(_whole("wall_ms", duration_ms)),
     }  # fmt: skip
+
+
+def believed(amount: int) -> int:
+    """Return an amount that somebody told, at most ``MOST_USED``."""
+    return min(amount, MOST_USED)
 
 
 def _told(usage: Mapping[str, Any], key: str) -> float:

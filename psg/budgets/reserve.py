@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from psg.budgets.amounts import DIMENSIONS, Amounts, limits_of, shown
+from psg.budgets.amounts import DIMENSIONS, Amounts, believed, limits_of, shown
 from psg.budgets.errors import BudgetExhausted
 from psg.graph import Graph
 from psg.model.ids import derived_id
@@ -64,7 +64,7 @@ async def reserve(
     """
     reservation = Reservation(
         derived_id("reservation", claim["id"], str(claim["fence"])), claim["id"], claim["plan"], claim["fence"],
-        {d: asked.get(d, 0) for d in DIMENSIONS},
+        {d: believed(asked.get(d, 0)) for d in DIMENSIONS},
     )  # fmt: skip
     key = f"reserve:{claim['id']}:{claim['fence']}"
     command = Command("reserve_budget", [claim["id"], claim["fence"]], session_id, key)

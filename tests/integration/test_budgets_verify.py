@@ -80,6 +80,16 @@ async def test_accounts_that_do_not_add_up_are_named(world: World) -> None:
     assert await violations(world) == []
 
 
+async def test_accounts_add_up_while_they_grow(world: World) -> None:
+    plan_id = await world.started(*[step(f"s{i}", name="call") for i in range(60)], budget={"calls": 100})
+    looks = 0
+    async with world.running(registry(call=call), capacity=2):
+        while await world.plan_status(plan_id) == "in_progress":
+            assert await violations(world) == []
+            looks += 1
+    assert looks > 1 and (await spent(world))["calls"] == 60
+
+
 async def test_going_back_does_not_bring_back_what_was_spent(world: World) -> None:
     plan_id = await world.approved(step("a", name="call"), budget={"calls": 1})
     await world.graph.start_plan(world.project_id, plan_id)

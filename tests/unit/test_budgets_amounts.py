@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psg.budgets import limits_of, shown, usage_of
+from psg.budgets.amounts import MOST_USED
 from psg.budgets.reserve import Scope
 from psg.model.codec import dumps
 from psg.plan.policy import BudgetSpec, authored
@@ -69,6 +70,12 @@ def test_usage_is_told_by_the_output_and_priced_by_the_model() -> None:
     assert usage_of({"usage": {"tokens": 3, "cost": 0.25}}, 0) == {
         "tokens": 3, "cost": 250_000, "calls": 1, "wall_ms": 0
     }  # fmt: skip
+
+
+def test_what_nobody_can_have_used_is_believed_so_far_that_sums_can_be_kept() -> None:
+    used = usage_of({"usage": {"tokens": 1e300, "cost": 1e300}}, 2**80)
+    assert {used[d] for d in ("tokens", "cost", "wall_ms")} == {MOST_USED}
+    assert MOST_USED * 900_000 < 2**63 and limits_of('{"cost":1e12}') == {"cost": 10**18}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from psg.budgets.amounts import MICROS, Amounts, usage_of
+from psg.budgets.amounts import MICROS, Amounts, believed, usage_of
 from psg.errors import ValidationFailed
 
 LARGEST = 1e12
@@ -52,8 +52,8 @@ class Meter:
         """Return what an attempt used by its own output, and what was told here besides."""
         with self._lock:
             return {
-                **used, "calls": max(used["calls"], self.calls), "tokens": used["tokens"] + self.tokens,
-                "cost": used["cost"] + self.cost,
+                **used, "calls": max(used["calls"], self.calls), "tokens": believed(used["tokens"] + self.tokens),
+                "cost": believed(used["cost"] + self.cost),
             }  # fmt: skip
 
 
