@@ -11,6 +11,8 @@ from world import World, registry, step
 from psg.audit import verify
 from psg.budgets import BudgetExhausted, reserve, set_budget, spending
 from psg.errors import ActionFailed, NotFound, ValidationFailed
+from psg.events.models import check_event
+from psg.events.projection import protocol_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
@@ -174,6 +176,23 @@ async def test_a_limit_that_is_none_is_refused_and_changes_nothing(world: World,
     assert await world.head_seq() == before
     with pytest.raises(NotFound):
         await set_budget(world.graph, world.project_id, "step", plan_id, {"calls": 1})
+
+
+@pytest.mark.req("L3-43")
+async def test_what_budgets_tell_are_events_of_the_protocol(world: World) -> None:
+    steps = [step(f"s{i}", *([f"s{i - 1}"] if i else []), name="call") for i in range(6)]
+    plan_id = await world.run(*steps, tools=registry(call=caller([], tokens=7)), budget={"calls": 5})
+    await set_budget(world.graph, world.project_id, "project", world.project_id, {"calls": 9})
+    rows = await world.query("MATCH (e:Event {project_id: $project_id, family: 'cost_budget'}) RETURN e {.*} AS e")
+    told = [check_event(protocol_event(row["e"])) for row in rows]
+    assert {e["event_type"] for e in told} == {
+        "budget_reserved", "budget_debited", "budget_warning", "budget_exceeded", "budget_set"
+    }  # fmt: skip
+    assert {e["event_family"] for e in told} == {"cost_budget"}
+    of_steps = [e for e in told if e["event_type"] != "budget_set"]
+    assert all(e["plan_id"] == plan_id and e["payload"]["step_id"] for e in of_steps)
+    debits = [e["payload"]["amounts"] for e in told if e["event_type"] == "budget_debited"]
+    assert [(d["calls"], d["tokens"]) for d in debits] == [(1, 7)] * 5
 
 
 async def test_a_warning_comes_before_the_end(world: World) -> None:
