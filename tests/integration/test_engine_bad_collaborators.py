@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,6 +20,7 @@ from psg.model.codec import loads
 from psg_runtime.ael import ActionResult, AdapterLayer, Parked
 from psg_runtime.orchestrator import budget_gate
 
+PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.timeout(180)]
 
 
@@ -81,6 +85,29 @@ async def test_tools_that_exit_cancel_or_hang_end_their_step_and_nothing_else(wo
         "leaves": "action_failed", "cancels": "action_failed", "mute": "action_failed", "details": "action_failed",
         "hangs": "action_timeout", "ok": None,
     }  # fmt: skip
+
+
+async def test_a_tool_that_never_returns_does_not_keep_an_orchestrator_from_stopping(
+    world: World, neo4j_server: Any, tmp_path: Path
+) -> None:
+    effects = tmp_path / "effects"
+    plan_id = await world.started(step("hang", name="hang", params={"effects": str(effects)}))
+    env = {
+        "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
+        "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_POLL_MS": "20", "PSG_STEAL_AFTER_MS": "0",
+        "PSG_DRAIN_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]),
+    }  # fmt: skip
+    async with await anyio.open_process([sys.executable, str(PROGRAM)], env={**os.environ, **env}) as process:
+
+        async def hangs() -> bool:
+            return effects.exists()
+
+        await world.until(hangs)
+        process.terminate()
+        with anyio.fail_after(60):
+            assert await process.wait() == 0
+    async with world.running(registry(hang=lambda effects: None)):
+        assert await world.finished(plan_id) == ["completed"], "another one takes the step over"
 
 
 class Unreadable(dict[str, Any]):

@@ -1,13 +1,15 @@
 """An orchestrator as a process of its own, for tests that kill, stop and freeze one.
 
 Environment: PSG_TEST_URI, PSG_TEST_USER, PSG_TEST_PASSWORD, and PSG_* settings. Tools: ``noop``; ``slow`` (seconds),
-which appends its idempotency key and fence to the file ``effects``. Prints ``ready`` once the lease is held.
+which appends its idempotency key and fence to the file ``effects``; ``hang``, which leaves a mark there and never
+returns. Prints ``ready`` once the lease is held.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import anyio
@@ -29,6 +31,12 @@ async def slow(seconds: float, effects: str, ctx: ActionContext) -> str:
     return "done"
 
 
+def hang(effects: str) -> None:
+    """Leave a mark, and block a thread for good."""
+    _mark(effects, f"{os.getpid()}\n")
+    threading.Event().wait()
+
+
 def _mark(effects: str, line: str) -> None:
     with Path(effects).open("a") as file:
         file.write(line)
@@ -40,6 +48,7 @@ async def main() -> None:
     registry = CapabilityRegistry()
     registry.register(name="noop", type="tool", call=noop)
     registry.register(name="slow", type="tool", call=slow)
+    registry.register(name="hang", type="tool", call=hang)
     uri, user, password = (env[f"PSG_TEST_{name}"] for name in ("URI", "USER", "PASSWORD"))
     async with Database.connect(uri, user, password) as db:
         orchestrator = Orchestrator(Graph(db), AdapterLayer(registry))
