@@ -168,7 +168,6 @@ async def test_steps_run_on_encrypted_parameters(world: World) -> None:
     await clean(world)
 
 
-@pytest.mark.xfail(strict=True, reason="results are made by psg_runtime.orchestrator.records, which does not seal yet")
 async def test_results_of_steps_are_encrypted(world: World) -> None:
     async def say() -> str:
         return MARK

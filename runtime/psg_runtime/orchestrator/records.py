@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psg.budgets import Spend
-from psg.model.codec import dumps, for_log
+from psg.model.codec import dumps, for_log, sealed
 from psg.model.ids import new_id
 
 ERROR_CHARS = 20_000
@@ -31,9 +31,9 @@ def result_row(
     telling in the trace. The segment's ``changes`` come in two halves because only the database knows the time
     between them.
     """
-    output_text = None if output is None else dumps(output)
-    error_text = None if error is None else error_json(error)
-    payload = segment_payload(claim, session_id, duration_ms, error, notes)
+    output_text = None if output is None else sealed(dumps(output))
+    error_text = None if error is None else sealed(error_json(error))
+    payload = sealed(segment_payload(claim, session_id, duration_ms, error, notes))
     after = {
         "label": claim["key"], "status": status, "attempt": claim["attempt"], "fence": claim["fence"],
         "session_id": session_id, "payload": for_log(payload),
