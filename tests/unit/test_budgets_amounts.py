@@ -14,6 +14,7 @@ from psg.budgets.amounts import MOST_USED
 from psg.budgets.reserve import Scope
 from psg.model.codec import dumps
 from psg.plan.policy import BudgetSpec, authored
+from psg_runtime.orchestrator.budget_gate import asked_of
 
 
 def scope(limits: dict[str, int], spent: dict[str, int] | None = None, reserved: dict[str, int] | None = None) -> Scope:
@@ -61,6 +62,29 @@ def test_reservations_never_go_beyond_the_limit(limit: int, wishes: list[int]) -
         if scope({"calls": limit}, {}, {"calls": taken}).lacking({"calls": wish}) is None:
             taken += wish
         assert taken <= limit
+
+
+LOOP = {"items": [1, 2, 3], "do": {"type": "llm", "name": "ask", "params": {"max_tokens": 10}}}
+
+
+@pytest.mark.parametrize(
+    ("step_type", "params", "asked"),
+    [
+        ("tool", {"max_tokens": 10}, {"calls": 1}),
+        ("llm", {"max_tokens": 10}, {"calls": 1, "tokens": 10}),
+        ("llm", {"max_tokens": "many"}, {"calls": 1}),
+        ("llm", {"max_tokens": True}, {"calls": 1}),
+        ("llm", {}, {"calls": 1}),
+        ("foreach", LOOP, {"calls": 3, "tokens": 30}),
+        ("foreach", {**LOOP, "items": []}, {"calls": 1, "tokens": 10}),
+        ("foreach", {**LOOP, "items": "no list"}, {"calls": 1, "tokens": 10}),
+        ("foreach", {"items": [1, 2], "do": {"type": "foreach", "params": LOOP}}, {"calls": 2}),
+        ("foreach", {"items": [1, 2], "do": None}, {"calls": 2}),
+        ("foreach", {"items": [1, 2], "do": {"type": "llm", "params": "text"}}, {"calls": 2}),
+    ],
+)
+def test_what_is_asked_for_is_what_is_known_before(step_type: str, params: Any, asked: dict[str, int]) -> None:
+    assert asked_of(step_type, params) == asked
 
 
 def test_usage_is_told_by_the_output_and_priced_by_the_model() -> None:
