@@ -91,5 +91,3 @@ async def _noted(store: ProjectStore, plan_id: str, cut: int) -> bool:
 async def _still_final(run: Callable[..., Any], plan_id: str, cut: int) -> bool:
     rows = await run("retention_needed", batch={"ids": [plan_id], "ended": ENDED, "seq": cut})
     return bool(rows) and final(rows[0])
-
-

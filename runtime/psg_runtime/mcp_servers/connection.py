@@ -291,5 +291,3 @@ def definition_of(tool: protocol.Tool) -> dict[str, Any]:
         tool.model_dump_json(by_alias=True, exclude_none=True, exclude={"meta", "icons", "execution"})
     )
     return data
-
-

@@ -12,7 +12,6 @@ from psg.plan.policy import WEEK_MS
 from psg_runtime.execution_core.policies import RetryPolicy
 
 FAILED_REASONS = frozenset(("dependency_failed", "cancelled"))
-MAX_SHIFT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +81,6 @@ def _joined(dependencies: Sequence[Mapping[str, Any]], join: str | None) -> str 
 def _failed(dependency: Mapping[str, Any]) -> bool:
     skipped_by_failure = dependency["status"] == "skipped" and dependency["reason"] in FAILED_REASONS
     return dependency["status"] == "failed" or skipped_by_failure
-
-
-def decide_failure(
-    failures: int, retries: int, error: Mapping[str, Any], base_ms: int, max_ms: int
-) -> Retry | Fail:
-    """Decide what follows a failed attempt: N retries after the first, delays base·2^k, no jitter (C-24, ORCH-05).
-
-    ``failures`` counts the failed attempts before this one.
-    """
-    if failures < retries and error.get("retryable", False):
-        return Retry(min(base_ms << min(failures, MAX_SHIFT), max_ms))
-    return Fail()
 
 
 def decide_retry(

@@ -109,6 +109,9 @@ async def retry(
         if spend is not None:
             await spend.debit(locked, change)
         note = {"attempt": claim["attempt"], "delay_ms": delay_ms, "error": error.get("code")}
+        asked = (error.get("details") or {}).get("retry_after_ms")
+        if isinstance(asked, int):
+            note["retry_after_ms"] = asked  # decided again from the log, the delay needs its reason
         change.note("runtime_execution", "step_retry", "Step", claim["id"], note, plan=claim["plan"])
         return change
 

@@ -202,4 +202,3 @@ def _is_latin(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
