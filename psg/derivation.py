@@ -53,6 +53,8 @@ async def stored_plan(db: Database, project_id: str, plan_id: str) -> StoredPlan
     if props["status"] not in TERMINAL_PLAN or row["closing"]:
         state = "still being closed" if row["closing"] else props["status"]
         raise Refused(f"plan {plan_id} is {state}; only a finished one can be run again", id=plan_id)
+    if props.get("pruned_ms") is not None:
+        raise Refused(f"plan {plan_id} was pruned: what its steps were given is gone, so it cannot run again", id=plan_id)
     steps: list[Mapping[str, Any]] = []
     dependencies: dict[str, Sequence[str]] = {}
     page: list[dict[str, Any]] = [{}]

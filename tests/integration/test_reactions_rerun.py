@@ -172,3 +172,12 @@ async def test_a_repeated_command_makes_one_plan_and_what_cannot_be_run_again_is
         await rerun_plan(world.graph, world.project_id, first.ids["plan"][:-4] + "0000")
     plans = await world.query("MATCH (p:Plan {project_id: $project_id}) RETURN p.id AS id")
     assert len(plans) == 2
+
+
+async def test_a_plan_that_was_pruned_cannot_run_again(world: World) -> None:
+    plan_id = await world.run(step("a"))
+    text = "MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan}) SET p.pruned_ms = 1"
+    await world.damage(text, plan=plan_id)
+    with pytest.raises(Refused, match="was pruned"):
+        await rerun_plan(world.graph, world.project_id, plan_id)
+    await world.damage(text.replace("SET p.pruned_ms = 1", "REMOVE p.pruned_ms"), plan=plan_id)
