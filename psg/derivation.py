@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import psg_cypher
 from psg.commands import reactions
@@ -21,6 +21,7 @@ from psg.write.command import Answer, Command
 from psg_neo4j.database import Database
 
 PAGE = 1_000
+COMPENSATION: Final = "compensation"
 AGAIN_REASONS = frozenset(("dependency_failed", "cancelled", "plan_stopped"))
 """Reasons of a skip that tell nothing of the step itself: in another run it may be different."""
 
@@ -54,7 +55,7 @@ async def stored_plan(db: Database, project_id: str, plan_id: str) -> StoredPlan
         state = "still being closed" if row["closing"] else props["status"]
         raise Refused(f"plan {plan_id} is {state}; only a finished one can be run again", id=plan_id)
     if props.get("pruned_ms") is not None:
-        raise Refused(f"plan {plan_id} was pruned: what its steps were given is gone, so it cannot run again", id=plan_id)
+        raise Refused(f"plan {plan_id} was pruned: what its steps were given is gone; it cannot run again", id=plan_id)
     steps: list[Mapping[str, Any]] = []
     dependencies: dict[str, Sequence[str]] = {}
     page: list[dict[str, Any]] = [{}]
@@ -98,9 +99,11 @@ async def rerun_plan(
     props = plan_props(origin) | {"status": "draft", "paused": False, "payload": dumps({"meta": META})}
     if done is None:
         await graph.load_plan(project_id, store_records(new_plan, origin.context_id, props, records, command))
+    # Run again, an undoing plan stays one: what it has undone is not to be undone by its next run either.
+    kind: reactions.Derivation = COMPENSATION if origin.props.get("derivation") == COMPENSATION else "rerun"
     answer = await graph.locked(
         project_id, marking,
-        lambda locked: reactions.mark_derived(locked, new_plan, plan_id, "rerun", marking),
+        lambda locked: reactions.mark_derived(locked, new_plan, plan_id, kind, marking),
     )  # fmt: skip
     ids = {**answer.ids, "reused": len(records) - len(again)}
     return Answer(project_id, command_id, answer.seq, ids, answer.replayed)
@@ -126,6 +129,8 @@ def steps_again(origin: StoredPlan, from_step: str | None, *, undone: bool) -> s
     else:
         begin = set()
     begin |= {s["id"] for s in origin.steps if not _holds(s, undone)}
+    if from_step is None and origin.props.get("derivation") == COMPENSATION and begin:
+        return begin  # what was undone is not undone twice, though it waited for what failed
     return with_dependents(begin, origin.dependencies) or {s["id"] for s in origin.steps}
 
 

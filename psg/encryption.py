@@ -14,8 +14,10 @@ async def keys_of(db: Database) -> list[str]:
     return row["keys"] if row else []
 
 
-async def check_keys(db: Database) -> None:
+async def check_keys(db: Database, *, reading: bool = False) -> None:
     """Make sure that this process can read every payload of ``db``, and note its key there when it is a new one.
+
+    ``reading``: the process writes no payload, so that its key is none of the database's.
 
     Raises ``EncryptionKeyRefused`` when payloads are encrypted and this process has no key, or lacks one of the keys;
     nothing is changed then. Asked wherever a database is opened.
@@ -37,5 +39,5 @@ async def check_keys(db: Database) -> None:
             f"{OLD_KEYS_VARIABLE}",
             keys=missing,
         )
-    if known.key_id not in noted:
+    if known.key_id not in noted and not reading:
         await db.write(psg_cypher.statement("encryption_note"), key=known.key_id)

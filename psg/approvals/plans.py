@@ -52,11 +52,13 @@ async def approve_plan(
     asked = [row for row in await locked.read("approvals_of_plan", plan_id=plan_id) if row["step_id"] is None]
     live = [row for row in asked if not row["voided"]]
     pending: Mapping[str, Any] | None = next((row for row in live if row["status"] == "pending"), None)
-    if plan["status"] not in ("proposed", "approved", "in_progress") or (
-        pending is None and any(row["status"] == "approved" for row in live)
-    ):
+    if plan["status"] not in ("proposed", "approved", "in_progress"):
         check_transition("Plan", plan["status"], "approved")
-        raise Refused(f"plan {plan_id} is approved already", id=plan_id)
+    if pending is None and live:
+        if plan["status"] != "proposed":
+            check_transition("Plan", plan["status"], "approved")
+        ended = "was rejected" if live[-1]["status"] == "rejected" else "was not approved in time"
+        raise Refused(f"plan {plan_id} {ended}; take it back to draft and propose it anew", id=plan_id)
     change = Change(command)
     change.answer = {"plan": plan_id}
     if pending is None:

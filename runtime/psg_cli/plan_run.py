@@ -14,9 +14,18 @@ import typer
 from psg.plan.policy import authored
 from psg.plan.spec import PlanSpec, StepSpec
 from psg_cli.api import ensure_context
-from psg_cli.failures import UsageError
 from psg_cli.progress import PlanView
-from psg_client import Client, ConfirmSummary, PlanSummary, Project, Refused, StepInput, StepSummary
+from psg_client import (
+    Client,
+    ConfirmSummary,
+    Forbidden,
+    PlanSummary,
+    Project,
+    Refused,
+    StepInput,
+    StepSummary,
+    ValidationError,
+)
 
 Decision = Literal["approved", "rejected", "later"]
 Decide = Callable[[ConfirmSummary], Awaitable[Decision]]
@@ -31,11 +40,11 @@ class Outcome:
 
 
 async def submit(
-    client: Client, project: Project, spec: PlanSpec, *, role: str, note: Callable[[str], object] = print
+    client: Client, project: Project, spec: PlanSpec, *, role: str
 ) -> PlanSummary:
     """Store the plan with all its steps, propose and approve it in ``role``, and start it.
 
-    A plan that says who has to approve it is not approved here: ``note`` is told, and it starts when they have.
+    A plan that says who has to approve it comes back as proposed: it is started by whoever sees its approval.
     """
     context = await ensure_context(client, project)
     made = await client.create_plan(
@@ -53,23 +62,11 @@ async def submit(
         success_criteria=list(spec.success_criteria) or None,
         steps=[_step_input(step) for step in spec.steps],
     )
-    await client.propose_plan(id=made.plan.id)
-    if spec.approval is None:
-        await client.approve_plan(id=made.plan.id, role=role, reason="submitted with `psg run`")
-    else:
-        note(f"plan {made.plan.uuid} waits for its approval: `psg confirm inbox`, `psg confirm decide`")
-        await _approved(client, made.plan)
+    proposed = (await client.propose_plan(id=made.plan.id)).plan
+    if spec.approval is not None:
+        return proposed
+    await client.approve_plan(id=made.plan.id, role=role, reason="submitted with `psg run`")
     return (await client.start_plan(id=made.plan.id)).plan
-
-
-async def _approved(client: Client, plan: PlanSummary) -> None:
-    """Wait until others have approved a plan; raises UsageError when it was taken back."""
-    async with aclosing(client.plan_progress(plan.id)) as progress:
-        async for now in progress:
-            if now.status == "approved":
-                return
-            if now.status != "proposed":
-                raise UsageError(f"plan {plan.uuid} is {now.status}; it was not approved")
 
 
 def _step_input(step: StepSpec) -> StepInput:
@@ -148,6 +145,9 @@ async def _decide_all(
             view.note(f"{confirm.step.key if confirm.step else 'confirm'}: {decision} in role {role}")
         except Refused:  # somebody else decided while we asked
             view.note("it was decided elsewhere in the meantime")
+        except (Forbidden, ValidationError) as error:  # it is for somebody else, or needs a reason
+            view.note(str(error))
+            left.append(confirm)
     return left
 
 

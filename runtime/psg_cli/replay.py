@@ -88,7 +88,7 @@ async def _from_graph(settings: CliSettings, text: str, project: str | None, exp
         except InvalidId as error:
             raise UsageError(f"{text!r} is neither the UUID nor the global id of a plan.") from error
         project, plan_id = parsed.project_id, parsed.node_id
-    async with open_store(settings) as store:
+    async with open_store(settings, reading=True) as store:
         await require_schema(store.db)
         history = GraphReplay(Graph(store.db), project)
         entries, recorded = await history.history(plan_id)

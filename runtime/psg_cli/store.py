@@ -21,20 +21,21 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(settings: CliSettings, *, api_url: str = "") -> AsyncIterator[Store]:
+async def open_store(settings: CliSettings, *, api_url: str = "", reading: bool = False) -> AsyncIterator[Store]:
     """Connect to the database, starting the embedded one when none is named and none runs.
 
-    ``api_url`` is where the embedded Neo4j Browser finds guide and style. Raises errors of ``psg_neo4j.errors``, and
+    ``api_url`` is where the embedded Neo4j Browser finds guide and style; ``reading`` that no payload will be written,
+    so that an encryption key of this process leaves no trace. Raises errors of ``psg_neo4j.errors``, and
     ``EncryptionKeyRefused`` where payloads are encrypted with a key that this process does not have.
     """
     if settings.neo4j_uri is not None:
         password = settings.neo4j_password.get_secret_value()
         connection = Database.connect(settings.neo4j_uri, settings.neo4j_user, password, settings.neo4j_database)
         async with connection as db:
-            await check_keys(db)
+            await check_keys(db, reading=reading)
             yield Store(db, None)
         return
     server_settings = ServerSettings.from_environment(api_url=api_url)
     async with embedded(settings.database_home, settings=server_settings) as server, server.database() as db:
-        await check_keys(db)
+        await check_keys(db, reading=reading)
         yield Store(db, server)

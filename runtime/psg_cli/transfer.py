@@ -95,7 +95,7 @@ async def export_through_api(settings: CliSettings, folder: Path) -> Outcome:
 async def export_direct(settings: CliSettings, folder: Path, *, plan: str | None, events: bool) -> Outcome:
     """Write all documents of a project, or one run with its events, from the database itself."""
     written: list[Any] = []
-    async with open_store(settings) as store:
+    async with open_store(settings, reading=True) as store:
         inside = await _project(Graph(store.db), settings, make=False)
         if plan is not None:
             plan_id = check_id(plan, "--plan")

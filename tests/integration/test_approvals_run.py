@@ -291,3 +291,26 @@ async def test_a_retry_of_an_approved_step_needs_no_second_approval(world: World
         await world.graph.decide_confirm(world.project_id, asked["id"], "approved", actor="ann")
         assert await world.finished(plan_id) == ["completed"]
     assert len(await confirms(world)) == 1 and len(tries) == 3
+
+
+async def test_a_rejected_proposal_cannot_be_approved_by_somebody_else(world: World) -> None:
+    plan_id = await proposed(world, step("a"), approval={"approvers": ["ann", "bob"]})
+    (asked,) = await confirms(world)
+    await world.graph.decide_confirm(world.project_id, asked["id"], "rejected", actor="ann", reason="never")
+    with pytest.raises(Refused, match="was rejected; take it back to draft"):
+        await world.graph.approve_plan(world.project_id, plan_id, actor="bob")
+    assert (await world.plan_status(plan_id), len(await confirms(world))) == ("proposed", 1)
+    await world.graph.revise_plan(world.project_id, plan_id)
+    await world.graph.propose_plan(world.project_id, plan_id, actor="pat")
+    await world.graph.approve_plan(world.project_id, plan_id, actor="bob")
+    assert await world.plan_status(plan_id) == "approved"
+    await clean(world)
+
+
+async def test_a_proposal_that_lapsed_is_not_revived_by_a_vote(world: World) -> None:
+    plan_id = await proposed(world, step("a"), approval={"expires_ms": 1})
+    await world.until(lambda: _over(world))
+    await approvals.expire_due(world.graph)
+    with pytest.raises(Refused, match="not approved in time"):
+        await world.graph.approve_plan(world.project_id, plan_id, actor="ann")
+    assert await world.plan_status(plan_id) == "proposed"

@@ -19,10 +19,10 @@ from psg_runtime.ael import ActionResult, AdapterLayer, AelSettings, CapabilityR
 pytestmark = [pytest.mark.anyio, pytest.mark.req("L3-29")]
 WHOLE = [
     reply(200, '{"a": [1, 2, "ü"]}', Content_Type="application/json; charset=utf-8", ETag="x"),
-    reply(200, gzip.compress(b"zipped text" * 50), Content_Encoding="gzip"),
+    reply(200, gzip.compress(b"zipped text" * 50, mtime=0), Content_Encoding="gzip"),
     reply(200, zlib.compress(b"deflated" * 50), Content_Encoding="deflate"),
     chunked(b"some", b"pieces", b"of text", Content_Type="text/plain; charset=utf-16"),
-    chunked(gzip.compress(b"a"), gzip.compress(b"b"), Content_Encoding="gzip"),
+    chunked(gzip.compress(b"a", mtime=0), gzip.compress(b"b", mtime=0), Content_Encoding="gzip"),
     reply(302, "", Location="/again"),
     reply(429, "slow down", Retry_After="7"),
     b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + reply(204),

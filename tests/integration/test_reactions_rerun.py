@@ -181,3 +181,29 @@ async def test_a_plan_that_was_pruned_cannot_run_again(world: World) -> None:
     with pytest.raises(Refused, match="was pruned"):
         await rerun_plan(world.graph, world.project_id, plan_id)
     await world.damage(text.replace("SET p.pruned_ms = 1", "REMOVE p.pruned_ms"), plan=plan_id)
+
+
+async def test_what_was_undone_is_not_undone_twice_when_the_undoing_plan_runs_again(world: World) -> None:
+    made = Work()
+    made.broken = {"c"}
+    failing = [True]
+
+    async def undo(key: str) -> None:
+        made.done[f"undo {key}"] += 1
+        if key == "b" and failing[0]:
+            raise Planted("the inverse of b is broken")
+
+    tools = registry(work=made.work, undo=undo)
+    inverse = {"name": "undo", "params": {"key": "a"}}
+    other = {"name": "undo", "params": {"key": "b"}}
+    steps = [work("a", compensation=inverse), work("b", "a", compensation=other), work("c", "b")]
+    plan_id = await world.started(*steps)
+    async with world.running(tools):
+        assert await world.finished(plan_id) == ["failed"]
+        undoing = (await compensate(world.graph, world.project_id, plan_id)).ids["plan"]
+        assert await world.finished(undoing) == ["failed"]
+        assert made.done["undo a"] == made.done["undo b"] == 1
+        failing[0] = False
+        third = await again(world, undoing)
+        assert await world.finished(third) == ["completed"]
+    assert (made.done["undo a"], made.done["undo b"]) == (1, 2)

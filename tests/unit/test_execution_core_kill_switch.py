@@ -36,7 +36,7 @@ QUIET: list[Any] = [
 
 
 @pytest.mark.req("EXEC-17", "EXEC-18")
-@pytest.mark.parametrize("signal", DENYING, ids=repr)
+@pytest.mark.parametrize("signal", DENYING, ids=lambda signal: type(signal).__name__)
 def test_signals_that_deny(signal: Any) -> None:
     for context in contexts(signal):
         assert kill_switch_active(context, "send")

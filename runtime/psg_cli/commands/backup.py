@@ -44,7 +44,7 @@ def backup(
         if file.exists() and not force:
             raise UsageError(f"{file} exists; choose another name or say --force")
         part = file.with_name(f"{file.name}.part")
-        async with open_store(load_settings(home=home)) as store:
+        async with open_store(load_settings(home=home), reading=True) as store:
             try:
                 with _for_the_owner(part) as target, _shown("written", as_json) as shown:
                     found = await take(store.db, target, lock_seconds=lock_seconds, progress=shown)

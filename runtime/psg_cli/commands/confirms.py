@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from psg_cli.api import find_project, node_id, open_client
+from psg_cli.api import find_project, node_id, open_client, uuids
 from psg_cli.commands.plans import ApiOption, ProjectOption, RoleOption
 from psg_cli.failures import UsageError, execute
 from psg_cli.output import JsonFlag, plain, print_json, print_json_line, status_text, stdout, table
@@ -116,12 +116,13 @@ def delegate(
 
 
 def _print(found: list[ConfirmSummary]) -> None:
-    rows = table("confirm", "status", "approved", "step", "asked by", "since", "reason")
+    rows = table("confirm", "status", "approved", "plan", "step", "asked by", "since", "reason")
     for one in found:
         step = one.step.key if one.step else one.target_type
         since = one.requested_at[:19]
         asked_by, reason = plain(one.requested_by_role), plain(one.reason or "")
-        rows.add_row(one.uuid, status_text(one.status), _quorum(one), plain(step), asked_by, since, reason)
+        plan = "-" if one.plan_id is None else uuids(one.plan_id)[1]
+        rows.add_row(one.uuid, status_text(one.status), _quorum(one), plan, plain(step), asked_by, since, reason)
     stdout().print(rows)
 
 

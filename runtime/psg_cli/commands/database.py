@@ -173,7 +173,7 @@ def verify(
     async def command() -> int:
         from psg.audit import verify as audit
 
-        async with open_store(load_settings(home=home)) as store:
+        async with open_store(load_settings(home=home), reading=True) as store:
             report = await audit(store.db, project)
         if as_json:
             violations = [asdict(violation) for violation in report.violations]

@@ -68,7 +68,7 @@ def run(
         spec = apply_params(load_plan(file), _parameters(param or []))
         async with open_client(settings) as client:
             inside = await ensure_project(client, settings.project)
-            started = await submit(client, inside, spec, role=settings.role, note=stderr().print)
+            started = await submit(client, inside, spec, role=settings.role)
             return await watch_run(client, settings, started, decide=decide_by(yes), as_json=as_json)
 
     execute(command, as_json=as_json, on_interrupt="The plan goes on; `psg plan list` shows it.")
@@ -104,9 +104,13 @@ async def watch_run(
 
     ``browser_url`` is where Neo4j Browser is, when the caller knows.
     """
-    stderr().print(f"plan {started.uuid} started: {plain(started.title)}")
-    with plan_view() as view:
-        outcome = await follow(client, started, view, decide, role=settings.role)
+    if started.status == "proposed":
+        stderr().print(f"plan {started.uuid} proposed: {plain(started.title)}")
+        outcome = Outcome(started, await pending_confirms(client, started))
+    else:
+        stderr().print(f"plan {started.uuid} started: {plain(started.title)}")
+        with plan_view() as view:
+            outcome = await follow(client, started, view, decide, role=settings.role)
     found = outcome.plan
     links = _links(client, browser_url or _local_browser(settings), started)
     if as_json:
@@ -129,6 +133,8 @@ async def _tell(client: Client, settings: CliSettings, outcome: Outcome) -> None
         for confirm in outcome.waiting:
             console.print(plain(f"  {question(confirm)}"))
             console.print(f"  {_deciding_command(settings, confirm)}", markup=False)
+        if found.status == "proposed":
+            console.print(f"  and when it is approved: psg plan start {found.uuid} --follow", markup=False)
         return
     console.print(f"plan {found.uuid} {status_text(found.status)}, {found.steps_total} steps")
     if found.status != "completed":
