@@ -94,5 +94,6 @@ async def test_the_command_line_sets_both(api: Api, tmp_path: Path) -> None:
     file.write_text("retry: {max_retries: -1}\n")
     await cli(api, "policy", "set", str(file), "--project", uuid_of_project, status=1)
     assert await cli(api, "policy", "show", "--project", uuid_of_project) == {"retry": {"max_retries": 1}}
-    assert await cli(api, "policy", "set", "--project", uuid_of_project) is None
+    await cli(api, "policy", "set", "--project", uuid_of_project, status=2)
+    assert await cli(api, "policy", "set", "--none", "--project", uuid_of_project) is None
     await cli(api, "policy", "set", str(tmp_path / "none.yaml"), "--project", uuid_of_project, status=2)

@@ -348,3 +348,22 @@ def test_a_loop_in_a_loop_names_secrets_where_one_alone_could() -> None:
     assert load_plan(nested("{name: x, params: {t: '{{secrets.T}}'}}")).steps[0].type == "foreach"
     with pytest.raises(PlanFileInvalid, match="in clear"):
         load_plan(nested("{name: file.write, params: {content: '{{secrets.T}}'}}"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("policy: {retry: {max_retrys: 4}}", r"line 5.*`steps\.0\.policy\.retry\.max_retrys`: .*you mean `max_retries`"),
+        ("budget: {costs: 3}", r"did you mean `cost`"),
+        ("budget: 3", r"`steps\.0\.budget`: must be a mapping"),
+        ("approval: {approvers: ann}", r"`steps\.0\.approval\.approvers`: must be a list"),
+        ("approval: {quorum: 0, aprovers: [x]}", r"\(and 1 more\)"),
+        ("compensation: {nme: undo}", r"steps\.0\.compensation"),
+        ("join: some", r"`steps\.0\.join`"),
+        ("policy: {timeout: {total_ms: -1}}", r"total_ms`: .*greater than or equal to 1"),
+    ],
+)
+def test_mistakes_in_what_governs_a_step_are_told_where_they_are(line: str, message: str) -> None:
+    text = f"title: t\nsteps:\n  - id: a\n    name: tool\n    {line}\n"
+    with pytest.raises(PlanFileInvalid, match=message):
+        load_plan(text)

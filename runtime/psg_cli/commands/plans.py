@@ -276,7 +276,12 @@ def approve(
             if found is not None and found.status == "draft":
                 await client.propose_plan(id=wanted)
             done = await client.approve_plan(id=wanted, role=settings.role, reason=reason)
+            left = await pending_confirms(client, done.plan)
         _changed(done.plan, as_json)
+        for confirm in left:
+            if confirm.step is None and confirm.approval is not None:
+                votes = f"{confirm.approval.approvals} of {confirm.approval.quorum}"
+                stderr().print(f"approved by {votes}; the others: psg confirm decide {confirm.uuid}", markup=False)
 
     execute(command, as_json=as_json)
 

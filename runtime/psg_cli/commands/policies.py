@@ -145,18 +145,21 @@ def show(project: ProjectOption = None, api_url: ApiOption = None, as_json: Json
 def set_policy(
     file: Annotated[
         Path | None,
-        typer.Argument(help="YAML or JSON with retry, timeout, idempotency; none: nothing is said any more."),
+        typer.Argument(help="YAML or JSON with retry, timeout, idempotency."),
     ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Say nothing any more: the defaults hold.")] = False,
     project: ProjectOption = None,
     api_url: ApiOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Set what holds for every step of a project unless its plan or the step says otherwise.
 
-    Example: psg policy set policy.yaml --project shop
+    Examples: psg policy set policy.yaml --project shop      psg policy set --none
     """
 
     async def command() -> None:
+        if (file is None) != none:
+            raise UsageError("give a FILE with the policy, or --none to take back what was said.")
         said = None if file is None else _read(file)
         settings = load_settings(project=project, api_url=api_url)
         async with open_client(settings) as client:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from psg.errors import PlanFileInvalid, PsgError
 from psg.plan.spec import STEP_TYPES, PlanSpec, StepSpec
@@ -16,6 +15,7 @@ from psg_runtime.expressions import reference_problems
 from psg_runtime.plan_file.document import MAX_FILE_BYTES, Document, Location, read_document
 from psg_runtime.plan_file.loops import check_loop
 from psg_runtime.plan_file.parameters import ParameterDeclaration, type_of
+from psg_runtime.plan_file.problems import choices, told
 
 # What a document may say, and the field it fills; several spellings of one field exclude each other.
 _PLAN_FIELDS = {
@@ -119,7 +119,7 @@ def _plan(document: Document, above: tuple[Path, ...] = ()) -> LoadedPlan:
     try:
         plan = LoadedPlan.model_validate(fields)
     except ValidationError as error:
-        raise _first_problem(document, error, (), places) from error
+        raise _first_problem(document, error, LoadedPlan, (), places) from error
     for problem in reference_problems(plan, param_names=frozenset(declarations)):
         raise document.invalid(places.get(problem.location, problem.location), problem.message.rstrip("."))
     return plan
@@ -135,7 +135,7 @@ def _step(
         raise document.invalid(at, "a step needs an `id`")
     kind = data.get("type", "tool")
     if kind not in STEP_TYPES:
-        raise document.invalid((*at, "type"), f"unknown step type `{kind}`: {_choices(str(kind), STEP_TYPES)}")
+        raise document.invalid((*at, "type"), f"unknown step type `{kind}`: {choices(str(kind), STEP_TYPES)}")
     fields = _renamed(document, at, data, _STEP_FIELDS, places)
     if kind == "conditional" and "condition" not in fields:
         fields["condition"], fields["params"] = _condition_param(document, at, data)
@@ -149,7 +149,7 @@ def _step(
     try:
         return StepSpec.model_validate(fields)
     except ValidationError as error:
-        raise _first_problem(document, error, at, places) from error
+        raise _first_problem(document, error, StepSpec, at, places) from error
 
 
 def _condition_param(document: Document, at: Location, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -239,7 +239,7 @@ def _declarations(document: Document, value: Any) -> dict[str, ParameterDeclarat
         try:
             declarations[name] = ParameterDeclaration.model_validate(entry)
         except ValidationError as error:
-            raise _first_problem(document, error, at, {}) from error
+            raise _first_problem(document, error, ParameterDeclaration, at, {}) from error
     return declarations
 
 
@@ -275,25 +275,21 @@ def _mapping(document: Document, at: Location, value: Any) -> dict[str, Any]:
 def _known_keys(document: Document, at: Location, data: dict[str, Any], known: set[str]) -> None:
     for key in data:
         if key not in known:
-            raise document.invalid((*at, key), f"unknown key `{key}`: {_choices(key, known)}", key=key)
-
-
-def _choices(word: str, known: Any) -> str:
-    near = get_close_matches(word, sorted(known), n=2, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(f'`{n}`' for n in near)}?"
-    return f"known are {', '.join(sorted(known))}"
+            raise document.invalid((*at, key), f"unknown key `{key}`: {choices(key, known)}", key=key)
 
 
 def _first_problem(
-    document: Document, error: ValidationError, at: Location, places: dict[Location, Location]
+    document: Document,
+    error: ValidationError,
+    model: type[BaseModel],
+    at: Location,
+    places: dict[Location, Location],
 ) -> PlanFileInvalid:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    location = (*at, *problems[0]["loc"])
+    place, message, problems = told(error, model)
+    location = (*at, *place)
     for length in range(len(location), 0, -1):
         if written := places.get(location[:length]):
             location = (*written, *location[length:])
             break
     field = ".".join(str(part) for part in location)
-    message = f"`{field}`: {problems[0]['msg'].removeprefix('Value error, ')}"
-    return document.invalid(location, message, problems=len(problems))
+    return document.invalid(location, f"`{field}`: {message}", problems=problems)
