@@ -353,7 +353,7 @@ def test_a_loop_in_a_loop_names_secrets_where_one_alone_could() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("policy: {retry: {max_retrys: 4}}", r"line 5.*`steps\.0\.policy\.retry\.max_retrys`: .*you mean `max_retries`"),
+        ("policy: {retry: {max_retrys: 4}}", r"line 5.*policy\.retry\.max_retrys`: .*you mean `max_retries`"),
         ("budget: {costs: 3}", r"did you mean `cost`"),
         ("budget: 3", r"`steps\.0\.budget`: must be a mapping"),
         ("approval: {approvers: ann}", r"`steps\.0\.approval\.approvers`: must be a list"),
