@@ -18,12 +18,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+import hypothesis
 import pytest
 
 from psg.graph import Graph
 from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, ServerSettings, stop
 from psg_neo4j.migrations import migrate
+
+# The machine is shared: how long an example takes tells nothing.
+hypothesis.settings.register_profile("psg", deadline=None)
+hypothesis.settings.load_profile("psg")
 
 T = TypeVar("T")
 

@@ -10,8 +10,7 @@ from psg.errors import PlanInvalid, PsgError, UnknownCapability
 from psg.graph import Graph, Progress
 from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.command import Answer
-from psg_runtime.ael import CapabilityRegistry, action_target
-from psg_runtime.ael.adapters.subplan import SubplanAdapter
+from psg_runtime.ael import CapabilityRegistry, SubplanAdapter, action_target
 from psg_runtime.ael.port import CONTROL_STEPS
 from psg_runtime.expressions import check_references, default_engine, step_template
 from psg_runtime.plan_file.loops import check_loop

@@ -13,6 +13,11 @@ CORE = ("psg", "runtime/psg_runtime")
 # Where the outside is the point: adapters of actions, of documents and values kept in files, of plan files.
 ADAPTERS = (
     "runtime/psg_runtime/ael/adapters/",
+    "runtime/psg_runtime/ael/http/",
+    "runtime/psg_runtime/ael/capability_file.py",
+    "runtime/psg_runtime/mcp_servers/",
+    "runtime/psg_runtime/sandbox/",
+    "runtime/psg_runtime/secrets/",
     "runtime/psg_runtime/demo_tools/",
     "runtime/psg_runtime/plan_file/",
     "runtime/psg_runtime/vsl/",
@@ -33,6 +38,16 @@ CALLS = {
 OTHER_MEANINGS = {
     ("runtime/psg_runtime/orchestrator/orchestrator.py", "open"): "opens a session in the graph",
     ("runtime/psg_runtime/ael/settings.py", "pathlib"): "names folders for the adapters, opens none",
+    ("runtime/psg_runtime/ael/sandbox_settings.py", "pathlib"): "names folders for the sandbox, opens none",
+    ("runtime/psg_runtime/ael/registry.py", "pathlib"): "hands a file of capabilities on",
+    ("runtime/psg_runtime/ael/json_schema.py", "urllib"): "takes an address apart, asks none",
+    ("runtime/psg_runtime/execution_core/idempotency.py", "pathlib"): "a type of value that may be in an action",
+    ("runtime/psg_runtime/execution_core/redaction.py", "pathlib"): "a type of value that may be in a log",
+    ("runtime/psg_runtime/hooks/rules.py", "pathlib"): "reads the rules of its configuration, at the start",
+    ("runtime/psg_runtime/hooks/rules.py", "open"): "reads the rules of its configuration, at the start",
+    ("runtime/psg_runtime/planning/templates.py", "pathlib"): "reads templates that its caller names",
+    ("runtime/psg_runtime/planning/templates.py", "open"): "reads templates that its caller names",
+    ("psg/model/codec.py", "open"): "opens what is encrypted",
 }
 
 

@@ -148,7 +148,7 @@ async def test_a_write_that_is_rolled_back_publishes_nothing(world: World) -> No
         for kind, ask in refused:
             with pytest.raises(kind):
                 await ask()
-        with faults.arm("before_apply", RuntimeError("the process is lost here")), pytest.raises(RuntimeError):
+        with faults.arm("before_commit", RuntimeError("the process is lost here")), pytest.raises(RuntimeError):
             await graph.propose_plan(project, plan_id)
     assert events == []
     async with capture(graph, project) as events:

@@ -137,7 +137,9 @@ WRITES: dict[tuple[str, str], Write] = {
     ("NetworkNode", "role_id"): document_with("network", lambda s, t: network_document(s.context_id, network_node(t))),
 }
 """A write for each reference of the protocol, pointing to a given id."""
-MADE_BY_THE_PLATFORM = {("Plan", "derived_from"), ("TraceSegment", "step_id"), ("Confirm", "step_id")}
+MADE_BY_THE_PLATFORM = {
+    ("Plan", "derived_from"), ("Plan", "parent_step"), ("TraceSegment", "step_id"), ("Confirm", "step_id")
+}  # fmt: skip
 NEVER_DELETED = {"Project", "Trace", "TraceSegment", "Decision", "Message"}
 MAKEABLE = [label for label in ENTITIES if label not in ("Project", "Value")]
 

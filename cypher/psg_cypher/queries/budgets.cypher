@@ -74,8 +74,8 @@ RETURN n.budget AS budget,
 // name: audit_account :read :one
 // What a project has spent by its head, and by its plans, deleted ones too.
 MATCH (h:ProjectHead {id: $project_id})
-CALL () {
-  MATCH (p:Plan) WHERE p.project_id = $project_id AND p.id > ''
+CALL (h) {
+  MATCH (p:Plan) WHERE p.project_id = h.id AND p.id > ''
   RETURN {spent_tokens: sum(p.spent_tokens), spent_cost: sum(p.spent_cost), spent_calls: sum(p.spent_calls),
     spent_wall_ms: sum(p.spent_wall_ms)} AS plans
 }

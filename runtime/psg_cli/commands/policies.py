@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from psg_cli.api import find_project, node_id, open_client
+from psg_cli.api import find_project, node_id, open_client, uuids
 from psg_cli.commands.plans import ApiOption, ProjectOption
 from psg_cli.failures import UsageError, execute
 from psg_cli.output import JsonFlag, plain, print_json, print_json_line, stdout, table
 from psg_cli.settings import load_settings
-from psg_client import Client, KillSwitchSummary
+from psg_client import Client, KillSwitchSummary, NotFound
 
 kill = typer.Typer(
     name="kill", no_args_is_help=True, help="Kill switches: everything, a project, a plan, one type of action."
@@ -66,18 +66,29 @@ def off(
 
 @kill.command("list")
 def list_switches(project: NamedProject = None, api_url: ApiOption = None, as_json: JsonFlag = False) -> None:
-    """List the switches that are on everywhere and, with a project, in it.
+    """List the switches that are on everywhere, and in the project (PSG_PROJECT) where it exists.
 
     Example: psg kill list --project shop --json
     """
 
     async def command() -> None:
-        async with open_client(load_settings(api_url=api_url)) as client:
-            inside = None if project is None else (await find_project(client, project)).id
+        settings = load_settings(project=project, api_url=api_url)
+        async with open_client(settings) as client:
+            inside = await _inside(client, settings.project, named=project is not None)
             found = await client.kill_switches(project_id=inside)
         _show(found, as_json)
 
     execute(command, as_json=as_json)
+
+
+async def _inside(client: Client, project: str, *, named: bool) -> str | None:
+    """The global id of a project; ``None`` for one that nobody named and that is not there."""
+    try:
+        return (await find_project(client, project)).id
+    except NotFound:
+        if named:
+            raise
+        return None
 
 
 def _switch(
@@ -119,7 +130,8 @@ def _show(switches: list[KillSwitchSummary], as_json: bool) -> None:
         return
     rows = table("scope", "plan", "action type", "since", "by", "reason")
     for switch in switches:
-        about = (switch.scope, switch.plan_id or "every", switch.action_type or "every")
+        plan = "every" if switch.plan_id is None else uuids(switch.plan_id)[1]
+        about = (switch.scope, plan, switch.action_type or "every")
         rows.add_row(*about, (switch.set_at or "")[:19], plain(switch.actor or ""), plain(switch.reason or ""))
     stdout().print(rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psg_runtime.ael.adapters.subplan import SubplanAdapter
 from psg_runtime.ael.executor import AdapterLayer
 from psg_runtime.ael.failures import ConfirmRejected, failure_of
 from psg_runtime.ael.parallel import parallel_ael_execution
@@ -30,6 +31,7 @@ __all__ = [
     "ConfirmRejected",
     "InMemoryAEL",
     "Parked",
+    "SubplanAdapter",
     "action_target",
     "agent",
     "failure_of",
