@@ -12,7 +12,7 @@ from psg.errors import TimeOrderViolation
 from psg.model.codec import moment
 from psg_neo4j import Database
 from psg_runtime.ael import InMemoryAEL
-from psg_runtime.orchestrator import Orchestrator
+from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
@@ -25,7 +25,8 @@ async def sample(db: Database) -> AsyncIterator[Sample]:
 
 async def finish(sample: Sample, plan_id: str) -> str:
     """Run the project's plans until this one is finished; its status."""
-    orchestrator = Orchestrator(sample.graph, InMemoryAEL())
+    # Only this project: the plans of other tests, in the same database, need other tools and settings.
+    orchestrator = Orchestrator(sample.graph, InMemoryAEL(), OrchestratorSettings(projects=(sample.project_id,)))
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             await tasks.start(orchestrator.run)
