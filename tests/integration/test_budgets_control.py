@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from processes import Start, orchestrators
 from world import World, registry, step
 
 from psg.audit import verify
@@ -21,8 +18,6 @@ from psg.commands.policies import set_kill_switch
 from psg.errors import ActionFailed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.timeout(180)]
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
-Start = Callable[..., Any]
 
 
 @pytest.fixture
@@ -35,30 +30,8 @@ async def world(db: Any) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def start_process(neo4j_server: Any, world: World) -> AsyncIterator[Start]:
-    """Start orchestrator processes; each is ready when this returns, and gone when the test ends."""
-    started: list[subprocess.Popen[str]] = []
-
-    async def start(**env: str) -> subprocess.Popen[str]:
-        given = {
-            "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-            "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-            "PSG_STEAL_AFTER_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]),
-        }  # fmt: skip
-        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(PROGRAM)], env={**os.environ, **given, **env}, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert process.stdout is not None
-        assert (await anyio.to_thread.run_sync(process.stdout.readline)).startswith("ready"), process.poll()
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    async with orchestrators(neo4j_server, world.project_id) as start:
+        yield start
 
 
 async def account(world: World, plan_id: str) -> tuple[int, int]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from processes import killed_at
 from world import World, registry, step
 
 from psg.audit import verify
@@ -168,7 +167,6 @@ async def test_the_result_is_in_the_ledger_exactly_when_it_is_in_the_graph(world
     assert row == {"at": None, "output": None}
 
 
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 
 
 @pytest.mark.parametrize(
@@ -186,13 +184,7 @@ async def test_killed_at_any_point_a_keyed_step_is_recorded_once_under_one_key(
     plan_id = await world.started(
         step("a", name="slow", params={"seconds": 0, "effects": str(effects_file)}, policy=KEYED), params={"order": 1}
     )
-    env = {
-        **os.environ, "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-        "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1000", "PSG_POLL_MS": "20",
-        "PSG_STEAL_AFTER_MS": "0", "PSG_PROJECTS": f'["{world.project_id}"]', "PSG_FAULT": point,
-    }  # fmt: skip
-    process = await anyio.run_process([sys.executable, str(PROGRAM)], env=env, check=False)
-    assert process.returncode == -9
+    await killed_at(neo4j_server, world.project_id, point, PSG_LEASE_MS="1000")
 
     async def slow(seconds: float, effects: str, ctx: ActionContext) -> str:
         with effects_file.open("a") as file:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -12,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from processes import PROGRAM, orchestrator_env
 from world import World, registry, step
 
 from psg.audit import verify
@@ -20,7 +19,6 @@ from psg.model.codec import loads
 from psg_runtime.ael import ActionResult, AdapterLayer, Parked
 from psg_runtime.orchestrator import budget_gate
 
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.timeout(180)]
 
 
@@ -92,12 +90,8 @@ async def test_a_tool_that_never_returns_does_not_keep_an_orchestrator_from_stop
 ) -> None:
     effects = tmp_path / "effects"
     plan_id = await world.started(step("hang", name="hang", params={"effects": str(effects)}))
-    env = {
-        "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-        "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_POLL_MS": "20", "PSG_STEAL_AFTER_MS": "0",
-        "PSG_DRAIN_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]),
-    }  # fmt: skip
-    async with await anyio.open_process([sys.executable, str(PROGRAM)], env={**os.environ, **env}) as process:
+    env = orchestrator_env(neo4j_server, world.project_id, PSG_DRAIN_MS="0")
+    async with await anyio.open_process([sys.executable, str(PROGRAM)], env=env) as process:
 
         async def hangs() -> bool:
             return effects.exists()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,12 +13,12 @@ from typing import Any
 import anyio
 import pytest
 from http_receiver_process import ReceiverProcess, receiver_process
+from processes import PROGRAM, orchestrator_env
 from world import World, step
 
 from psg.audit import verify
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.req("L3-29")]
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 MISBEHAVIOUR = ("once", "late", "twice", "broken", "cut")
 POINTS = (
     "before_advance", "after_claim", "after_effect", "after_advance",
@@ -47,15 +45,12 @@ def start_process(neo4j_server: Any, world: World) -> Iterator[Callable[..., sub
     started: list[subprocess.Popen[str]] = []
 
     def start(**env: str) -> subprocess.Popen[str]:
-        given = {
-            "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-            "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-            "PSG_STEAL_AFTER_MS": "0", "PSG_CAPACITY": "3", "PSG_PROJECTS": json.dumps([world.project_id]),
-            "PSG_HTTP_ALLOW": "127.0.0.1", "PSG_HTTP_ALLOW_PRIVATE": "127.0.0.1", "PSG_RETRY_BASE_MS": "20",
-        }  # fmt: skip
+        allowed = {"PSG_HTTP_ALLOW": "127.0.0.1", "PSG_HTTP_ALLOW_PRIVATE": "127.0.0.1"}
+        given = {"PSG_CAPACITY": "3", "PSG_RETRY_BASE_MS": "20", **allowed, **env}
         process = subprocess.Popen(
-            [sys.executable, str(PROGRAM)], env={**os.environ, **given, **env}, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, str(PROGRAM)],
+            env=orchestrator_env(neo4j_server, world.project_id, **given), stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
         started.append(process)
         return process
 

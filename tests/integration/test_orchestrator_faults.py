@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from conftest import TEST_SETTINGS
+from processes import Start, orchestrators
 from world import World, chain, registry, step
 
 import psg_cypher
@@ -29,8 +28,6 @@ from psg_runtime.orchestrator.records import result_row
 from psg_runtime.orchestrator.session import Session
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
-Start = Callable[..., Any]
 
 
 @pytest.fixture
@@ -43,32 +40,8 @@ async def world(db: Any) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def start_process(neo4j_server: Any, world: World) -> AsyncIterator[Start]:
-    """Start orchestrator processes; each is ready when this returns, and gone when the test ends."""
-    started: list[subprocess.Popen[str]] = []
-
-    async def start(**env: str) -> subprocess.Popen[str]:
-        given = {
-            "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-            "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-            "PSG_STEAL_AFTER_MS": "0", "PSG_CAPACITY": "3", "PSG_PROJECTS": json.dumps([world.project_id]),
-        }  # fmt: skip
-        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(PROGRAM)], env={**os.environ, **given, **env}, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert process.stdout is not None
-        line = await anyio.to_thread.run_sync(process.stdout.readline)
-        assert line.startswith("ready"), process.poll()
-        process.session_id = line.split()[1]  # type: ignore[attr-defined]
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    async with orchestrators(neo4j_server, world.project_id) as start:
+        yield partial(start, PSG_CAPACITY="3")
 
 
 def slow_steps(count: int, effects: Path, seconds: float = 0.2) -> list[Any]:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
+from processes import killed_at
 from world import World, step
 
 from psg.audit import verify
 from psg_runtime.orchestrator.compensation import compensation_id
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 
 
 @pytest.fixture
@@ -29,26 +22,6 @@ async def world(db: Any) -> AsyncIterator[World]:
     yield made
     report = await verify(db, made.project_id)
     assert report.ok, report.violations
-
-
-async def run_until_killed(world: World, server: Any, fault: str) -> None:
-    """An orchestrator with the tools ``noop`` and ``slow`` that dies at a fault point."""
-    env = {
-        "PSG_TEST_URI": server.uri, "PSG_TEST_USER": server.user, "PSG_TEST_PASSWORD": server.password,
-        "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20", "PSG_STEAL_AFTER_MS": "0", "PSG_FAULT": fault,
-        "PSG_PROJECTS": json.dumps([world.project_id]),
-    }  # fmt: skip
-    process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, str(PROGRAM)], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        with anyio.fail_after(60):
-            await anyio.to_thread.run_sync(process.wait)
-        assert process.returncode == -signal.SIGKILL
-    finally:
-        process.kill()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 async def nothing_left(world: World) -> None:
@@ -75,7 +48,7 @@ async def test_killed_while_it_undoes_everything_is_undone_once(world: World, ne
         step("a", compensation=inverse), step("b", "a", compensation=inverse),
         step("bad", "b", name="nobody_has_it"), on_failure="compensate", success_criteria=("a.status == 'completed'",),
     )  # fmt: skip
-    await run_until_killed(world, neo4j_server, fault)
+    await killed_at(neo4j_server, world.project_id, fault)
     async with world.running():
         assert await world.finished(plan_id) == ["failed"]
         await nothing_left(world)

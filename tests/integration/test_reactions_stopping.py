@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from processes import killed_at
 from world import World, registry, step
 
 from psg import snapshots
@@ -21,7 +16,6 @@ from psg.errors import ActionFailed
 from psg_runtime.orchestrator.reactions import Reactions
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 
 
 @pytest.fixture
@@ -192,23 +186,7 @@ async def test_killed_in_the_middle_of_stopping_another_one_goes_on(
     plan_id = await world.started(
         step("bad", name="nobody_has_it_here", type="tool"), *steps, on_failure="stop"
     )
-    env = {
-        "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-        "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-        "PSG_STEAL_AFTER_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]),
-        "PSG_FAULT": f"after_commit:kill@{nth}",
-    }  # fmt: skip
-    process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, str(PROGRAM)], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        with anyio.fail_after(60):
-            await anyio.to_thread.run_sync(process.wait)
-        assert process.returncode == -signal.SIGKILL
-    finally:
-        process.kill()
-        assert process.stdout is not None
-        process.stdout.close()
+    await killed_at(neo4j_server, world.project_id, f"after_commit:kill@{nth}")
     async with world.running():
         assert await world.finished(plan_id) == ["failed"]
     stored = await world.steps(plan_id)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from processes import killed_at
 from world import World, registry, step
 
 from psg.audit import verify
@@ -23,7 +19,6 @@ from psg_runtime.ael.settings import AelSettings
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 HOLD = {"id": "hold", "name": "hold"}
 NEEDED = {"n": {"type": "integer", "required": True}}
-PROGRAM = Path(__file__).parents[1] / "programs" / "orchestrator_process.py"
 
 
 @pytest.fixture
@@ -281,23 +276,7 @@ async def test_a_template_that_begins_itself_is_refused_and_depth_is_bounded(wor
 async def test_killed_anywhere_there_is_exactly_one_child(world: World, neo4j_server: Any, point: str) -> None:
     plan_id = await world.started(subplan("sub", document=child({"id": "only", "name": "noop"})), step("end", "sub"))
     name, _, nth = point.partition("@")
-    env = {
-        "PSG_TEST_URI": neo4j_server.uri, "PSG_TEST_USER": neo4j_server.user,
-        "PSG_TEST_PASSWORD": neo4j_server.password, "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20",
-        "PSG_STEAL_AFTER_MS": "0", "PSG_PROJECTS": json.dumps([world.project_id]),
-        "PSG_FAULT": f"{name}:kill@{nth or 1}",
-    }  # fmt: skip
-    process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, str(PROGRAM)], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        with anyio.fail_after(60):
-            await anyio.to_thread.run_sync(process.wait)
-        assert process.returncode == -signal.SIGKILL
-    finally:
-        process.kill()
-        assert process.stdout is not None
-        process.stdout.close()
+    await killed_at(neo4j_server, world.project_id, f"{name}:kill@{nth or 1}")
     async with world.running():
         assert await world.finished(plan_id) == ["completed"]
     assert [c["status"] for c in await children(world)] == ["completed"]

@@ -30,7 +30,7 @@ CALL () {
 CALL () {
   UNWIND $batch.runs AS id
   MATCH (s:PsgNode:Step {project_id: $project_id, id: id}) USING INDEX SEEK s:PsgNode(project_id, id)
-  WHERE s:Undecided AND s.status = 'pending' AND (s.waits = 0 OR s.join IN ['any'])
+  WHERE s:Undecided AND s.status = 'pending' AND (s.waits = 0 OR s.join = 'any')
   RETURN collect(s) AS cleared
 }
 WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 'ok'] AS done

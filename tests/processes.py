@@ -1,0 +1,64 @@
+"""Orchestrators as processes of their own, for tests that kill, freeze or outlive them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+PROGRAM = Path(__file__).parent / "programs" / "orchestrator_process.py"
+Start = Callable[..., Any]
+
+
+def orchestrator_env(server: Any, project_id: str, **more: str) -> dict[str, str]:
+    """The environment in which ``PROGRAM`` runs one project's plans on a test's server, with quick reactions."""
+    given = {
+        "PSG_TEST_URI": server.uri, "PSG_TEST_USER": server.user, "PSG_TEST_PASSWORD": server.password,
+        "PSG_LEASE_MS": "1500", "PSG_POLL_MS": "20", "PSG_STEAL_AFTER_MS": "0",
+        "PSG_PROJECTS": json.dumps([project_id]),
+    }  # fmt: skip
+    return {**os.environ, **given, **more}
+
+
+@asynccontextmanager
+async def orchestrators(server: Any, project_id: str) -> AsyncIterator[Start]:
+    """Start processes; each is ready when ``start`` returns, and gone at the end of the block."""
+    started: list[subprocess.Popen[str]] = []
+
+    async def start(**env: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
+            [sys.executable, str(PROGRAM)],
+            env=orchestrator_env(server, project_id, **env), stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(process)
+        assert process.stdout is not None
+        line = await anyio.to_thread.run_sync(process.stdout.readline)
+        assert line.startswith("ready"), process.poll()
+        process.session_id = line.split()[1]  # type: ignore[attr-defined]
+        return process
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+async def killed_at(server: Any, project_id: str, fault: str, **env: str) -> None:
+    """Run an orchestrator until it dies at a fault point (``name:kill@n``)."""
+    given = orchestrator_env(server, project_id, PSG_FAULT=fault, **env)
+    with anyio.fail_after(60):
+        done = await anyio.run_process([sys.executable, str(PROGRAM)], env=given, check=False, stderr=None)
+    assert done.returncode == -signal.SIGKILL
