@@ -85,21 +85,43 @@ async def build(store: ProjectStore, checkpoint: Mapping[str, Any], progress: Pr
     seq, base = checkpoint["seq"], checkpoint["base"]
     built, running = checkpoint["built"], checkpoint["digest"]
     while built < seq:
-        rows = await store.read("checkpoint_events", after=built, upto=seq, limit=EVENT_PAGE)
-        events = [row["event"] for row in rows]
-        if [e["seq"] for e in events] != list(range(built + 1, built + 1 + len(events))) or not events:
-            raise EventLogGap(
-                f"the log of project {store.project_id} has a hole behind event {built}; run `psg verify`",
-                project_id=store.project_id, after=built,
-            )  # fmt: skip
+        try:
+            events, entities = await _page(store, built, seq)
+        except (EventLogGap, RetentionRefused):
+            await _still_building(store, checkpoint["id"], built)
+            raise
         for event in events:
             running = digest(running, event)
         reached = events[-1]["seq"]
-        entities = await _folded(store, events, seq)
         await _keep(store, checkpoint["id"], seq, built, reached, running, entities)
         faults.at("retention_built", reached)
         built = reached
         progress("events folded", built - base, seq - base)
+
+
+async def _page(store: ProjectStore, built: int, seq: int) -> tuple[list[Row], list[Row]]:
+    """The next events behind ``built``, and what their entities are after them."""
+    rows = await store.read("checkpoint_events", after=built, upto=seq, limit=EVENT_PAGE)
+    events = [row["event"] for row in rows]
+    if [e["seq"] for e in events] != list(range(built + 1, built + 1 + len(events))) or not events:
+        raise EventLogGap(
+            f"the log of project {store.project_id} has a hole behind event {built}; run `psg verify`",
+            project_id=store.project_id, after=built,
+        )  # fmt: skip
+    return events, await _folded(store, events, seq)
+
+
+async def _still_building(store: ProjectStore, checkpoint_id: str, built: int) -> None:
+    """A log that another one cuts just now only looks damaged: say who was first, not that it contradicts itself."""
+    last = await last_checkpoint(store)
+    if last is None or (last["id"], last["state"], last["built"]) != (checkpoint_id, "building", built):
+        raise _somebody_else(store.project_id)
+
+
+def _somebody_else(project_id: str) -> RetentionRefused:
+    return RetentionRefused(
+        f"somebody else is cutting the log of project {project_id} just now; try again when that is over", retry=True
+    )
 
 
 async def _folded(store: ProjectStore, events: Sequence[Row], seq: int) -> list[Row]:
@@ -130,11 +152,7 @@ async def _keep(
     async def work(run: Callable[..., Any]) -> None:
         done = await run("checkpoint_built", id=checkpoint_id, **{"from": built}, upto=reached, digest=running)
         if not done:
-            raise RetentionRefused(
-                f"somebody else is cutting the log of project {store.project_id} up to {seq} just now; try again when "
-                "that is over",
-                retry=True,
-            )
+            raise _somebody_else(store.project_id)
         if rows:
             await run("checkpoint_store", batch={"rows": rows})
 

@@ -81,6 +81,15 @@ def test_values_are_masked_wherever_they_stand() -> None:
     assert value["a hush-hush"] == ["x", ("hush-hush", 424242)], "what was given stays"
 
 
+def test_what_holds_no_secret_keeps_its_type_while_secrets_are_known() -> None:
+    @dataclasses.dataclass
+    class Answer:
+        text: str
+
+    answer = Answer("nothing to hide")
+    assert ValueMask(["hush-hush"]).value(answer) is answer
+
+
 def test_the_longest_value_goes_first_and_no_rest_of_it_stays() -> None:
     assert ValueMask(["abcd", "abcdefgh"]).text("abcdefgh abcd") == f"{MARKER} {MARKER}"
 

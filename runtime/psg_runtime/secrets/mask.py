@@ -95,9 +95,11 @@ class ValueMask:
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         try:
-            return self.value(orjson.loads(orjson.dumps(value)))
+            plain = orjson.loads(orjson.dumps(value))
         except TypeError:
             return value  # no JSON: the layer refuses it as an output
+        masked = self.value(plain)
+        return value if masked == plain else masked  # whether a secret is known must not change the type of the rest
 
 
 class StreamMask:
