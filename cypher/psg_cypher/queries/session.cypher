@@ -48,7 +48,7 @@ RETURN s.id AS id, s.fence AS fence, s.key AS key, s.plan AS plan, p.trace_id AS
   s.description AS description, s.agent_role AS agent_role, s.params AS params, s.condition AS condition,
   s.timeout_ms AS timeout_ms, s.retries AS retries, s.attempt AS attempt, s.failures AS failures,
   s.resumed AS resumed, coalesce(s.takeovers, 0) AS takeovers, s.policy AS policy, s.approval AS approval,
-  s.budget AS budget, p.policy AS plan_policy, p.budget AS plan_budget, s.started_ms AS started_ms,
+  s.budget AS budget, s.turn_id AS turn, p.policy AS plan_policy, p.budget AS plan_budget, s.started_ms AS started_ms,
   coalesce(s.ready_ms, p.started_ms) AS ready_ms, null AS claimed_ms
 
 // name: session_takeover :write :one
