@@ -84,6 +84,7 @@ class Database:
         # A single server needs no bookmarks; in a cluster they make a read see the write before it.
         routed = uri.startswith("neo4j")
         self._bookmarks = driver.execute_query_bookmark_manager if routed else None
+        self._idle: dict[str, list[neo4j.AsyncSession]] = {"read": [], "write": []}
         self.uri = place(uri)
 
     @classmethod
@@ -142,6 +143,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections; also done by leaving the ``async with`` block."""
         with anyio.CancelScope(shield=True), anyio.move_on_after(5.0):
+            await self._drop_idle()
             await self._driver.close()
 
     async def read(self, statement: Statement, /, **params: Any) -> list[Row]:
@@ -174,7 +176,7 @@ class Database:
         query = statement.text if seconds is None else neo4j.Query(statement.text, timeout=seconds)
         writes = statement.mode == "write"
         try:
-            async with self._slots, self._session(statement.mode) as session:
+            async with self._slots, _Lent(self, statement.mode) as session:
                 if writes:
                     faults.at("before_commit", statement.name)
                 rows = await _rows(await session.run(query, params))
@@ -182,6 +184,8 @@ class Database:
                     faults.at("after_commit", statement.name)
                 return rows
         except _CONNECTION_LOST as error:
+            # What is idle may be bound to a server that is gone, and to what that one had committed.
+            await self._drop_idle()
             if writes and sent(error):
                 raise OutcomeUnknown(statement=statement.name, uri=self.uri) from error
             raise mapped(error, self.uri, statement.name) from error
@@ -197,6 +201,11 @@ class Database:
             fetch_size=-1,
             **more,
         )
+
+    async def _drop_idle(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                await idle.pop().close()
 
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator[Transaction]:
@@ -291,6 +300,26 @@ class Database:
                 await rehearsal.rollback()
         except _DRIVER_ERRORS as error:
             raise mapped(error, self.uri, statement.name) from error
+
+
+class _Lent:
+    """A session for one statement: one that is idle, or a new one. Kept for the next only if nothing went wrong."""
+
+    def __init__(self, database: Database, mode: str) -> None:
+        self._new, self._mode, self._idle = database._session, mode, database._idle[mode]
+        self._session: neo4j.AsyncSession
+
+    async def __aenter__(self) -> neo4j.AsyncSession:
+        self._session = self._idle.pop() if self._idle else self._new(self._mode)
+        return self._session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._idle.append(self._session)
+        else:
+            await self._session.__aexit__(kind, error, trace)
 
 
 async def _rows(result: neo4j.AsyncResult) -> list[Row]:

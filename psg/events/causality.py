@@ -64,8 +64,8 @@ class CausalityGuard:
         key = _started(event)
         return None if key in self._created else key
 
-    def admit(self, event: Mapping[str, Any]) -> None:
-        """Take note of a protocol event, or raise ``CausalityViolation`` or ``ValidationFailed`` and note nothing."""
+    def check(self, event: Mapping[str, Any]) -> None:
+        """Raise ``CausalityViolation`` or ``ValidationFailed`` for an event that cannot come next; note nothing."""
         project_id, stamp = event.get("project_id"), event.get("lamport_timestamp")
         if not isinstance(project_id, str) or not isinstance(stamp, int) or isinstance(stamp, bool):
             raise ValidationFailed("an event on the bus needs project_id and lamport_timestamp (a whole number)")
@@ -74,6 +74,11 @@ class CausalityGuard:
         key = _started(event)
         if key is not None:
             check_execution_start(self._created.get(key), stamp)
+
+    def admit(self, event: Mapping[str, Any]) -> None:
+        """Take note of a protocol event, or raise what ``check`` raises and note nothing."""
+        self.check(event)
+        project_id, stamp = event["project_id"], event["lamport_timestamp"]
         self._last[project_id] = stamp
         if event["event_type"] == PLAN_CREATED and event["event_family"] == "graph_update":
             self.learn((project_id, str(event.get("plan_id"))), stamp)

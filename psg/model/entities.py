@@ -132,6 +132,16 @@ ENTITIES: Mapping[str, Entity] = {
         ),
         Entity("NetworkNode", "node_id", ("name", "kind", "status"), ("position",)),
         Entity("Value", "value_id", (), ("key", "value"), json=("value",), own_id=False),
+        Entity(
+            "Resource",
+            "resource_id",
+            ("uri", "kind"),
+            (
+                "hash", "size", "mtime_ms", "mode", "base_hash", "state", "value", "found", "confirm", "settings",
+                "on_drift", "due",
+            ),
+            json=("value", "found", "settings", "on_drift", "due"),
+        ),
     )
 }  # fmt: skip
 

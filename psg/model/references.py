@@ -34,6 +34,7 @@ CONFIRM_TARGETS: Mapping[str, tuple[str, ...]] = {
     "extension": ("Extension",),
     "other": (
         "Context", "Plan", "Step", "Trace", "Confirm", "Role", "Dialog", "Collab", "Extension", "Core", "Network",
+        "Resource",
     ),
 }  # fmt: skip
 
@@ -63,6 +64,9 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("Network", "context_id", "IN_CONTEXT", ("Context",), restrict=True),
     Reference("NetworkNode", "network_id", "IN_NETWORK", ("Network",), owner=True),
     Reference("NetworkNode", "role_id", "PLAYS_ROLE", ("Role",), required=False, restrict=True),
+    Reference(
+        "Resource", "dependents", "AFFECTS", ("Plan", "Step"), many=True, required=False, exported=False
+    ),
 )
 
 BY_FIELD: Mapping[tuple[str, str], Reference] = {(r.label, r.field): r for r in REFERENCES}

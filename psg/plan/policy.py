@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from psg.model.codec import storable
+from psg.plan.compensation import WEEK_MS, Authored, CompensationSpec
+from psg.plan.recovery import RecoverySpec
 
-WEEK_MS = 7 * 24 * 3600 * 1000
+__all__ = [
+    "WEEK_MS",
+    "ApprovalSpec",
+    "BudgetSpec",
+    "CompensationSpec",
+    "IdempotencySpec",
+    "JoinMode",
+    "OnFailure",
+    "PolicySpec",
+    "RecoverySpec",
+    "RetrySpec",
+    "TimeoutSpec",
+    "authored",
+    "inherit",
+]
+
 DAY_MS = 24 * 3600 * 1000
 
 JoinMode = Literal["all", "any", "not_skipped", "settled"]
 OnFailure = Literal["stop", "continue", "compensate", "replan"]
 
 
-class _Authored(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class RetrySpec(_Authored):
+class RetrySpec(Authored):
     """Retries after a failed attempt: N retries are at most N + 1 attempts, delays ``base_ms``·``factor``^k (C-24).
 
     Times are milliseconds. ``jitter`` is ``none`` (the same delays every time, EXEC-12) or ``full`` (each delay drawn
@@ -35,7 +47,7 @@ class RetrySpec(_Authored):
     non_retryable: tuple[str, ...] | None = Field(default=None, max_length=100)
 
 
-class TimeoutSpec(_Authored):
+class TimeoutSpec(Authored):
     """The four clocks of a step, in milliseconds.
 
     ``queue_ms``: from ready to claimed. ``attempt_ms``: one attempt. ``total_ms``: from the first claim to the end,
@@ -48,7 +60,7 @@ class TimeoutSpec(_Authored):
     heartbeat_ms: int | None = Field(default=None, ge=1, le=DAY_MS)
 
 
-class IdempotencySpec(_Authored):
+class IdempotencySpec(Authored):
     """Whether attempts carry an idempotency key and a repeated key is answered from the effect ledger (EXEC-06).
 
     ``key`` is a template (``"charge-{{params.order}}"``); without one the key follows from action and context.
@@ -58,15 +70,19 @@ class IdempotencySpec(_Authored):
     key: str | None = Field(default=None, min_length=1, max_length=1000)
 
 
-class PolicySpec(_Authored):
-    """How a step is run; what it leaves open its plan says, what that leaves open the project, then the defaults."""
+class PolicySpec(Authored):
+    """How a step is run; what it leaves open its plan says, what that leaves open the project, then the defaults.
+
+    ``recovery`` is what follows when its attempts fail; ``retry`` overrides the retries that it names.
+    """
 
     retry: RetrySpec | None = None
     timeout: TimeoutSpec | None = None
     idempotency: IdempotencySpec | None = None
+    recovery: RecoverySpec | None = None
 
 
-class ApprovalSpec(_Authored):
+class ApprovalSpec(Authored):
     """What must be confirmed before a plan starts or a step runs.
 
     ``quorum``: number of different approvers. ``approvers``: actors, ``roles``: roles that may decide (none named:
@@ -89,33 +105,13 @@ class ApprovalSpec(_Authored):
         return self
 
 
-class BudgetSpec(_Authored):
+class BudgetSpec(Authored):
     """Limits of what may be spent: tokens, money (``cost``, in the unit the prices are in), calls, wall time in ms."""
 
     tokens: int | None = Field(default=None, ge=0, lt=2**53)
     cost: float | None = Field(default=None, ge=0, le=1e12)
     calls: int | None = Field(default=None, ge=0, lt=2**53)
     wall_ms: int | None = Field(default=None, ge=0, lt=2**53)
-
-
-class CompensationSpec(_Authored):
-    """The inverse of a step: what undoes it once it is completed (L3-58).
-
-    ``params`` may read the outputs and parameters of the run that is undone, that of the step itself included.
-    """
-
-    name: str = Field(min_length=1, max_length=200)
-    type: Literal["tool", "agent", "llm"] = "tool"
-    params: dict[str, Any] = Field(default_factory=dict)
-    agent_role: str | None = Field(default=None, min_length=1, max_length=200)
-    timeout_ms: int | None = Field(default=None, ge=1, le=WEEK_MS)
-    retries: int = Field(default=0, ge=0, le=100)
-
-    @model_validator(mode="after")
-    def _json(self) -> CompensationSpec:
-        if not storable(self.params):
-            raise ValueError("params are not JSON that can be kept: no NaN, no integers beyond 64 bits, text in UTF-8")
-        return self
 
 
 def authored(spec: BaseModel | None) -> dict[str, Any] | None:

@@ -122,10 +122,17 @@ class AdapterLayer:
 
     async def _dispatch(self, action: Action) -> ActionResult | Parked:
         adapter = self._route(action)
-        if adapter.limiter is None:
+        limiter = adapter.limiter
+        if limiter is None:
             return await self._bounded(adapter, action)
-        async with adapter.limiter:
+        try:
+            limiter.acquire_nowait()  # without the turn of the event loop that ``acquire`` takes
+        except anyio.WouldBlock:
+            await limiter.acquire()
+        try:
             return await self._bounded(adapter, action)
+        finally:
+            limiter.release()
 
     async def _bounded(self, adapter: Adapter, action: Action) -> ActionResult | Parked:
         seconds = self.settings.max_execution_time if action.timeout_ms is None else action.timeout_ms / 1000

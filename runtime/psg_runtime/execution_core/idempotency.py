@@ -12,6 +12,7 @@ import pathlib
 import uuid
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from psg_runtime.execution_core.policies import ACTION_AND_CONTEXT, IdempotencyPolicy
@@ -65,12 +66,14 @@ class _Canonical:
         self._seen += 1
         if depth > _MAX_DEPTH or self._seen > _MAX_VALUES:
             raise KeyNotDerivable("the action or its context is nested too deeply, refers to itself or is too large")
+        if type(value) is str:
+            return encode_basestring_ascii(value)
         if isinstance(value, enum.Enum):
             return self.text(value.value, depth + 1)
         if value is None or isinstance(value, bool):
             return json.dumps(value)
         if isinstance(value, str):
-            return json.dumps(str.__str__(value))
+            return encode_basestring_ascii(str.__str__(value))
         if isinstance(value, (int, float)):
             return _number(value)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):

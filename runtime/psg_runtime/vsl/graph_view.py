@@ -21,7 +21,7 @@ PAGE = 200
 MODULE_OF: Mapping[str, str] = {label: module for module, label in MODULES.items()}
 BESIDE: Mapping[str, tuple[str, ...]] = {"Plan": ("priority", "trace_id")}
 """Properties that a node shows here though no protocol 1.0.0 document has them (C-08)."""
-HIDDEN = ("Project", "Value")
+HIDDEN = ("Project", "Value", "Resource")
 VIEWS: Mapping[str, str] = {**{f"{module}s": label for module, label in MODULES.items()}, "steps": "Step"}
 """First parts of keys that are views of nodes, such as ``plans/{id}``."""
 
