@@ -66,7 +66,7 @@ ENTITIES: Mapping[str, Entity] = {
             (
                 "key", "type", "capability", "params", "condition", "timeout_ms", "retries", "sched_urgency",
                 "position", "output", "error", "skip_reason", "attempt", "fence", "join", "policy", "approval",
-                "budget", "compensation",
+                "budget", "compensation", "executed_by",
             ),
             json=("params", "output", "error", "policy", "approval", "budget", "compensation"),
         ),
@@ -113,6 +113,8 @@ ENTITIES: Mapping[str, Entity] = {
             "Collab",
             "collab_id",
             ("title", "purpose", "mode", "status", "created_at", "updated_at"),
+            ("session_number", "session_plan", "session_state", "session_reason", "session", "session_metadata"),
+            json=("session", "session_metadata"),
             parts=(("participants", "Participant"),),
         ),
         Entity(
