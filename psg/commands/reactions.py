@@ -80,7 +80,7 @@ async def start_subplan(
     if not await _ours(change, locked, claim, session_id):
         return change
     reason = f"sub-plan of step {claim['key']}"
-    await _begin(change, locked, child_id, reason, {"parent_step": claim["id"]})
+    await begin(change, locked, child_id, reason, {"parent_step": claim["id"]})
     change.link("Plan", child_id, "SUBPLAN_OF", claim["id"], plan=child_id)
     change.adjust(claim["id"], {"owner": None, "parked": "plan", "due_at": None, "subplan_error": None})
     note = {"parked": "plan", "subplan": child_id}
@@ -137,7 +137,7 @@ async def start_derived(
     """Decide the start of a plan that follows from another one, by the authority that approved that one."""
     change = Change(command)
     await _mark(change, locked, plan_id, origin_id, derivation)
-    await _begin(change, locked, plan_id, reason, {})
+    await begin(change, locked, plan_id, reason)
     change.answer = {"plan": plan_id, "origin": origin_id}
     return change
 
@@ -148,10 +148,10 @@ async def _mark(change: Change, locked: Locked, plan_id: str, origin_id: str, de
     change.link("Plan", plan_id, "DERIVED_FROM", origin_id, plan=plan_id)
 
 
-async def _begin(
-    change: Change, locked: Locked, plan_id: str, reason: str, operational: Mapping[str, Any]
+async def begin(
+    change: Change, locked: Locked, plan_id: str, reason: str, operational: Mapping[str, Any] | None = None
 ) -> None:
-    """Take a stored plan from where it is to in_progress, each step by the table, its approval recorded (DD-09)."""
+    """Add the way of a stored plan from where it is to in_progress, by the table, its approval recorded (DD-09)."""
     plan = await plan_inside(locked, plan_id)
     if plan["status"] not in BEGINNABLE or plan["loading"]:
         raise Refused(f"plan {plan_id} cannot begin: it is {plan['status']}", id=plan_id, status=plan["status"])
@@ -170,7 +170,7 @@ async def _begin(
         change.transition("Plan", plan_id, "proposed", "approved", plan=plan_id)
         _record_approval(change, locked, plan_id, reason)
     trace_id = trace_of_run(plan)
-    running = {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id, **operational}
+    running = {"started_ms": locked.now_ms, "served_at": locked.now_ms, "trace_id": trace_id, **(operational or {})}
     change.transition(
         "Plan", plan_id, "approved", "in_progress", plan=plan_id, operational=running, add=["Runnable"],
         details=await snapshot_before(locked, plan_id, change.command),
