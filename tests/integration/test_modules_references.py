@@ -29,7 +29,7 @@ from sample_graph import (
     uuid4,
 )
 
-from psg import parts
+from psg import drift, parts
 from psg.errors import ImmutableHistory, NotFound, PlanInvalid, ReferenceMissing, StillReferenced, ValidationFailed
 from psg.model.entities import ENTITIES, MODULES
 from psg.model.references import BY_FIELD, CONFIRM_TARGETS, REFERENCES, Reference
@@ -66,6 +66,8 @@ async def make(sample: Sample, label: str) -> str:
         plan["steps"][1]["dependencies"] = []
         await store(sample, "plan", plan)
         return plan["steps"][1]["step_id"]
+    if label == "Resource":
+        return (await drift.track(sample.graph, sample.project_id, f"r-{uuid4()}")).ids["resource"]
     if label in ("Message", "Participant", "NetworkNode", "TraceSegment", "Decision"):
         return await make_part(sample, label)
     made: dict[str, Callable[[str], dict[str, Any]]] = {
@@ -138,7 +140,8 @@ WRITES: dict[tuple[str, str], Write] = {
 }
 """A write for each reference of the protocol, pointing to a given id."""
 MADE_BY_THE_PLATFORM = {
-    ("Plan", "derived_from"), ("Plan", "parent_step"), ("TraceSegment", "step_id"), ("Confirm", "step_id")
+    ("Plan", "derived_from"), ("Plan", "parent_step"), ("TraceSegment", "step_id"), ("Confirm", "step_id"),
+    ("Resource", "dependents"),
 }  # fmt: skip
 NEVER_DELETED = {"Project", "Trace", "TraceSegment", "Decision", "Message"}
 MAKEABLE = [label for label in ENTITIES if label not in ("Project", "Value")]

@@ -63,13 +63,14 @@ OPERATIONAL = (
     "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
     "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest",
     "before_ms", "keep_last",
-    "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
+    "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
+    "claimed_by", "claimed_until", "stale_ms",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
     "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
-    "Stopping", "Reacting", "Reservation", "Effect", "Expiring",
+    "Stopping", "Reacting", "Reservation", "Effect", "Expiring", "Workflow",
     "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})

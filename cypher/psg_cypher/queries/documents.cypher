@@ -33,11 +33,11 @@ RETURN n {.*} AS node,
   COLLECT { MATCH (n)-[e]->(t:PsgNode) RETURN {type: type(e), id: t.id, deleted: t:Tombstone} } AS references
 
 // name: document_confirms :read :many
-// A page of a project's confirms by id, with what they refer to.
+// A page of a project's confirms by id, with what they refer to; a resource of the world outside has no document.
 MATCH (n:Confirm) WHERE n.project_id = $project_id AND n.id > $after AND NOT n:Tombstone
 WITH n ORDER BY n.project_id, n.id LIMIT toInteger($limit)
 RETURN n {.*} AS node,
-  COLLECT { MATCH (n)-[e]->(t:PsgNode) RETURN {type: type(e), id: t.id, deleted: t:Tombstone} } AS references
+  COLLECT { MATCH (n)-[e]->(t:PsgNode) RETURN {type: type(e), id: t.id, deleted: t:Tombstone OR t:Resource} } AS references
 
 // name: document_steps :read :many
 // A page of a plan's steps by position, each with its dependencies in the order in which they were given.

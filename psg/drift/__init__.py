@@ -1,0 +1,75 @@
+"""Drift: what the graph expects of files, directories and git refs, and what becomes of differences (DESIGN, L3-48)."""
+
+from psg.drift.conflicts import MEANS
+from psg.drift.deciding import Decided, decide, drift_class
+from psg.drift.dependents import depend_on, dependent_state, refresh
+from psg.drift.errors import (
+    ChangedMeanwhile,
+    ContentNotKept,
+    NotAFile,
+    OutsideRoot,
+    RootMissing,
+    UnknownRoot,
+    Unreadable,
+)
+from psg.drift.model import ABSENT, MODE, Expected, Found, content_digest
+from psg.drift.reading import Tracked, below, page, resource, resources_by_uri, roots
+from psg.drift.recording import BATCH, BATCH_BYTES, CLAIM_MS, Drift, Move, Recorded, record
+from psg.drift.reports import TOPIC, FileUpdate, report_file_update
+from psg.drift.settings import INTERVAL_MS, DriftClass, DriftSettings, OnDrift, Strategy, settings_of
+from psg.drift.tracking import expect, root_settings, track, untrack
+from psg.drift.uris import encoded, file_uri, parse, ref_uri, root_uri, shown
+
+__all__ = [
+    "ABSENT",
+    "BATCH",
+    "BATCH_BYTES",
+    "CLAIM_MS",
+    "INTERVAL_MS",
+    "MEANS",
+    "MODE",
+    "TOPIC",
+    "ChangedMeanwhile",
+    "ContentNotKept",
+    "Decided",
+    "Drift",
+    "DriftClass",
+    "DriftSettings",
+    "Expected",
+    "FileUpdate",
+    "Found",
+    "Move",
+    "NotAFile",
+    "OnDrift",
+    "OutsideRoot",
+    "Recorded",
+    "RootMissing",
+    "Strategy",
+    "Tracked",
+    "UnknownRoot",
+    "Unreadable",
+    "below",
+    "content_digest",
+    "decide",
+    "depend_on",
+    "dependent_state",
+    "drift_class",
+    "encoded",
+    "expect",
+    "file_uri",
+    "page",
+    "parse",
+    "record",
+    "ref_uri",
+    "refresh",
+    "report_file_update",
+    "resource",
+    "resources_by_uri",
+    "root_settings",
+    "root_uri",
+    "roots",
+    "settings_of",
+    "shown",
+    "track",
+    "untrack",
+]
