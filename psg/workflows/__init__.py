@@ -1,0 +1,8 @@
+"""Runs of workflows in the graph: plans that take their turn, have a limit of time, and are forgotten at last."""
+
+from __future__ import annotations
+
+from psg.workflows.ending import cancel_waiting, fail_overdue
+from psg.workflows.turns import NothingToBegin, begin_next, enter
+
+__all__ = ["NothingToBegin", "begin_next", "cancel_waiting", "enter", "fail_overdue"]
