@@ -14,19 +14,21 @@ CALL () {
 RETURN running, waiting
 
 // name: workflow_states :read :many
-// How runs of workflows stand, by their ids; what is none, or deleted, is left out.
+// How runs of workflows stand, by their ids.
 UNWIND $batch.ids AS id
-MATCH (p:PsgNode:Plan {project_id: $project_id, id: id}) WHERE p:Workflow AND NOT p:Tombstone
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: id}) USING INDEX SEEK p:PsgNode(project_id, id)
 RETURN p {.id, .title, .status, .goal_id, .params, .started_ms, .finished_ms, .sys_created_ms, .steps_total, .steps_open,
-  .steps_failed, .workflow_timeout_ms, paused: coalesce(p.paused, false), closing: p:Closing} AS state,
+  .steps_failed, .workflow_timeout_ms, paused: coalesce(p.paused, false), closing: p:Closing,
+  known: p:Workflow AND NOT p:Tombstone} AS state,
   datetime.realtime().epochMillis AS now
 
 // name: workflow_progress :read :many
 // The same without what does not change, for those who look again and again.
 UNWIND $batch.ids AS id
-MATCH (p:PsgNode:Plan {project_id: $project_id, id: id}) WHERE p:Workflow AND NOT p:Tombstone
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: id}) USING INDEX SEEK p:PsgNode(project_id, id)
 RETURN p {.id, .status, .started_ms, .finished_ms, .steps_total, .steps_open, .steps_failed, .workflow_timeout_ms,
-  paused: coalesce(p.paused, false), closing: p:Closing} AS state, datetime.realtime().epochMillis AS now
+  paused: coalesce(p.paused, false), closing: p:Closing, known: p:Workflow AND NOT p:Tombstone} AS state,
+  datetime.realtime().epochMillis AS now
 
 // name: workflow_overdue :read :many
 // Runs of workflows that have been under way for longer than their time, pauses not taken off.
@@ -42,7 +44,8 @@ MATCH (p:Workflow) WHERE p.project_id = $project_id AND p.status = $status AND p
 WITH p ORDER BY p.project_id DESC, p.status DESC, p.sys_created_ms DESC LIMIT toInteger($limit)
 WITH p WHERE NOT p:Tombstone
 RETURN p {.id, .title, .status, .goal_id, .params, .started_ms, .finished_ms, .sys_created_ms, .steps_total, .steps_open,
-  .steps_failed, .workflow_timeout_ms, paused: coalesce(p.paused, false), closing: p:Closing} AS state,
+  .steps_failed, .workflow_timeout_ms, paused: coalesce(p.paused, false), closing: p:Closing,
+  known: p:Workflow AND NOT p:Tombstone} AS state,
   datetime.realtime().epochMillis AS now
 ORDER BY p.sys_created_ms DESC
 
