@@ -33,7 +33,10 @@ RECORDS: Mapping[str, str] = {
     "AuditFact": "backup_audit_facts",
 }  # fmt: skip
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
-LEFT_OUT = frozenset(("Session", "Lock", "Capability", "Reservation", "Encryption", "__Neo4jMigration"))
+LEFT_OUT = frozenset(
+    ("Session", "Lock", "Capability", "Reservation", "Encryption", "__Neo4jMigration",
+     "HealthRecord", "AlertRule", "Alert")
+)  # fmt: skip
 """Labels of what belongs to the running platform or to its schema, not to what it keeps; the ids of encryption keys are
 in the header."""
 

@@ -59,6 +59,8 @@ CREATE (r:PsgNode:Step:Unlocking {project_id: $p, id: randomUUID(), plan: $plan,
   position: 0, unlock_after: -1})
 WITH r MATCH (s:Step {project_id: $p, plan: $plan}) WHERE s.position > 0
 SET s.waits = 2 CREATE (s)-[:DEPENDS_ON {at: 0}]->(r)
+// name: unlock :write :none
+MATCH (l:Lock {id: $id}) DELETE l
 // name: head :read :one
 MATCH (h:ProjectHead {id: $p}) RETURN h.seq AS seq
 // name: sequence :read :many
@@ -363,6 +365,14 @@ async def effect_begin(race: Race) -> None:
     assert Counter(verdicts) == {"yours": 1, "held": count - 1}
 
 
+async def platform_lock(race: Race) -> None:
+    statement = race.statement("platform_lock")
+    try:
+        await race.counted_under(lambda t: t.run(statement, lock_id=race.p))
+    finally:
+        await race.raw("unlock", id=race.p)
+
+
 async def kill_switch_global_lock(race: Race) -> None:
     statement = race.statement("kill_switch_global_lock")
     await race.counted_under(lambda t: t.run(statement))
@@ -374,7 +384,7 @@ RACES = {
         command_apply, plan_load, backup_lock, backup_lock_projects, project_lock, log_settle, audit_lock,
         migration_lock, project_create, frontier_advance,
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
-        kill_switch_global_lock,
+        kill_switch_global_lock, platform_lock,
     )
 }  # fmt: skip
 # Renewing is raced against ending.

@@ -65,6 +65,7 @@ OPERATIONAL = (
     "before_ms", "keep_last",
     "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
+    "component", "since_ms", "open",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
@@ -72,6 +73,7 @@ LABELS = [
     "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
     "Stopping", "Reacting", "Reservation", "Effect", "Expiring", "Workflow",
     "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",
+    "HealthRecord", "AlertRule", "Alert", "Undelivered", "Offered",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 

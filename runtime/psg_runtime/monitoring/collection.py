@@ -1,0 +1,103 @@
+"""One reading of the metrics of a scope: the graph by index, this machine by its kernel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psg_cypher
+from psg_neo4j.database import Database
+from psg_runtime.monitoring.health import claims_of
+from psg_runtime.monitoring.host import Host
+from psg_runtime.monitoring.scope import Scope
+from psg_runtime.monitoring.storage import Storage
+
+DURATIONS = 1_000
+"""Over how many of the latest completed plans their duration is averaged."""
+STATUSES = ("in_progress", "completed", "failed", "cancelled", "draft", "proposed", "approved")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowNumbers:
+    """Plans of a scope by status, and what those that run and failed come to."""
+
+    by_status: Mapping[str, int]
+    steps_open: int
+    steps_failed: int
+    average_ms: float
+    longest_ms: float
+    claim_lag_ms: float
+    plans_waiting: int
+
+
+@dataclass(slots=True)
+class Recorder:
+    """What modules did in this process: counts and durations (ms) by module."""
+
+    _seen: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, module: str, duration_ms: float, ok: bool) -> None:
+        """Note one operation."""
+        entry = self._seen.setdefault(module, [0, 0, 0.0, 0.0])
+        entry[0] += 1
+        entry[1] += not ok
+        entry[2] += duration_ms
+        entry[3] = max(entry[3], duration_ms)
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """By module, as PerformanceMetrics has it."""
+        return {
+            name: {
+                "operations": int(n), "failures": int(bad), "average_duration": round(total / n, 3),
+                "max_duration": round(most, 3),
+            }
+            for name, (n, bad, total, most) in sorted(self._seen.items())
+        }  # fmt: skip
+
+
+async def workflows(db: Database, scope: Scope) -> WorkflowNumbers:
+    """Count the plans of a scope: seeks in indexes that hold nothing else."""
+    rows = await db.read(psg_cypher.statement("monitor_plans"), **scope.bounds, batch={"statuses": list(STATUSES)})
+    by_status = {row["status"]: row for row in rows}
+    name = "monitor_durations" if scope.project_id is None else "monitor_durations_of_project"
+    own = {} if scope.project_id is None else {"project_id": scope.project_id}
+    took = await db.read_one(psg_cypher.statement(name), **own, limit=DURATIONS)
+    claims = await claims_of(db, scope)
+    return WorkflowNumbers(
+        by_status={status: by_status[status]["plans"] for status in STATUSES},
+        steps_open=by_status["in_progress"]["steps_open"],
+        steps_failed=by_status["in_progress"]["steps_failed"] + by_status["failed"]["steps_failed"],
+        average_ms=round((took["average_ms"] if took else None) or 0.0, 3),
+        longest_ms=float((took["longest_ms"] if took else None) or 0.0),
+        claim_lag_ms=float(max(claims["lag_ms"], 0)),
+        plans_waiting=claims["waiting"],
+    )
+
+
+class Machine:
+    """This machine and the way to the database."""
+
+    def __init__(self, db: Database, storage: Storage, host: Host | None = None) -> None:
+        self._db = db
+        self._storage = storage
+        self._host = host or Host()
+
+    async def read(self) -> dict[str, Any]:
+        """``cpu_usage``, ``memory_usage``, ``network_latency`` and ``storage_usage`` of SystemMetrics."""
+        began = time.perf_counter()
+        await self._db.read(psg_cypher.statement("server_ping"))
+        latency = (time.perf_counter() - began) * 1000
+        counts = await store_counts(self._db)
+        return {
+            "cpu_usage": self._host.cpu_usage(), "memory_usage": self._host.memory_usage(),
+            "network_latency": round(latency, 3), "storage_usage": await self._storage.size(counts),
+        }  # fmt: skip
+
+
+async def store_counts(db: Database) -> dict[str, int]:
+    """Steps by what they wait for, events, nodes and relationships: counts that the store keeps."""
+    row = await db.read_one(psg_cypher.statement("monitor_steps"))
+    assert row is not None
+    return row
