@@ -1,0 +1,1 @@
+"""What the platform's ten modules do: operations on the documents of a project."""
