@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from psg.errors import PsgError
 from psg.graph import Graph
+from psg_cli.event_bus import relayed
 from psg_cli.output import stderr, stdout
 from psg_cli.settings import CliSettings
 from psg_cli.store import Store, open_store
@@ -92,7 +93,8 @@ async def platform(
         await server.start(tasks)
         try:
             await worker.start(tasks)
-            yield Platform(f"{_base(api)}/graphql", store)
+            async with relayed(graph):
+                yield Platform(f"{_base(api)}/graphql", store)
         finally:
             # Also after an error or Ctrl-C: what runs is finished and recorded, not cut off.
             with anyio.CancelScope(shield=True):
@@ -189,7 +191,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         ids = tuple([await graph.project_named(name) for name in projects])
         chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
         orchestrator = Orchestrator(graph, AdapterLayer(registry, AelSettings()), chosen)
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks, relayed(graph, ids):
             worker = _Part(orchestrator)
             await worker.start(tasks)
             offers = ", ".join(registry.names()) or "no tools (name some with --tools)"

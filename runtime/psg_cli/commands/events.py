@@ -27,14 +27,22 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new events until Ctrl-C.")] = False,
     family: Annotated[list[str] | None, typer.Option("--family", help="Only this event family; repeatable.")] = None,
     plan: Annotated[str | None, typer.Option("--plan", help="Only events of this plan (UUID or global id).")] = None,
+    bus: Annotated[
+        bool, typer.Option("--bus", help="Listen to the event bus (PSG_BUS) until Ctrl-C: CloudEvents of all projects.")
+    ] = False,
     project: ProjectOption = None,
     api_url: ApiOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Print the events of a project in order, each exactly once; with --follow also across restarts of the API.
 
-    Examples: psg events tail --follow      psg events tail --after 0 --json | jq .type
+    Examples: psg events tail --follow      psg events tail --after 0 --json | jq .type      psg events tail --bus
     """
+    if bus:
+        if follow or after is not None or plan is not None or project is not None:
+            raise typer.BadParameter("--bus listens from now on, to all projects: it takes --family and --json only")
+        execute(lambda: _listen(family, as_json), as_json=as_json)
+        return
 
     async def command() -> None:
         settings = load_settings(project=project, api_url=api_url)
@@ -52,6 +60,37 @@ def tail(
                     _print(event, as_json)
 
     execute(command, as_json=as_json)
+
+
+@events.command("hub")
+def hub(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")] = 8766,
+    token: Annotated[
+        str | None, typer.Option("--token", envvar="PSG_BUS_HUB_TOKEN", help="What who connects gives as password.")
+    ] = None,
+) -> None:
+    """Run the hub of a WebSocket event bus: relays bring events to it, and it passes them on to who listens.
+
+    Example: psg events hub --port 8766      PSG_BUS=ws://127.0.0.1:8766 psg up
+    """
+    from psg_cli.event_bus import run_hub
+
+    execute(lambda: run_hub(host, port, token))
+
+
+async def _listen(family: list[str] | None, as_json: bool) -> None:
+    from psg_cli.event_bus import bus_events
+    from psg_runtime.bus import bus_settings
+
+    async with aclosing(bus_events(bus_settings(), families=_families(family))) as source:
+        async for event in source:
+            if as_json:
+                print_json_line(event.model_dump(exclude_none=True))
+            else:
+                data = event.data
+                place = f"{data['project_id'][:8]} {event.psgseq:>6} {data['timestamp'][11:23]}"
+                stdout().print(plain(f"{place} {data['event_family']:<17} {data['event_type']}"))
 
 
 def _families(given: list[str] | None) -> list[EventFamily] | None:
