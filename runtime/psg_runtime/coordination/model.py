@@ -15,6 +15,7 @@ from psg.plan.order import levels
 Mode = Literal["broadcast", "round_robin", "orchestrated", "pair", "swarm"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 TERMINAL = frozenset(("completed", "skipped", "failed"))
+OPEN = frozenset(("pending", "blocked"))
 NO_TURNS = frozenset(("wait", "confirm", "foreach", "conditional", "plan"))
 """Types of steps that nobody does: they cannot be a participant's turn."""
 
@@ -94,8 +95,8 @@ class Table:
 
     @property
     def waiting(self) -> list[TurnStep]:
-        """The steps that are neither over nor a turn, in the order of turns."""
-        return [s for s in self._ordered if not s.over and s.turn is None]
+        """The steps that nobody has begun and that are no turn yet, in the order of turns."""
+        return [s for s in self._ordered if s.status in OPEN and s.turn is None]
 
     def of_role(self, role: str | None) -> Participant | None:
         """The first participant who plays a role: by its id, else by its name (C-11)."""

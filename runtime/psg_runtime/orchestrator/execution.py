@@ -29,6 +29,7 @@ from psg_runtime.orchestrator.policy import Policies, StepPolicy
 from psg_runtime.orchestrator.running import Running
 from psg_runtime.orchestrator.subplans import subplan_outcome
 from psg_runtime.orchestrator.time_limits import TimeLimits
+from psg_runtime.orchestrator.turn_gate import TurnGate
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +69,10 @@ class Executor:
         self._reading: dict[str, anyio.Lock] = {}
         self._templates: dict[tuple[str, str], Template] = {}
         self._kill = KillGate(rules)
-        # In the order of Gate: kill switch, approval, hooks, effect ledger, budget.
+        # In the order of Gate: kill switch, whose turn it is, approval, hooks, effect ledger, budget.
         self._gates: tuple[Gate, ...] = (
             self._kill,
+            TurnGate(graph.db, project_id, ael),
             ApprovalGate(graph.db, project_id),
             HookGate(hooks, self.context),
             LedgerGate(graph.db, project_id),

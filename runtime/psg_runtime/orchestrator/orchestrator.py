@@ -20,6 +20,7 @@ from psg_runtime.orchestrator.policy_hooks import chain_of
 from psg_runtime.orchestrator.reactions import Reactions
 from psg_runtime.orchestrator.recovery import Recovery
 from psg_runtime.orchestrator.session import Session
+from psg_runtime.orchestrator.session_watch import SessionWatch
 from psg_runtime.orchestrator.settings import OrchestratorSettings
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,7 @@ class Orchestrator:
                 tasks.start_soon(self._watch)
                 tasks.start_soon(self._watch_rules)
                 tasks.start_soon(self._poll, tasks)
+                tasks.start_soon(SessionWatch(self.graph, self._settings.projects).run)
                 task_status.started()
                 await self._stop.wait()
                 await self._drain()
