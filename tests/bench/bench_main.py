@@ -22,6 +22,7 @@ from bench_run import chain, chains_512, step_cost_growth, wide
 from bench_start import embedded_start_s
 from bench_store import Store, fresh_store
 from bench_subscriber import commit_to_subscriber_p95_ms
+from bench_takeover import takeover_s
 
 # In this order: the largest stores come last, so that they weigh on nobody else.
 _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
@@ -30,6 +31,7 @@ _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
     "graphql_mutations_64": graphql_mutations_64,
     "commit_to_subscriber_p95_ms": commit_to_subscriber_p95_ms,
     "policies_cost": policies_cost,
+    "takeover_s": takeover_s,
     "chains_512": chains_512,
     "wide": wide,
     "import": import_steps,
