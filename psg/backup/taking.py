@@ -30,7 +30,7 @@ CATCH_UP = 5
 RECORDS: Mapping[str, str] = {
     "Snapshot": "backup_snapshots", "Content": "backup_contents", "Effect": "backup_effects",
     "Checkpoint": "backup_checkpoints", "CheckpointEntity": "backup_checkpoint_entities",
-    "AuditFact": "backup_audit_facts",
+    "AuditFact": "backup_audit_facts", "HubMessage": "backup_hub_messages",
 }  # fmt: skip
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
 LEFT_OUT = frozenset(

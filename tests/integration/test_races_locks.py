@@ -78,6 +78,13 @@ MERGE (c:RaceCounter {id: $id}) SET c.n = $n
 OPTIONAL MATCH (c:RaceCounter {id: $id}) RETURN coalesce(c.n, 0) AS n
 // name: counter_unique :write :none
 CREATE CONSTRAINT race_counter IF NOT EXISTS FOR (n:RaceCounter) REQUIRE n.id IS UNIQUE
+// name: hub_messages :write :none
+UNWIND range(1, $n) AS i
+CREATE (:HubMessage {project_id: $p, id: 'm' + i, target: 'plan', position: i, fence: 0, status: 'pending', at: 0})
+// name: hub_over :write :none
+MATCH (m:HubMessage {project_id: $p}) SET m.target = '', m.position = 1
+// name: hub_fences :read :many
+MATCH (m:HubMessage {project_id: $p}) RETURN m.id AS id, m.fence AS fence
 // name: naive_claim :write :one
 MATCH (s:Ready) WHERE s.project_id = $project_id AND s.plan IS NOT NULL AND s.sched_urgency IS NOT NULL
   AND s.sched_order IS NOT NULL AND s.position IS NOT NULL AND s.status = 'pending'
@@ -373,6 +380,75 @@ async def platform_lock(race: Race) -> None:
         await race.raw("unlock", id=race.p)
 
 
+async def hub_apply(race: Race) -> None:
+    """Modules announced, messages accepted up to the limit and answered, by many at once."""
+    await race.project()
+    statement, verdicts = race.statement("hub_apply"), Counter[str]()
+
+    async def apply(**row: Any) -> str:
+        event = {"event_id": uuid4(), "family": "runtime_execution", "type": "t", "op": "note", "changes": "{}"}
+        command = {"command_id": uuid4(), "command_hash": "x", "answer": '{"ok":true}', "events": [event]}
+        applied = await race.db.write(statement, project_id=race.p, batch={"rows": [{**command, **row}]})
+        return applied[0]["answers"][0]["answer"]
+
+    async def act(n: int) -> None:
+        verdicts[await apply(op="announce", module="plan")] += 1
+        for i in range(6):
+            name = f"{n}.{i}"
+            sent = {"id": name, "source": "plan", "target": "plan", "rank": 2, "limit": 20, "props": {}}
+            verdicts[await apply(op="send", timeout_ms=None, **sent)] += 1
+        for i in range(6):
+            over = {"fence": 0, "status": "completed", "output": None, "error": None, "overdue": False}
+            verdicts["over" if "over" in await apply(op="finish", id=f"{n % 2}.{i}", **over) else "ended"] += 1
+
+    await at_once(6, act)
+    ended = verdicts["ended"]
+    assert verdicts['{"refused":"same"}'] == 5
+    numbers = [row["seq"] for row in await race.raw("sequence", p=race.p)]
+    assert numbers == list(range(1, verdicts['{"ok":true}'] + ended + 1))
+    assert 20 <= verdicts['{"ok":true}'] - 1 <= 20 + ended
+    assert ended <= 12
+
+
+async def hub_claim(race: Race) -> None:
+    await race.project()
+    await race.raw("hub_messages", p=race.p, n=60)
+    statement, taken = race.statement("hub_claim"), Counter[str]()
+
+    async def claim(_: int) -> None:
+        while rows := await race.db.write(
+            statement, project_id=race.p, owner=uuid4(), lease_ms=60_000,
+            batch={"wanted": [{"target": "plan", "want": 7}]},
+        ):  # fmt: skip
+            taken.update(row["message"]["id"] for row in rows)
+
+    await at_once(6, claim)
+    assert len(taken) == taken.total() == 60
+    assert {row["fence"] for row in await race.raw("hub_fences", p=race.p)} == {1}
+
+
+async def hub_hold(race: Race) -> None:
+    await race.project()
+    held = race.statement("hub_hold")
+    await race.counted_under(
+        lambda t: t.run(held, project_id=race.p, owner="o", lease_ms=1, batch={"held": [{"id": "m1", "fence": 0}]})
+    )
+
+
+async def hub_forget(race: Race) -> None:
+    await race.project()
+    await race.raw("hub_messages", p=race.p, n=50)
+    await race.raw("hub_over", p=race.p)
+    statement, forgotten = race.statement("hub_forget"), []
+
+    async def forget(_: int) -> None:
+        (row,) = await race.db.write(statement, project_id=race.p, keep_ms=0)
+        forgotten.append(row["forgotten"])
+
+    await at_once(6, forget)
+    assert sum(forgotten) == 50
+
+
 async def kill_switch_global_lock(race: Race) -> None:
     statement = race.statement("kill_switch_global_lock")
     await race.counted_under(lambda t: t.run(statement))
@@ -385,6 +461,7 @@ RACES = {
         migration_lock, project_create, frontier_advance,
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
         kill_switch_global_lock, platform_lock,
+        hub_apply, hub_claim, hub_hold, hub_forget,
     )
 }  # fmt: skip
 # Renewing is raced against ending.

@@ -72,6 +72,7 @@ LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
     "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
     "Stopping", "Reacting", "Reservation", "Effect", "Expiring", "Workflow",
+    "HubMessage",
     "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",
     "HealthRecord", "AlertRule", "Alert", "Undelivered", "Offered",
 ]  # fmt: skip
