@@ -23,7 +23,7 @@ class Facts:
     database's clock in ms since 1970 and ``watched_since`` the time from which on there was an orchestrator (``None``:
     there is none). ``complete`` tells that no event was removed by retention, or that a checkpoint tells of those;
     ``begin`` is what the node was at the checkpoint, at number ``cut`` of the log; ``account`` what a project's head
-    and its plans have spent.
+    and its plans have spent; ``session`` that of a plan, with its turns.
     """
 
     project_id: str
@@ -36,6 +36,7 @@ class Facts:
     begin: FoldedEntity | None = None
     cut: int = 0
     account: Row | None = None
+    session: Row | None = None
     folded: FoldedEntity | None = field(init=False)
     _by_type: dict[str, list[Row]] = field(init=False, default_factory=dict)
 

@@ -13,6 +13,7 @@ from psg.audit.frontier import check_plan, check_step
 from psg.audit.history import check_log, check_segment, check_status
 from psg.audit.references import check_references, check_type
 from psg.audit.report import Report, Violation
+from psg.audit.sessions import check_session, read_sessions
 from psg.model.lifecycle import TERMINAL_STEP
 from psg_neo4j.database import Database, Transaction
 
@@ -32,6 +33,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from check_status(facts)
     yield from check_log(facts)
     yield from check_budget(facts)
+    yield from check_session(facts)
     if facts.label == "Step":
         yield from check_step(facts)
     elif facts.label == "Plan":
@@ -157,6 +159,7 @@ class AuditProject:
             for row in await read("audit_segments", ids=list(segments)):
                 segments[row["id"]].before = row
         await read_accounts(read, made)
+        await read_sessions(read, made)
         return made
 
     async def _locked(self, work: Callable[[Read], Awaitable[Any]]) -> Any:

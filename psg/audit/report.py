@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "closing": "a finished or deleted plan has parts left over that nobody will close, or a living one is being closed",
     "stuck": "a running plan has nothing left to do and was not finished",
     "lease": "a step runs for nobody, or is owned by somebody who cannot run it",
+    "session": "a turn was not dispatched, told or taken as its session's mode demands, or a session has nobody",
     "trace_order": "the times of a trace's segments go back",
     "event_gap": "numbers are missing in the event log",
     "event_order": "the times of the event log go back",
