@@ -62,7 +62,7 @@ OPERATIONAL = (
     "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error",
     "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
     "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest",
-    "before_ms", "keep_last",
+    "before_ms", "keep_last", "hub_modules", "target",
     "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open",
