@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from psg.encryption import check_keys
+from psg.errors import Invalid
 from psg_cli.settings import CliSettings
 from psg_neo4j.database import Database
 from psg_neo4j.embedded import EmbeddedServer, ServerSettings, embedded
@@ -20,13 +21,20 @@ class Store:
     server: EmbeddedServer | None
 
 
+class NoDatabase(Invalid):
+    """Something is to be read where there is no database; it is not made for that."""
+
+    code = "no_database"
+
+
 @asynccontextmanager
 async def open_store(settings: CliSettings, *, api_url: str = "", reading: bool = False) -> AsyncIterator[Store]:
     """Connect to the database, starting the embedded one when none is named and none runs.
 
     ``api_url`` is where the embedded Neo4j Browser finds guide and style; ``reading`` that no payload will be written,
-    so that an encryption key of this process leaves no trace. Raises errors of ``psg_neo4j.errors``, and
-    ``EncryptionKeyRefused`` where payloads are encrypted with a key that this process does not have.
+    so that an encryption key of this process leaves no trace, and no database is made where there is none. Raises
+    errors of ``psg_neo4j.errors``, ``NoDatabase``, and ``EncryptionKeyRefused`` where payloads are encrypted with a
+    key that this process does not have.
     """
     if settings.neo4j_uri is not None:
         password = settings.neo4j_password.get_secret_value()
@@ -35,6 +43,12 @@ async def open_store(settings: CliSettings, *, api_url: str = "", reading: bool 
             await check_keys(db, reading=reading)
             yield Store(db, None)
         return
+    if reading and not (settings.database_home / "conf").is_dir():
+        raise NoDatabase(
+            f"There is no database in {settings.database_home}: nothing was ever started there. Name another folder "
+            "by --home (or PSG_HOME), or start one by `psg up`.",
+            home=str(settings.database_home),
+        )  # fmt: skip
     server_settings = ServerSettings.from_environment(api_url=api_url)
     async with embedded(settings.database_home, settings=server_settings) as server, server.database() as db:
         await check_keys(db, reading=reading)

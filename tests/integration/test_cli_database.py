@@ -54,6 +54,13 @@ def test_the_database_lives_until_it_is_stopped_and_verify_starts_it_again(psg: 
     assert orjson.loads(audited.stdout)["violations"] == []
 
 
+def test_what_only_reads_makes_no_database_where_there_is_none(psg: Psg, tmp_path: Path) -> None:
+    for command in (["verify"], ["backup", str(tmp_path / "kept.gz")]):
+        done = psg(*command, "--home", str(tmp_path / "typo"))
+        assert done.returncode == 1 and done.stderr.startswith("no_database:"), done.stderr
+    assert not (tmp_path / "typo").exists() and not (tmp_path / "kept.gz").exists()
+
+
 def test_a_server_that_is_away_or_refuses_the_password_is_told_apart(psg: Psg) -> None:
     away = psg("migrate", PSG_NEO4J_URI="bolt://127.0.0.1:9")
     assert away.returncode == 4 and away.stderr.startswith("database_unavailable:")
