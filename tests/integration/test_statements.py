@@ -33,6 +33,7 @@ ALLOWED = {
     # All lists of what is live now, by an index that holds nothing else.
     "frontier_wakeups": {"NodeIndexScan"},
     "closing_plans": {"NodeIndexScan"},
+    "coordinating_plans": {"NodeIndexScan"},
     "sessions_over": {"NodeIndexScan"},
     # All projects, by an index that holds nothing else.
     "project_count": {"NodeIndexScan"},
@@ -62,7 +63,8 @@ OPERATIONAL = (
     "tokens", "cost", "calls", "wall_ms", "step", "fence", "subplan_error",
     "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
     "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest",
-    "before_ms", "keep_last", "hub_modules", "target",
+    "turn_id", "turn_number", "turn_participant", "turn_session", "turn_agent", "turn_told", "turn_hash",
+    "coordinated_by", "before_ms", "keep_last", "hub_modules", "target",
     "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open",
@@ -70,7 +72,7 @@ OPERATIONAL = (
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
     *ENTITIES, "PsgNode", "Tombstone", "ProjectHead", "Event", "Session", "Lock", "Ready", "Undecided", "Timer",
-    "Unlocking", "Runnable", "Closing", "__Neo4jMigration", "Snapshot", "Content",
+    "Unlocking", "Runnable", "Closing", "Coordinating", "__Neo4jMigration", "Snapshot", "Content",
     "Stopping", "Reacting", "Reservation", "Effect", "Expiring", "Workflow",
     "HubMessage",
     "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",

@@ -24,7 +24,7 @@ HEADER = {"migrations": ["0001", "0002"], "created_ms": 5, "estimate": {"nodes":
 # Labels that nodes of the graph carry beside their type; they come along with the node.
 MARKS = {
     "PsgNode", "Tombstone", "Ready", "Undecided", "Timer", "Unlocking", "Runnable", "Closing", "Stopping", "Reacting",
-    "Expiring", "Workflow", "Undelivered",
+    "Expiring", "Workflow", "Undelivered", "Coordinating",
 }  # fmt: skip
 
 
