@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 from anyio.lowlevel import checkpoint
 
 from psg_runtime.bus.brokers.port import Outgoing, Received
@@ -23,6 +23,7 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
 _CLOSE_S = 5.0
 _BROKERS_OWN = -1
 _MAX_SILENCE = 3
+_LOOK_S = 0.05
 
 
 class Kafka:
@@ -65,7 +66,7 @@ class Kafka:
         with self._in_our_words():
             await self._make_topic()
             given = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **self._connection}
-            consumer = await self._started(AIOKafkaConsumer(self._topic, **given))
+            consumer = await self._started(AIOKafkaConsumer(**given))
         try:
             with self._in_our_words(), anyio.fail_after(self._timeout_s):
                 await self._begin(consumer)
@@ -75,6 +76,11 @@ class Kafka:
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
         """Stand behind what was read; where nothing was, at the end. A topic that was made anew is read whole."""
+        while self._topic not in await consumer.topics():  # noqa: ASYNC110 - a broker tells of a new topic when asked
+            await anyio.sleep(_LOOK_S)
+        consumer.subscribe([self._topic])
+        while not consumer.assignment():  # noqa: ASYNC110 - the library has no word for it
+            await anyio.sleep(_LOOK_S)
         partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         known = bool(self._read_upto)
@@ -111,9 +117,10 @@ class Kafka:
         admin = await self._started(AIOKafkaAdminClient(**self._connection), "close")
         try:
             with anyio.fail_after(self._timeout_s):
-                await admin.create_topics([NewTopic(self._topic, _BROKERS_OWN, _BROKERS_OWN)])
-        except TopicAlreadyExistsError:
-            pass
+                answer = await admin.create_topics([NewTopic(self._topic, _BROKERS_OWN, _BROKERS_OWN, {})])
+            for _, code, *_ in answer.topic_errors:
+                if code not in (NoError.errno, TopicAlreadyExistsError.errno):
+                    raise for_code(code)(f"topic {self._topic}")
         finally:
             await _stopped(admin, "close")
 
