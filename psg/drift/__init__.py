@@ -2,7 +2,7 @@
 
 from psg.drift.conflicts import MEANS
 from psg.drift.deciding import Decided, decide, drift_class
-from psg.drift.dependents import depend_on, dependent_state, refresh
+from psg.drift.dependents import depend_on, dependent_state, living, refresh, set_due
 from psg.drift.errors import (
     ChangedMeanwhile,
     ContentNotKept,
@@ -17,7 +17,7 @@ from psg.drift.reading import Tracked, below, page, resource, resources_by_uri, 
 from psg.drift.recording import BATCH, BATCH_BYTES, CLAIM_MS, Drift, Move, Recorded, record
 from psg.drift.reports import TOPIC, FileUpdate, report_file_update
 from psg.drift.settings import INTERVAL_MS, DriftClass, DriftSettings, OnDrift, Strategy, settings_of
-from psg.drift.tracking import expect, root_settings, track, untrack
+from psg.drift.tracking import expect, note_root, root_settings, track, untrack
 from psg.drift.uris import encoded, file_uri, parse, ref_uri, root_uri, shown
 
 __all__ = [
@@ -57,6 +57,8 @@ __all__ = [
     "encoded",
     "expect",
     "file_uri",
+    "living",
+    "note_root",
     "page",
     "parse",
     "record",
@@ -68,6 +70,7 @@ __all__ = [
     "root_settings",
     "root_uri",
     "roots",
+    "set_due",
     "settings_of",
     "shown",
     "track",

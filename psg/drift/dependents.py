@@ -23,10 +23,13 @@ DEPENDENTS_MAX = 1_000
 
 async def mark_dependents(
     locked: Locked, change: Change, resources: Sequence[Expected], settings: DriftSettings
-) -> None:
-    """Mark what depends on resources that are not what they were, and note what is due about it, in the same change."""
+) -> list[str]:
+    """Mark what depends on resources that are not what they were, and note what is due about it, in the same change.
+
+    Returns the uris of those about whose dependents something is to be done.
+    """
     if not resources:
-        return
+        return []
     by_id = {r.id: r for r in resources}
     rows = await locked.read("resource_dependents", ids=list(by_id))
     due: dict[str, dict[str, Any]] = {}
@@ -41,6 +44,7 @@ async def mark_dependents(
             due.setdefault(resource.id, resource.due())[row["id"]] = {"do": wanted, "since": locked.now_ms}
     for resource_id, wanted in due.items():
         set_due(change, by_id[resource_id].row, wanted)
+    return [by_id[resource_id].uri for resource_id in due]
 
 
 def set_due(change: Change, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

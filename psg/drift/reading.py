@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ async def page(
 
 async def below(
     db: Database, project_id: str, scheme: Literal["file", "git"], root: str
-) -> AsyncIterator[Expected]:
+) -> AsyncGenerator[Expected]:
     """Yield everything tracked below a directory by uri, page by page, without contents."""
     after, before = between(scheme, root)
     while True:

@@ -70,13 +70,14 @@ class Move:
 class Recorded:
     """What became of moves: ``done`` are the uris that were committed, ``late`` those that somebody else was at.
 
-    ``revisions`` are those of the nodes behind it, by uri; ``confirms`` the requests that were opened, by uri.
+    ``confirms`` are the requests that were opened, by uri; ``due`` the uris about whose dependents something is to be
+    done.
     """
 
     done: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
-    revisions: dict[str, int] = field(default_factory=dict)
     confirms: dict[str, str] = field(default_factory=dict)
+    due: list[str] = field(default_factory=list)
 
 
 async def record(
@@ -95,7 +96,7 @@ async def record(
     command = Command("record_drift", [[m.what, m.uri, m.found.hash] for m in moves], actor, new_id())
 
     async def decide(locked: Locked) -> Change:
-        for kept in (told.done, told.late, told.revisions, told.confirms):
+        for kept in (told.done, told.late, told.confirms, told.due):
             kept.clear()
         return await _Recording(locked, Change(command), settings, holder, told).run(moves)
 
@@ -140,7 +141,7 @@ class _Recording:
             self._told.done.append(move.uri)
         if not self._change.events:
             raise NothingToTell
-        await mark_dependents(self._locked, self._change, self._marked, self._settings)
+        self._told.due += await mark_dependents(self._locked, self._change, self._marked, self._settings)
         return self._change
 
     def _free(self, row: Mapping[str, Any] | None) -> Expected | None:
@@ -191,7 +192,6 @@ class _Recording:
             "uri": move.uri, "kind": parse(move.uri)[0], "hash": found.hash, "base_hash": found.hash,
             "size": found.size, "mtime_ms": found.mtime_ms, "mode": found.mode, "state": "synced", "value": value,
         })  # fmt: skip
-        self._told.revisions[move.uri] = 1
 
     def _created(self, move: Move) -> Expected:
         """A node for something that the graph does not know yet, and does not take over now."""
@@ -245,7 +245,6 @@ class _Recording:
         if move.drift is None:
             note = {"event": {"payload": {"uri": move.uri, "hash": now.hash}, "fields": {}}}
             self._change.note(FAMILY, "file_write_begun", "Resource", now.id, note)
-        self._told.revisions[move.uri] = now.revision
 
     def _set(self, now: Expected, after: Mapping[str, Any], kind: str, operational: Mapping[str, Any]) -> None:
         """Set what differs from what is stored; the rest is no change."""
@@ -253,7 +252,6 @@ class _Recording:
         before = {k: now.row.get(k) for k in differing}
         if differing:
             self._change.set("Resource", now.id, before, differing, kind=kind, operational=operational)
-            self._told.revisions[now.uri] = now.revision + 1
         elif now.row.get("claimed_by") is not None:
             self._change.adjust(now.id, operational)
 

@@ -219,3 +219,21 @@ def _hash(kind: str, content: bytes) -> str:
     return text
 
 
+
+
+async def note_root(graph: Graph, project_id: str, root: str, digest: str, *, actor: str = "drift") -> None:
+    """Keep the hash of a whole tracked directory, as a scan came to it; nothing is written when it is known."""
+    uri = root_uri(root)
+    rows = await graph.db.read(psg_cypher.statement("resource_states"), project_id=project_id, uris=[uri])
+    if not rows or rows[0]["deleted"] or rows[0]["node"].get("hash") == digest:
+        return
+    command = Command("note_root", [uri, digest], actor, new_id())
+
+    async def decide(locked: Locked) -> Change:
+        node = await living(locked, uri)
+        change = Change(command)
+        before = {"hash": node.get("hash"), "base_hash": node.get("base_hash")}
+        change.set("Resource", node["id"], before, {"hash": digest, "base_hash": digest}, kind="resource_updated")
+        return change
+
+    await graph.locked(project_id, command, decide)
