@@ -367,3 +367,12 @@ def test_mistakes_in_what_governs_a_step_are_told_where_they_are(line: str, mess
     text = f"title: t\nsteps:\n  - id: a\n    name: tool\n    {line}\n"
     with pytest.raises(PlanFileInvalid, match=message):
         load_plan(text)
+
+
+def test_a_loop_over_something_else_than_a_list_is_told_before_it_runs() -> None:
+    loop = "steps:\n  - {{id: a, type: foreach, params: {{items: {}, do: {{name: x}}}}}}\n"
+    for items in ("5", "{a: 1}", "abc"):
+        with pytest.raises(PlanFileInvalid, match="`items` must be a list or a template"):
+            load_plan(loop.format(items))
+    for items in ("[]", "[1, 2]", "'{{params}}'"):
+        assert load_plan(loop.format(items)).steps[0].key == "a"

@@ -98,3 +98,17 @@ def test_values_have_the_declared_types() -> None:
     for values, words in wrong:
         with pytest.raises(ValidationFailed, match=words):
             with_values(plan, values)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("{n: 1, m: 2}", "unknown key `m`"), ("{}", "requires the parameter `n`"), ("{N: 1}", "unknown key `N`")],
+)
+def test_a_sub_plan_is_given_what_it_declares(tmp_path: Path, given: str, words: str) -> None:
+    (tmp_path / "child.yaml").write_text(CHILD)
+    (tmp_path / "parent.yaml").write_text(parent("child.yaml", f"      params: {given}\n"))
+    with pytest.raises(PlanFileInvalid, match=words):
+        load_plan(tmp_path / "parent.yaml")
+    inline = "{params: {n: {type: integer, required: true}}, steps: [{id: a, name: x}]}"
+    with pytest.raises(PlanFileInvalid, match=words):
+        load_plan(parent(inline, f"      params: {given}\n"))

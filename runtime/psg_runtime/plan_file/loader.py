@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -185,11 +186,13 @@ def _check_subplan(document: Document, at: Location, value: Any, above: tuple[Pa
     params = dict(_mapping(document, at, value))
     _known_keys(document, at, params, _SUBPLAN_KEYS)
     wanted = params.get("plan")
+    inner: LoadedPlan | None = None
     if isinstance(wanted, str) and above and _FILE_NAME.fullmatch(wanted):
-        params["plan"] = wanted = _plan_beside(document, (*at, "plan"), wanted, above)
+        params["plan"], inner = _plan_beside(document, (*at, "plan"), wanted, above)
+        wanted = params["plan"]
     elif isinstance(wanted, dict):
         try:
-            _plan(read_document(orjson.dumps(wanted) + b"\n", document.source), above)
+            inner = _plan(read_document(orjson.dumps(wanted) + b"\n", document.source), above)
         except PlanFileInvalid as error:
             where = f"`{error.details['path']}`: " if error.details.get("path") else ""
             reason = f"in the sub-plan: {where}{error.details['reason']}"
@@ -198,10 +201,25 @@ def _check_subplan(document: Document, at: Location, value: Any, above: tuple[Pa
         raise document.invalid(at, "a plan step needs `params.plan`: a plan document or the name of a template")
     if not isinstance(params.get("params", {}), (str, dict)):
         raise document.invalid((*at, "params"), "`params` of a plan step maps the parameters of its plan to values")
+    if inner is not None:
+        _check_given(document, at, params.get("params", {}), inner.declarations)
     return params
 
 
-def _plan_beside(document: Document, at: Location, name: str, above: tuple[Path, ...]) -> Any:
+def _check_given(
+    document: Document, at: Location, given: str | dict[str, Any], declared: Mapping[str, ParameterDeclaration]
+) -> None:
+    """The parameters that a plan step gives are those that its plan declares, and all that it requires."""
+    if isinstance(given, str):  # a template: known when the step runs
+        return
+    _known_keys(document, (*at, "params"), given, set(declared))
+    if missing := [name for name, declaration in declared.items() if declaration.required and name not in given]:
+        raise document.invalid(at, f"the sub-plan requires the parameter `{missing[0]}`: give it in `params.params`")
+
+
+def _plan_beside(
+    document: Document, at: Location, name: str, above: tuple[Path, ...]
+) -> tuple[dict[str, Any], LoadedPlan]:
     path = (above[-1].parent / name).resolve()
     if path in above:
         raise document.invalid(at, f"{name} is the sub-plan of itself")
@@ -211,7 +229,7 @@ def _plan_beside(document: Document, at: Location, name: str, above: tuple[Path,
     loaded = _plan(inner, (*above, path))
     if loaded.approval is not None:
         raise inner.invalid(("approval",), "a sub-plan begins with its parent: put `approval` on the step")
-    return _inlined(inner, (*above, path))
+    return _inlined(inner, (*above, path)), loaded
 
 
 def _inlined(document: Document, above: tuple[Path, ...]) -> dict[str, Any]:

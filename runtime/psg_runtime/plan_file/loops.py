@@ -28,6 +28,9 @@ def check_loop(params: Mapping[str, Any], *, resolved: bool = False, depth: int 
         raise ValidationFailed(f"`do.type` must be one of {', '.join(ITEM_TYPES)}, not `{kind}`.")
     if kind != "foreach" and not isinstance(do.get("name"), str):
         raise ValidationFailed("A foreach step needs `items` and `do` with the `name` of a capability.")
+    items = params["items"]
+    if not isinstance(items, list) and not _later(items, resolved) and not resolved:
+        raise ValidationFailed(f"`items` must be a list or a template that gives one, not {items!r}.")
     _check_numbers(params, resolved)
     if kind == "foreach":
         inner = do.get("params")
