@@ -74,6 +74,7 @@ class GraphTransport:
         self._owner = new_id()
         self._held: dict[str, _Held] = {}
         self._waiting: dict[str, list[_Waiter]] = {}
+        self._announced: set[str] = set()
         self._wake = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._closing = False
@@ -83,7 +84,7 @@ class GraphTransport:
 
     async def knows(self, module: str) -> bool:
         """Whether a module takes messages in this project, in any process."""
-        if module in self._reception.names():
+        if module in await self._reception.known():
             return True
         (row,) = await self._read("hub_modules")
         return module in row["modules"]
@@ -91,10 +92,12 @@ class GraphTransport:
     async def announce(self, module: str) -> None:
         """Note that a module takes messages."""
         await self._submit(module_write("announce", module))
+        self._announced.add(module)
         self._nudge()
 
     async def withdraw(self, module: str) -> None:
         """Note that a module takes no messages; a process that still has it notes the contrary with its next look."""
+        self._announced.discard(module)
         await self._submit(module_write("withdraw", module))
 
     async def accept(self, message: InterModuleMessage, timeout_ms: int | None) -> None:
@@ -178,7 +181,7 @@ class GraphTransport:
     async def run(self, tasks: TaskGroup) -> None:
         """Serve the modules of this process until ``close``; ready when they are known to everybody."""
         self._tasks, self._closing = tasks, False
-        for name in sorted(self._reception.names()):
+        for name in sorted(await self._reception.known()):
             await self.announce(name)
         await tasks.start(self._serve)
         tasks.start_soon(self._hold)
@@ -212,7 +215,7 @@ class GraphTransport:
                 log.warning("hub_round_failed", code=error.code, project_id=self._project_id, error=str(error))
                 await anyio.sleep(self._settings.poll_ms / 1000)
                 continue
-            if not self._reception.names() and not self._waiting:
+            if self._reception.fixed and not self._announced and not self._waiting:
                 await self._wake.wait()
             await anyio.sleep(FLOOR_S)  # a project that is written to all the time is looked at some of the time
             await self._graph.signals.wait(self._project_id, seq, self._settings.poll_ms / 1000)
@@ -220,10 +223,12 @@ class GraphTransport:
     async def _round(self) -> int:
         """Look once: end what is overdue, take what waits, tell those whose messages are over."""
         self._wake = anyio.Event()
-        names = sorted(self._reception.names())
-        (state,) = await self._read("hub_state", batch={"targets": names})
-        for name in set(names) - set(state["modules"]):
+        known = await self._reception.known()
+        (state,) = await self._read("hub_state", batch={"targets": sorted(await self._reception.serving())})
+        for name in sorted(known - set(state["modules"])):
             await self.announce(name)
+        for name in sorted(self._announced - known):
+            await self.withdraw(name)
         await self._expire([m for ids in state["overdue"] for m in ids])
         await self._take(state["waiting"])
         if self._waiting:

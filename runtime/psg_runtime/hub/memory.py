@@ -88,7 +88,7 @@ class MemoryTransport:
 
     async def knows(self, module: str) -> bool:
         """Whether a module of this process has the name."""
-        return module in self._reception.names()
+        return module in await self._reception.known()
 
     async def deliver(self, message: InterModuleMessage, timeout_ms: int) -> MessageResult:
         """Have the module take the message; a message known by its id is not taken twice."""

@@ -16,7 +16,7 @@ EventHandler = Callable[[SystemEvent], Awaitable[object] | object]
 
 
 class ModuleLike(Protocol):
-    """A module as far as the hub needs to know it."""
+    """A module as far as the hub needs to know it; a ``status`` other than ``running`` gets no messages now."""
 
     @property
     def module_type(self) -> str:
@@ -24,10 +24,13 @@ class ModuleLike(Protocol):
 
 
 class ModuleDirectory(Protocol):
-    """Who knows the modules of this process, such as a module manager: each of them can send and get messages."""
+    """Who knows the modules of this process, such as a module manager: each of them can send and get messages.
 
-    def list_modules(self) -> Iterable[ModuleLike]:
-        """The modules that work now."""
+    An ``invoke`` with a parameter ``idempotency_key`` is given one: a message that is delivered again has it again.
+    """
+
+    def list_modules(self) -> Iterable[ModuleLike] | Awaitable[Iterable[ModuleLike]]:
+        """The modules of this process."""
 
     async def invoke(
         self, module_type: str, operation: str, inputs: dict[str, Any], *, correlation_id: str | None = None

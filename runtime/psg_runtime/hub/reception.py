@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import isawaitable
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ import structlog
 
 from psg.errors import ValidationFailed
 from psg.model.codec import storable
+from psg.model.ids import derived_id
 from psg_runtime.ael.failures import failure_of
 from psg_runtime.hub.errors import UnknownTarget
 from psg_runtime.hub.message import MESSAGE_BYTES, InterModuleMessage, MessageResult
@@ -44,6 +47,12 @@ class Reception:
     def __init__(self, directory: ModuleDirectory | None) -> None:
         self._directory = directory
         self._handlers: dict[str, MessageHandler] = {}
+        self._keyed = directory is not None and _takes_key(directory)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether modules come and go through ``add`` and ``remove`` only."""
+        return self._directory is None
 
     def add(self, module: str, handler: MessageHandler) -> None:
         """Take messages for ``module``; another handler for it takes the place of the first."""
@@ -53,10 +62,21 @@ class Reception:
         """Take no more messages for ``module``; whether any were taken."""
         return self._handlers.pop(module, None) is not None
 
-    def names(self) -> set[str]:
+    async def known(self) -> set[str]:
+        """The modules of this process, also those that are out of service for a while."""
+        return {*self._handlers, *(await self._listed())}
+
+    async def serving(self) -> set[str]:
         """The modules that take messages here now."""
-        listed = () if self._directory is None else self._directory.list_modules()
-        return {*self._handlers, *(str(module.module_type) for module in listed)}
+        return {*self._handlers, *(name for name, serves in (await self._listed()).items() if serves)}
+
+    async def _listed(self) -> dict[str, bool]:
+        if self._directory is None:
+            return {}
+        listed = self._directory.list_modules()
+        found = await listed if isawaitable(listed) else listed
+        status = {str(module.module_type): str(getattr(module, "status", "running")) for module in found}
+        return {name: state == "running" for name, state in status.items() if state != "stopped"}
 
     async def handle(self, message: InterModuleMessage, *, since: float, deliveries: int = 1) -> MessageResult:
         """Give a message to its module; ``since`` is when it was accepted, by this process's monotonic clock."""
@@ -77,14 +97,21 @@ class Reception:
         handler = self._handlers.get(message.target_module)
         if handler is not None:
             return await handler(message)
-        if self._directory is None or message.target_module not in self.names():
+        if self._directory is None:
             raise UnknownTarget(
                 f"target_module: {message.target_module!r} was shut down before it took the message",
-                target=message.target_module,
-            )
+                target=message.target_module, correlation_id=message.correlation_id,
+            )  # fmt: skip
+        key = {"idempotency_key": derived_id("hub_operation", message.id)} if self._keyed else {}
         return await self._directory.invoke(
-            message.target_module, message.operation, dict(message.payload), correlation_id=message.correlation_id
-        )
+            message.target_module, message.operation, dict(message.payload),
+            correlation_id=message.correlation_id, **key,
+        )  # fmt: skip
+
+
+def _takes_key(directory: ModuleDirectory) -> bool:
+    parameters = inspect.signature(directory.invoke).parameters
+    return "idempotency_key" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def result_of(
