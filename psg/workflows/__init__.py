@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psg.workflows.ending import cancel_waiting, fail_overdue
+from psg.workflows.ending import NotWaiting, cancel_waiting, fail_overdue
 from psg.workflows.turns import NothingToBegin, begin_next, enter
 
-__all__ = ["NothingToBegin", "begin_next", "cancel_waiting", "enter", "fail_overdue"]
+__all__ = ["NotWaiting", "NothingToBegin", "begin_next", "cancel_waiting", "enter", "fail_overdue"]

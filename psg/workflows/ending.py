@@ -13,11 +13,17 @@ TIMEOUT = "workflow_timeout"
 STEPS_MAX = 1_000
 
 
+class NotWaiting(Refused):
+    """The run does not wait for its turn any more."""
+
+    code = "workflow_not_waiting"
+
+
 async def cancel_waiting(locked: Locked, plan_id: str, command: Command) -> Change:
     """Decide that a run that waits for its turn never begins: begun and cancelled in one commit, as its table asks."""
     plan = await plan_inside(locked, plan_id)
     if plan["status"] != "draft":
-        raise Refused(f"the run {plan_id} does not wait: it is {plan['status']}", id=plan_id, status=plan["status"])
+        raise NotWaiting(f"the run {plan_id} does not wait: it is {plan['status']}", id=plan_id, status=plan["status"])
     change = Change(command)
     await begin(change, locked, plan_id, "cancelled before it began")
     cancel(change, plan_id, locked)

@@ -1,0 +1,114 @@
+"""The capability behind every stage: an operation of a module of the stage's project (CORE-07, CORE-24)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from psg.errors import ActionTimeout
+from psg_runtime.ael import ActionContext, CapabilityRegistry, Parked
+from psg_runtime.core_orchestrator.compiling import INVOKE
+from psg_runtime.core_orchestrator.errors import OutputMissing
+from psg_runtime.core_orchestrator.ports import Modules
+from psg_runtime.modules.errors import OperationNotAllowed
+from psg_runtime.modules.operation_names import capability_of
+
+IN_PLACE_MS = 250
+SLEEP_MOST_MS = 5_000
+_EXECUTES = frozenset(("core.execute", "plan.execute"))
+ModulesOf = Callable[[str], Awaitable[Modules]]
+"""The modules that work on a project."""
+
+
+class StageRunner:
+    """Does what stages ask for; ``modules_of`` finds the modules of the project that a stage belongs to."""
+
+    def __init__(self, modules_of: ModulesOf) -> None:
+        self._modules_of = modules_of
+
+    def register(self, registry: CapabilityRegistry) -> None:
+        """Offer it to plans, unless the registry offers one already."""
+        if not registry.versions(INVOKE):
+            registry.register(
+                name=INVOKE, type="tool", call=self.invoke, description="An operation of a module: a workflow's stage."
+            )
+
+    async def invoke(
+        self,
+        module: str,
+        operation: str,
+        ctx: ActionContext,
+        inputs: dict[str, Any] | None = None,
+        stage: str | None = None,
+        correlation_id: str | None = None,
+        outputs: list[str] | None = None,
+    ) -> Any:
+        """Have a module do an operation and return its result, or of it what ``outputs`` names.
+
+        A repeated attempt of the same step has the same idempotency key. Raises what the module raises, and
+        ``OutputMissing``.
+        """
+        modules = await self._modules_of(ctx.project_id)
+        ensure = getattr(modules, "ensure_module", None)
+        if ensure is not None:
+            await ensure(module)
+        more, given = {}, inputs or {}
+        if _takes_key(modules.invoke):
+            more["idempotency_key"] = ctx.idempotency_key or f"{ctx.plan_id}:{ctx.step_id}"
+        waits = executes_plan(modules, module, operation, given)
+        if waits:
+            given = {**given, "timeout_ms": IN_PLACE_MS}
+        try:
+            result = await modules.invoke(module, operation, given, correlation_id=correlation_id, **more)
+        except ActionTimeout:
+            if not waits:
+                raise
+            return Parked(due_in_ms=min(SLEEP_MOST_MS, IN_PLACE_MS * 2 ** min(ctx.fence, 10)))
+        if isinstance(result, Parked):
+            return result
+        return _chosen(_plain(result), outputs, f"{module}.{operation}", stage or ctx.step_key)
+
+
+def executes_plan(modules: Modules, module: str, operation: str, inputs: Mapping[str, Any]) -> bool:
+    """Whether an operation waits for the end of another plan, without a word about how long.
+
+    Its stage sleeps in the graph meanwhile: waiting in place it would hold a worker that the other plan may need.
+    """
+    registrations = getattr(modules, "registrations", None)
+    registration = registrations().get(module) if registrations is not None else None
+    if registration is None or registration.source != "platform" or {"wait", "timeout_ms", "timeoutMs"} & set(inputs):
+        return False
+    try:
+        return capability_of(module, operation, registration.capabilities, registration.operation_names) in _EXECUTES
+    except OperationNotAllowed:
+        return False
+
+
+def _takes_key(invoke: Callable[..., Any]) -> bool:
+    try:
+        return "idempotency_key" in inspect.signature(invoke).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _plain(result: Any) -> Any:
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json", by_alias=True)
+    to_dict = getattr(result, "to_dict", None)
+    return to_dict() if callable(to_dict) else result
+
+
+def _chosen(result: Any, outputs: list[str] | None, operation: str, stage: str) -> Any:
+    if not outputs:
+        return result
+    given = result if isinstance(result, Mapping) else {outputs[0]: result} if len(outputs) == 1 else {}
+    missing = [name for name in outputs if name not in given]
+    if missing:
+        has = ", ".join(map(str, given)) or "nothing"
+        raise OutputMissing(
+            f"stage `{stage}`: `{operation}` gave no {', '.join(missing)}; it gave {has}", stage=stage, missing=missing
+        )
+    return {name: given[name] for name in outputs}
