@@ -35,7 +35,7 @@ RECORDS: Mapping[str, str] = {
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
 LEFT_OUT = frozenset(
     ("Session", "Lock", "Capability", "Reservation", "Encryption", "__Neo4jMigration",
-     "HealthRecord", "AlertRule", "Alert")
+     "HealthRecord", "AlertRule", "Alert", "ModuleInstance", "ResourcePool", "Allocation")
 )  # fmt: skip
 """Labels of what belongs to the running platform or to its schema, not to what it keeps; the ids of encryption keys are
 in the header."""

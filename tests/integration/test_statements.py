@@ -68,6 +68,7 @@ OPERATIONAL = (
     "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open",
+    "module_type", "stop_ms", "pool", "allocation", "amount", "asked_ms",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
@@ -77,6 +78,7 @@ LABELS = [
     "HubMessage",
     "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",
     "HealthRecord", "AlertRule", "Alert", "Undelivered", "Offered",
+    "ModuleInstance", "ResourcePool", "Allocation",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 
