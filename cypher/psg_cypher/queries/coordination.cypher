@@ -78,7 +78,8 @@ RETURN s.turn_id AS turn_id, s.turn_number AS turn_number, s.turn_participant AS
 MATCH (c:PsgNode:Collab {project_id: $project_id, id: $collab_id}) WHERE NOT c:Tombstone
 OPTIONAL MATCH (p:PsgNode:Plan {project_id: $project_id, id: c.session_plan})
 RETURN c {.id, .title, .mode, .status, .session, .session_number, .session_plan, .session_state, .session_reason,
-  .session_metadata} AS collab, p.status AS plan_status, coalesce(p.paused, false) AS plan_paused
+  .session_metadata} AS collab, p.status AS plan_status, coalesce(p.paused, false) AS plan_paused,
+  coalesce(p:Coordinating AND p.coordinated_by = c.id, false) AS carried
 
 // name: session_events :read :many
 // The events of the sessions of a plan behind $after, in order.

@@ -6,7 +6,7 @@ as it likes: there is nothing to take over when one dies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,7 +189,3 @@ def due(row: Mapping[str, Any] | None) -> bool:
     """Whether a row of ``session_due`` says that a session has something to do."""
     return row is not None and row["coordinating"] and bool(row["ended"] or row["gone"] or not row["open"])
 
-
-def shown_states() -> Sequence[str]:
-    """All states of a session."""
-    return (RUNNING, "completed", "failed", "stopped", "cancelled")

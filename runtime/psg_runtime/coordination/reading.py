@@ -14,7 +14,7 @@ from psg.model.ids import check_id
 from psg_neo4j.database import Database
 from psg_runtime.coordination import events
 from psg_runtime.coordination.model import Participant
-from psg_runtime.coordination.stored import StoredSession
+from psg_runtime.coordination.stored import RUNNING, StoredSession
 
 EVENT_PAGE = 1_000
 
@@ -37,7 +37,8 @@ class TurnView:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session. ``state`` is running, completed, failed, stopped or cancelled; ``none`` before the first one began."""
+    """A session. ``state`` is running, completed, failed, stopped or cancelled; ``none`` before the first one began,
+    ``interrupted`` for one that ran at the moment to which its project was taken back: begin another one."""
 
     session_id: str
     project_id: str
@@ -70,8 +71,9 @@ async def read_session(db: Database, project_id: str, collab_id: str) -> Session
     plan_id = collab["session_plan"]
     steps = await db.read(psg_cypher.statement("session_turn_steps"), project_id=project_id, plan_id=plan_id)
     session = StoredSession.of(plan_id, collab, steps)
+    state = "interrupted" if collab["session_state"] == RUNNING and not row["carried"] else collab["session_state"]
     return SessionView(
-        collab_id, project_id, collab["title"], session.mode, collab["session_state"], session.number,
+        collab_id, project_id, collab["title"], session.mode, state, session.number,
         collab["session_reason"], plan_id, row["plan_status"], row["plan_paused"], session.participants,
         [_turn(turn) for turn in session.turns], loads(collab["session_metadata"]) or {}, session.loop_after,
     )  # fmt: skip

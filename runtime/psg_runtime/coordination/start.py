@@ -107,8 +107,7 @@ async def _prepared(
     if collab["status"] not in ("draft", "active"):
         raise SessionRefused(f"collab {collab_id} is {collab['status']}; a session needs an active one", id=collab_id)
     if collab.get("session_state") == RUNNING:
-        other = collab["session_plan"]
-        raise SessionRefused(f"collab {collab_id} has a session already, on plan {other}", id=collab_id)
+        await _refuse_running(locked, collab)
     plan = await _plan(locked, plan_id)
     people = await locked.read("session_participants", collab_id=collab_id)
     if any(row["context_id"] != plan["context_id"] for row in people):
@@ -129,6 +128,13 @@ async def _prepared(
     if offered is not None:
         _check_offers(session, offered)
     return session, plan
+
+
+async def _refuse_running(locked: Locked, collab: Row) -> None:
+    """Raise ``SessionRefused`` when the session of a Collab is carried on, and not only left over from a restore."""
+    other = await locked.read_one("coordinated_plan", plan_id=collab["session_plan"])
+    if other is not None and other["coordinating"] and other["collab"] and other["collab"]["id"] == collab["id"]:
+        raise SessionRefused(f"collab {collab['id']} has a session already, on plan {other['id']}", id=collab["id"])
 
 
 async def _plan(locked: Locked, plan_id: str) -> Row:
