@@ -21,12 +21,12 @@ class DriftWorld:
     def __init__(self, world: World, path: Path) -> None:
         self.world = world
         self.path = path
+        path.mkdir(parents=True, exist_ok=True)
         self.monitor = self.another()
 
     @classmethod
     async def create(cls, world: World, path: Path, **settings: Any) -> DriftWorld:
         """Make an empty directory and track it."""
-        path.mkdir(parents=True, exist_ok=True)
         await drift.track(world.graph, world.project_id, ROOT, settings)
         return cls(world, path)
 

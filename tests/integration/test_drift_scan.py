@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 from drift_world import DriftWorld
 from world import World
 
-from psg.drift import ABSENT, DriftSettings, decide, drift_class, resource
-from psg.errors import ValidationFailed
 from psg_neo4j import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
