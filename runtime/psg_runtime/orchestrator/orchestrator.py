@@ -110,7 +110,7 @@ class Orchestrator:
         registry = getattr(self._ael, "registry", None)
         names = registry.names() if registry else []
         roles = registry.roles() if registry else []
-        return Session(self.graph.db, self._settings.lease_ms, names, roles)
+        return Session(self.graph.db, self._settings.lease_ms, names, roles, self._settings.capacity)
 
     async def _keep_lease(self) -> None:
         """A lost lease means that others run our steps: stop them and begin again as a new session."""

@@ -20,11 +20,14 @@ log = structlog.get_logger(__name__)
 class Session:
     """One lease for all the steps of a process; a restarted process is a new session."""
 
-    def __init__(self, db: Database, lease_ms: int, capabilities: Sequence[str], roles: Sequence[str]) -> None:
+    def __init__(
+        self, db: Database, lease_ms: int, capabilities: Sequence[str], roles: Sequence[str], capacity: int = 0
+    ) -> None:
         self._db = db
         self._lease_ms = lease_ms
         self._facts = {
-            "capabilities": list(capabilities), "roles": list(roles), "host": socket.gethostname(), "pid": os.getpid()
+            "capabilities": list(capabilities), "roles": list(roles), "host": socket.gethostname(), "pid": os.getpid(),
+            "capacity": capacity,
         }  # fmt: skip
         self.id: str = new_id()
 
