@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import psg_cypher
 from psg_neo4j.database import Database
 from psg_runtime.monitoring.health import claims_of
 from psg_runtime.monitoring.host import Host
+from psg_runtime.monitoring.ports import part
 from psg_runtime.monitoring.scope import Scope
 from psg_runtime.monitoring.storage import Storage
 
@@ -30,6 +31,23 @@ class WorkflowNumbers:
     longest_ms: float
     claim_lag_ms: float
     plans_waiting: int
+
+
+def performance_of(modules: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """What modules themselves counted (``operations``, ``failures``, ``total_ms``), by type over all processes."""
+    found: dict[str, dict[str, Any]] = {}
+    for module in modules:
+        name, n = part(module, "module_type", "moduleType"), part(module, "operations")
+        if name is None or not isinstance(n, int):
+            continue
+        told = found.setdefault(str(name), {"operations": 0, "failures": 0, "total": 0.0})
+        told["operations"] += n
+        told["failures"] += part(module, "failures") or 0
+        told["total"] += part(module, "total_ms", "totalMs") or 0.0
+    for told in found.values():
+        total = told.pop("total")
+        told["average_duration"] = round(total / told["operations"], 3) if told["operations"] else 0.0
+    return found
 
 
 @dataclass(slots=True)

@@ -49,7 +49,7 @@ class HealthChecks:
         """Check every part at the same time."""
         checks: dict[str, Check] = dict(self._own)
         try:
-            checks |= {name: partial(self._module, name) for name in await self.module_ids()}
+            checks |= {name: partial(self._module, ids) for name, ids in (await self._by_type()).items()}
         except Exception as error:
             checks["modules"] = partial(_broken, error)
         found: dict[str, ModuleHealth] = {}
@@ -66,37 +66,44 @@ class HealthChecks:
         return SystemHealth(status=state, components=components, problems=problems, checked_at=_now_ms())
 
     async def one(self, name: str) -> ModuleHealth:
-        """Check one part; raises UnknownModule."""
+        """Check one part, a module by its type or id; raises UnknownModule."""
         how = self._own.get(name)
         if how is None:
-            if self._modules is None or name not in await self.module_ids():
-                known = ", ".join([*self._own, *await self.module_ids()])
-                shown = str(name)[:200]
+            by_type = await self._by_type()
+            ids = by_type.get(name) or [name for every in by_type.values() if name in every]
+            if not ids:
+                known, shown = ", ".join([*self._own, *by_type]), str(name)[:200]
                 raise UnknownModule(f"module_id: there is no module {shown!r} here; known are {known}", id=shown)
-            how = partial(self._module, name)
+            how = partial(self._module, ids)
         return await self._checked(name, how)
 
     async def modules(self) -> dict[str, ModuleHealth]:
-        """Check the modules alone."""
+        """Check the modules alone, by type."""
         found: dict[str, ModuleHealth] = {}
 
-        async def check(name: str) -> None:
-            found[name] = await self._checked(name, partial(self._module, name))
+        async def check(name: str, ids: list[str]) -> None:
+            found[name] = await self._checked(name, partial(self._module, ids))
 
         async with anyio.create_task_group() as tasks:
-            for name in await self.module_ids():
-                tasks.start_soon(check, name)
+            for name, ids in (await self._by_type()).items():
+                tasks.start_soon(check, name, ids)
         return dict(sorted(found.items()))
 
-    async def module_ids(self) -> list[str]:
-        """Ids of the modules of this process."""
+    async def listed(self) -> list[Any]:
+        """The modules there are."""
         if self._modules is None:
             return []
-        listed = self._modules.list_modules()
-        if inspect.isawaitable(listed):
-            listed = await listed
-        ids = [part(module, "id", "module_id", "module_type") for module in listed]
-        return [str(name) for name in ids if name is not None]
+        found = self._modules.list_modules()
+        return list(await found if inspect.isawaitable(found) else found)
+
+    async def _by_type(self) -> dict[str, list[str]]:
+        """Ids of modules by what they are called: their type, which several processes may have."""
+        found: dict[str, list[str]] = {}
+        for module in await self.listed():
+            name = part(module, "module_type", "moduleType", "id", "module_id")
+            if name is not None:
+                found.setdefault(str(name), []).append(str(part(module, "id", "module_id") or name))
+        return found
 
     async def _checked(self, name: str, how: Check) -> ModuleHealth:
         began = time.perf_counter()
@@ -112,9 +119,12 @@ class HealthChecks:
             module_id=name, status=state, details=details, response_time_ms=took, checked_at=_now_ms()
         )
 
-    async def _module(self, name: str) -> Finding:
+    async def _module(self, ids: list[str]) -> Finding:
+        """One module, or the worst of those of its type."""
         assert self._modules is not None
-        return finding(await self._modules.get_module_health(name))
+        found = [finding(await self._modules.get_module_health(name)) for name in ids]
+        state, details = max(found, key=lambda one: STATES.index(one[0]))
+        return state, details | ({"processes": len(ids)} if len(ids) > 1 else {})
 
     async def _database(self) -> Finding:
         began = time.perf_counter()

@@ -49,7 +49,10 @@ class SystemHealth(Told):
 
 
 class PerformanceMetrics(Told):
-    """What a module did in this process since it started; durations in milliseconds."""
+    """What a module did since it was started; durations in milliseconds.
+
+    ``max_duration`` is known of what this process measured itself, else 0.
+    """
 
     operations: int = 0
     failures: int = 0

@@ -23,8 +23,9 @@ from psg_runtime.monitoring import history as past
 from psg_runtime.monitoring import rule_book
 from psg_runtime.monitoring.alert_rules import METRICS, AlertConfiguration, AlertRule, Observed
 from psg_runtime.monitoring.alerts import Alert
-from psg_runtime.monitoring.collection import Machine, Recorder, workflows
+from psg_runtime.monitoring.collection import Machine, Recorder, performance_of, workflows
 from psg_runtime.monitoring.deliveries import Sender, WebhookSender, deliver_due
+from psg_runtime.monitoring.graph_modules import GraphModules
 from psg_runtime.monitoring.health import HealthChecks
 from psg_runtime.monitoring.model import (
     HealthHistory,
@@ -52,7 +53,8 @@ class SystemMonitor:
 
     Everything can be asked at any time; ``run()`` also collects, notes and evaluates by itself, and any number of
     processes may run it: one of them evaluates the rules for all. ``modules`` are those of this process (a
-    ModuleManager); ``probes`` are numbers of one's own, by name; ``sender`` takes messages to webhooks.
+    ModuleManager; default for the platform: what all processes say of theirs); ``probes`` are numbers of one's own,
+    by name; ``sender`` takes messages to webhooks.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class SystemMonitor:
         self._db = graph.db
         self._probes = dict(probes or {})
         self._sender = sender
+        if modules is None and project_id is None:
+            modules = GraphModules(graph)
         self._checks = HealthChecks(graph.db, self.scope, modules, self.settings.health_check_timeout)
         self._machine = Machine(graph.db, Storage(graph.db, store_path))
         self._recorder = Recorder()
@@ -121,7 +125,8 @@ class SystemMonitor:
 
     async def _collect(self) -> SystemMetrics:
         numbers = await workflows(self._db, self.scope)
-        performance = {name: PerformanceMetrics(**told) for name, told in self._recorder.told().items()}
+        told = performance_of(await self._checks.listed()) | self._recorder.told()
+        performance = {name: PerformanceMetrics(**facts) for name, facts in told.items()}
         metrics = SystemMetrics(
             active_workflows=numbers.by_status["in_progress"],
             completed_workflows=numbers.by_status["completed"],
