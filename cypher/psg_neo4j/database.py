@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -86,6 +87,8 @@ class Database:
         self._bookmarks = driver.execute_query_bookmark_manager if routed else None
         self._idle: dict[str, list[neo4j.AsyncSession]] = {"read": [], "write": []}
         self.uri = place(uri)
+        # Told what was committed and how many seconds it took, for metrics; never asked, so it may not raise.
+        self.on_commit: Callable[[str, float], object] | None = None
 
     @classmethod
     def connect(
@@ -175,6 +178,7 @@ class Database:
         """One auto-commit run of ``statement``, without repeats; ``seconds`` overrides the server's limit."""
         query = statement.text if seconds is None else neo4j.Query(statement.text, timeout=seconds)
         writes = statement.mode == "write"
+        began = time.perf_counter()
         try:
             async with self._slots, _Lent(self, statement.mode) as session:
                 if writes:
@@ -182,6 +186,8 @@ class Database:
                 rows = await _rows(await session.run(query, params))
                 if writes:
                     faults.at("after_commit", statement.name)
+                    if self.on_commit is not None:
+                        self.on_commit(statement.name, time.perf_counter() - began)
                 return rows
         except _CONNECTION_LOST as error:
             # What is idle may be bound to a server that is gone, and to what that one had committed.
@@ -215,6 +221,7 @@ class Database:
         here; a connection lost during the commit raises OutcomeUnknown. Prefer :meth:`write`: this holds its
         locks for a round trip per statement.
         """
+        began = time.perf_counter()
         async with self._slots, self._session("write") as session:
             try:
                 opened = await session.begin_transaction(timeout=timeout)
@@ -230,6 +237,8 @@ class Database:
                 except _DRIVER_ERRORS as error:
                     raise mapped(error, self.uri) from error
             faults.at("after_commit")
+            if self.on_commit is not None:
+                self.on_commit("transaction", time.perf_counter() - began)
 
     async def in_transaction(
         self,
