@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from psg_runtime.execution_core import redact_execution_log as redact_execution_log
     from psg_runtime.hooks import HookChain as HookChain
     from psg_runtime.hooks import PolicyHook as PolicyHook
+    from psg_runtime.hub import CommunicationHub as CommunicationHub
+    from psg_runtime.hub import InterModuleMessage as InterModuleMessage
+    from psg_runtime.hub import MessageResult as MessageResult
+    from psg_runtime.hub import SystemEvent as SystemEvent
     from psg_runtime.in_memory import Executor as Executor
     from psg_runtime.in_memory import ExecutorOptions as ExecutorOptions
     from psg_runtime.planning import LlmPlanner as LlmPlanner
@@ -34,6 +38,12 @@ if TYPE_CHECKING:
     from psg_runtime.planning import PlanTemplate as PlanTemplate
     from psg_runtime.replay import GraphReplay as GraphReplay
     from psg_runtime.replay import PlanReplay as PlanReplay
+    from psg_runtime.single_agent import GraphModules as GraphModules
+    from psg_runtime.single_agent import RuntimeContext as RuntimeContext
+    from psg_runtime.single_agent import RuntimeModuleRegistry as RuntimeModuleRegistry
+    from psg_runtime.single_agent import RuntimeResult as RuntimeResult
+    from psg_runtime.single_agent import run_single_agent_flow as run_single_agent_flow
+    from psg_runtime.vsl import InMemoryVSL as InMemoryVSL
 
 # Imported when first asked for: a command line that needs one of them does not pay for all.
 _EXPORTS = {
@@ -65,6 +75,16 @@ _EXPORTS = {
     "Planner": "planning",
     "GraphReplay": "replay",
     "PlanReplay": "replay",
+    "CommunicationHub": "hub",
+    "InterModuleMessage": "hub",
+    "MessageResult": "hub",
+    "SystemEvent": "hub",
+    "GraphModules": "single_agent",
+    "RuntimeContext": "single_agent",
+    "RuntimeModuleRegistry": "single_agent",
+    "RuntimeResult": "single_agent",
+    "run_single_agent_flow": "single_agent",
+    "InMemoryVSL": "vsl",
 }
 
 __all__ = list(_EXPORTS)
