@@ -41,9 +41,12 @@ Module = Literal["collab", "confirm", "context", "core", "dialog", "extension", 
 NetworkNodeKind = Literal["agent", "database", "external", "other", "queue", "service"]
 NetworkNodeStatus = Literal["active", "degraded", "inactive", "retired", "unreachable"]
 NetworkStatus = Literal["active", "degraded", "draft", "maintenance", "provisioning", "retired"]
+OnDrift = Literal["compensate", "gate", "mark", "replan"]
 OnFailure = Literal["compensate", "continue", "replan", "stop"]
 ParticipantKind = Literal["agent", "external", "human", "system"]
 PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "in_progress", "proposed"]
+ResourceKind = Literal["directory", "file", "git_ref"]
+ResourceState = Literal["ahead", "conflict", "drifted", "synced"]
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
 StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "plan", "tool", "wait"]
 TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
@@ -1102,6 +1105,81 @@ class DeletePayload:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedResourceSummaryDependents:
+    """A plan or step that depends on a resource."""
+
+    id: str
+    stale_since: str | None
+    on_drift: OnDrift | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> TrackedResourceSummaryDependents:
+        return cls(
+            id=data["id"],
+            stale_since=data["staleSince"],
+            on_drift=data["onDrift"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedResourceSummary:
+    """A file, directory or git ref as the graph expects it."""
+
+    id: str
+    uuid: str
+    revision: int
+    uri: str | None
+    path: str | None
+    kind: ResourceKind
+    state: ResourceState | None
+    hash: str | None
+    size: int | None
+    modified_at: str | None
+    found: Any | None
+    confirm_id: str | None
+    settings: Any | None
+    dependents: list[TrackedResourceSummaryDependents]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> TrackedResourceSummary:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            revision=data["revision"],
+            uri=data["uri"],
+            path=data["path"],
+            kind=data["kind"],
+            state=data["state"],
+            hash=data["hash"],
+            size=data["size"],
+            modified_at=data["modifiedAt"],
+            found=data["found"],
+            confirm_id=data["confirmId"],
+            settings=data["settings"],
+            dependents=[TrackedResourceSummaryDependents.read(item) for item in data["dependents"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePayload:
+    """ResourcePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    resource: TrackedResourceSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ResourcePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            resource=TrackedResourceSummary.read(data["resource"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DialogMessagesMessages:
     """One page of a list; go on with `after: pageInfo.endCursor`."""
 
@@ -1591,6 +1669,46 @@ class EventPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshDependentPayload:
+    """RefreshDependentPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    dependent_id: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RefreshDependentPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            dependent_id=data["dependentId"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileUpdatePayload:
+    """FileUpdatePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    drifted: bool
+    resource: TrackedResourceSummary | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> FileUpdatePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            drifted=data["drifted"],
+            resource=None if data["resource"] is None else TrackedResourceSummary.read(data["resource"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RerunPayload:
     """RerunPayload as the API tells it."""
 
@@ -1789,6 +1907,36 @@ class SnapshotPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedResourcesPageInfo:
+    """Where a page begins and ends."""
+
+    has_next_page: bool
+    end_cursor: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> TrackedResourcesPageInfo:
+        return cls(
+            has_next_page=data["hasNextPage"],
+            end_cursor=data["endCursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedResources:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[TrackedResourceSummary]
+    page_info: TrackedResourcesPageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> TrackedResources:
+        return cls(
+            nodes=[TrackedResourceSummary.read(item) for item in data["nodes"]],
+            page_info=TrackedResourcesPageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EventBatch:
     """New events, in order, without gaps or repeats."""
 
@@ -1938,6 +2086,12 @@ _DELEGATE_APPROVAL_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
 _DELETE_NODE_MEMBERS: dict[str, Reader[DeletePayload]] = {
     "DeletePayload": DeletePayload.read,
 }
+_DEPEND_ON_RESOURCE_MEMBERS: dict[str, Reader[ResourcePayload]] = {
+    "ResourcePayload": ResourcePayload.read,
+}
+_EXPECT_CONTENT_MEMBERS: dict[str, Reader[ResourcePayload]] = {
+    "ResourcePayload": ResourcePayload.read,
+}
 _IMPORT_DOCUMENTS_MEMBERS: dict[str, Reader[ImportPayload]] = {
     "ImportPayload": ImportPayload.read,
 }
@@ -1953,8 +2107,14 @@ _READ_EVENTS_MEMBERS: dict[str, Reader[EventPage]] = {
 _RECORD_EVENT_MEMBERS: dict[str, Reader[EventPayload]] = {
     "EventPayload": EventPayload.read,
 }
+_REFRESH_DEPENDENT_MEMBERS: dict[str, Reader[RefreshDependentPayload]] = {
+    "RefreshDependentPayload": RefreshDependentPayload.read,
+}
 _REMOVE_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
+}
+_REPORT_FILE_UPDATE_MEMBERS: dict[str, Reader[FileUpdatePayload]] = {
+    "FileUpdatePayload": FileUpdatePayload.read,
 }
 _RERUN_PLAN_MEMBERS: dict[str, Reader[RerunPayload]] = {
     "RerunPayload": RerunPayload.read,
@@ -1986,6 +2146,9 @@ _START_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 _TAKE_SNAPSHOT_MEMBERS: dict[str, Reader[SnapshotPayload]] = {
     "SnapshotPayload": SnapshotPayload.read,
 }
+_TRACK_RESOURCE_MEMBERS: dict[str, Reader[ResourcePayload]] = {
+    "ResourcePayload": ResourcePayload.read,
+}
 _TRANSITION_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
     "CollabPayload": CollabPayload.read,
 }
@@ -2006,6 +2169,9 @@ _TRANSITION_NETWORK_MEMBERS: dict[str, Reader[NetworkPayload]] = {
 }
 _TRANSITION_NETWORK_NODE_MEMBERS: dict[str, Reader[NetworkNodePayload]] = {
     "NetworkNodePayload": NetworkNodePayload.read,
+}
+_UNTRACK_RESOURCE_MEMBERS: dict[str, Reader[ResourcePayload]] = {
+    "ResourcePayload": ResourcePayload.read,
 }
 _UPDATE_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
     "CollabPayload": CollabPayload.read,
@@ -3117,6 +3283,54 @@ fragment Failure on Failure {
 }
 """
 
+_DEPEND_ON_RESOURCE = """\
+mutation DependOnResource($input: DependOnResourceInput!) {
+  dependOnResource(input: $input) {
+    __typename
+    ...ResourcePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ResourcePayload on ResourcePayload {
+  commandId
+  seq
+  replayed
+  resource {
+    ...TrackedResourceSummary
+  }
+}
+
+fragment TrackedResourceSummary on TrackedResource {
+  id
+  uuid
+  revision
+  uri
+  path
+  kind
+  state
+  hash
+  size
+  modifiedAt
+  found
+  confirmId
+  settings
+  dependents {
+    id
+    staleSince
+    onDrift
+  }
+}
+"""
+
 _DIALOG = """\
 query Dialog($id: ID!) {
   dialog(id: $id) {
@@ -3197,6 +3411,54 @@ fragment DialogSummary on Dialog {
 fragment PageInfo on PageInfo {
   hasNextPage
   endCursor
+}
+"""
+
+_EXPECT_CONTENT = """\
+mutation ExpectContent($input: ExpectContentInput!) {
+  expectContent(input: $input) {
+    __typename
+    ...ResourcePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ResourcePayload on ResourcePayload {
+  commandId
+  seq
+  replayed
+  resource {
+    ...TrackedResourceSummary
+  }
+}
+
+fragment TrackedResourceSummary on TrackedResource {
+  id
+  uuid
+  revision
+  uri
+  path
+  kind
+  state
+  hash
+  size
+  modifiedAt
+  found
+  confirmId
+  settings
+  dependents {
+    id
+    staleSince
+    onDrift
+  }
 }
 """
 
@@ -3963,6 +4225,31 @@ fragment Failure on Failure {
 }
 """
 
+_REFRESH_DEPENDENT = """\
+mutation RefreshDependent($input: RefreshDependentInput!) {
+  refreshDependent(input: $input) {
+    __typename
+    ...RefreshDependentPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment RefreshDependentPayload on RefreshDependentPayload {
+  commandId
+  seq
+  replayed
+  dependentId
+}
+"""
+
 _REMOVE_DEPENDENCY = """\
 mutation RemoveDependency($input: DependencyInput!) {
   removeDependency(input: $input) {
@@ -4007,6 +4294,55 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_REPORT_FILE_UPDATE = """\
+mutation ReportFileUpdate($input: ReportFileUpdateInput!) {
+  reportFileUpdate(input: $input) {
+    __typename
+    ...FileUpdatePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment FileUpdatePayload on FileUpdatePayload {
+  commandId
+  seq
+  replayed
+  drifted
+  resource {
+    ...TrackedResourceSummary
+  }
+}
+
+fragment TrackedResourceSummary on TrackedResource {
+  id
+  uuid
+  revision
+  uri
+  path
+  kind
+  state
+  hash
+  size
+  modifiedAt
+  found
+  confirmId
+  settings
+  dependents {
+    id
+    staleSince
+    onDrift
+  }
 }
 """
 
@@ -4477,6 +4813,94 @@ fragment SnapshotSummary on Snapshot {
 }
 """
 
+_TRACK_RESOURCE = """\
+mutation TrackResource($input: TrackResourceInput!) {
+  trackResource(input: $input) {
+    __typename
+    ...ResourcePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ResourcePayload on ResourcePayload {
+  commandId
+  seq
+  replayed
+  resource {
+    ...TrackedResourceSummary
+  }
+}
+
+fragment TrackedResourceSummary on TrackedResource {
+  id
+  uuid
+  revision
+  uri
+  path
+  kind
+  state
+  hash
+  size
+  modifiedAt
+  found
+  confirmId
+  settings
+  dependents {
+    id
+    staleSince
+    onDrift
+  }
+}
+"""
+
+_TRACKED_RESOURCES = """\
+query TrackedResources($projectId: ID!, $first: Int! = 100, $after: String, $states: [ResourceState!]) {
+  trackedResources(
+    projectId: $projectId
+    first: $first
+    after: $after
+    states: $states
+  ) {
+    nodes {
+      ...TrackedResourceSummary
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+
+fragment TrackedResourceSummary on TrackedResource {
+  id
+  uuid
+  revision
+  uri
+  path
+  kind
+  state
+  hash
+  size
+  modifiedAt
+  found
+  confirmId
+  settings
+  dependents {
+    id
+    staleSince
+    onDrift
+  }
+}
+"""
+
 _TRANSITION_COLLAB = """\
 mutation TransitionCollab($input: TransitionCollabInput!) {
   transitionCollab(input: $input) {
@@ -4742,6 +5166,54 @@ fragment NetworkNodeSummary on NetworkNode {
   status
   roleId
   position
+}
+"""
+
+_UNTRACK_RESOURCE = """\
+mutation UntrackResource($input: UntrackResourceInput!) {
+  untrackResource(input: $input) {
+    __typename
+    ...ResourcePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment ResourcePayload on ResourcePayload {
+  commandId
+  seq
+  replayed
+  resource {
+    ...TrackedResourceSummary
+  }
+}
+
+fragment TrackedResourceSummary on TrackedResource {
+  id
+  uuid
+  revision
+  uri
+  path
+  kind
+  state
+  hash
+  size
+  modifiedAt
+  found
+  confirmId
+  settings
+  dependents {
+    id
+    staleSince
+    onDrift
+  }
 }
 """
 
@@ -5708,6 +6180,32 @@ class Operations(Calls):
         data = await self._call(_DELETE_NODE, "DeleteNode", variables)
         return member(data["deleteNode"], _DELETE_NODE_MEMBERS)
 
+    async def depend_on_resource(
+        self,
+        *,
+        dependent_id: str,
+        project_id: str,
+        uri: str,
+        command_id: str | None = None,
+        on_drift: OnDrift | None = None,
+    ) -> ResourcePayload:
+        """Say that a plan or step depends on a resource, and what happens when that changes outside."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "dependentId": dependent_id,
+                        "onDrift": on_drift,
+                        "projectId": project_id,
+                        "uri": uri,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_DEPEND_ON_RESOURCE, "DependOnResource", variables)
+        return member(data["dependOnResource"], _DEPEND_ON_RESOURCE_MEMBERS)
+
     async def dialog(
         self,
         *,
@@ -5751,6 +6249,36 @@ class Operations(Calls):
         )
         data = await self._call(_DIALOGS, "Dialogs", variables)
         return Dialogs.read(data["dialogs"])
+
+    async def expect_content(
+        self,
+        *,
+        project_id: str,
+        uri: str,
+        absent: bool | None = None,
+        base64: str | None = None,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+        text: str | None = None,
+    ) -> ResourcePayload:
+        """Change what a file or ref is to be; it follows with the next reconciliation."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "absent": absent,
+                        "base64": base64,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "projectId": project_id,
+                        "text": text,
+                        "uri": uri,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_EXPECT_CONTENT, "ExpectContent", variables)
+        return member(data["expectContent"], _EXPECT_CONTENT_MEMBERS)
 
     async def export_documents(
         self,
@@ -6110,6 +6638,28 @@ class Operations(Calls):
         data = await self._call(_RECORD_EVENT, "RecordEvent", variables)
         return member(data["recordEvent"], _RECORD_EVENT_MEMBERS)
 
+    async def refresh_dependent(
+        self,
+        *,
+        dependent_id: str,
+        project_id: str,
+        command_id: str | None = None,
+    ) -> RefreshDependentPayload:
+        """Say that a stale plan or step was looked at."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "dependentId": dependent_id,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_REFRESH_DEPENDENT, "RefreshDependent", variables)
+        return member(data["refreshDependent"], _REFRESH_DEPENDENT_MEMBERS)
+
     async def remove_dependency(
         self,
         *,
@@ -6131,6 +6681,34 @@ class Operations(Calls):
         )
         data = await self._call(_REMOVE_DEPENDENCY, "RemoveDependency", variables)
         return member(data["removeDependency"], _REMOVE_DEPENDENCY_MEMBERS)
+
+    async def report_file_update(
+        self,
+        *,
+        change_type: str,
+        file_path: str,
+        project_id: str,
+        timestamp: str,
+        command_id: str | None = None,
+        root: str | None = None,
+    ) -> FileUpdatePayload:
+        """Tell of a change of a file: its time is compared with the graph's, and a drift is flagged."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "changeType": change_type,
+                        "commandId": command_id_or_new(command_id),
+                        "filePath": file_path,
+                        "projectId": project_id,
+                        "root": root,
+                        "timestamp": timestamp,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_REPORT_FILE_UPDATE, "ReportFileUpdate", variables)
+        return member(data["reportFileUpdate"], _REPORT_FILE_UPDATE_MEMBERS)
 
     async def rerun_plan(
         self,
@@ -6396,6 +6974,43 @@ class Operations(Calls):
         data = await self._call(_TAKE_SNAPSHOT, "TakeSnapshot", variables)
         return member(data["takeSnapshot"], _TAKE_SNAPSHOT_MEMBERS)
 
+    async def track_resource(
+        self,
+        *,
+        project_id: str,
+        root: str,
+        command_id: str | None = None,
+        settings: Any = None,
+    ) -> ResourcePayload:
+        """Track a directory by name, or set how it is tracked."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "projectId": project_id,
+                        "root": root,
+                        "settings": settings,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_TRACK_RESOURCE, "TrackResource", variables)
+        return member(data["trackResource"], _TRACK_RESOURCE_MEMBERS)
+
+    async def tracked_resources(
+        self,
+        *,
+        project_id: str,
+        first: int | None = None,
+        after: str | None = None,
+        states: list[ResourceState] | None = None,
+    ) -> TrackedResources:
+        """What a project tracks outside the graph, by uri: directories, files, git refs."""
+        variables = given({"projectId": project_id, "first": first, "after": after, "states": states})
+        data = await self._call(_TRACKED_RESOURCES, "TrackedResources", variables)
+        return TrackedResources.read(data["trackedResources"])
+
     async def transition_collab(
         self,
         *,
@@ -6563,6 +7178,28 @@ class Operations(Calls):
         )
         data = await self._call(_TRANSITION_NETWORK_NODE, "TransitionNetworkNode", variables)
         return member(data["transitionNetworkNode"], _TRANSITION_NETWORK_NODE_MEMBERS)
+
+    async def untrack_resource(
+        self,
+        *,
+        project_id: str,
+        uri: str,
+        command_id: str | None = None,
+    ) -> ResourcePayload:
+        """Forget a tracked resource, a directory with all that is below it; no file is touched."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "projectId": project_id,
+                        "uri": uri,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_UNTRACK_RESOURCE, "UntrackResource", variables)
+        return member(data["untrackResource"], _UNTRACK_RESOURCE_MEMBERS)
 
     async def update_collab(
         self,

@@ -30,6 +30,7 @@ from psg_graphql.pages import (
 from psg_graphql.past import past_plan
 from psg_graphql.policy_queries import PolicyQueries
 from psg_graphql.request_context import Info
+from psg_graphql.resource_queries import ResourceQueries
 from psg_graphql.roots import query
 from psg_graphql.scalars import ConfirmStatus, ContextStatus, EventFamily, Long, PlanStatus, StepStatus, TraceStatus
 from psg_graphql.snapshot_queries import SnapshotQueries
@@ -52,7 +53,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 
 
 @strawberry.type(description="Reading.")
-class Query(ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries):
+class Query(ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries):
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await info.context.nodes.load(id)

@@ -27,13 +27,14 @@ from psg_graphql.types.extension import Extension
 from psg_graphql.types.network import Network, NetworkNode
 from psg_graphql.types.plan import Plan
 from psg_graphql.types.project import Project
+from psg_graphql.types.resource import TrackedResource
 from psg_graphql.types.role import Role
 from psg_graphql.types.step import Step
 from psg_graphql.types.trace import Trace, TraceSegment
 
 NODE_TYPES = [
     Project, Context, Plan, Step, Trace, TraceSegment, Confirm, Decision, Role, Dialog, Message, Collab, Participant,
-    Extension, Core, Network, NetworkNode,
+    Extension, Core, Network, NetworkNode, TrackedResource,
 ]  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from psg.drift.errors import (
     UnknownRoot,
     Unreadable,
 )
-from psg.drift.model import ABSENT, MODE, Expected, Found, content_digest
-from psg.drift.reading import Tracked, below, page, resource, resources_by_uri, roots
+from psg.drift.model import ABSENT, MODE, Expected, Found, State, content_digest
+from psg.drift.reading import Tracked, below, count, page, resource, resources_by_uri, roots
 from psg.drift.recording import BATCH, BATCH_BYTES, CLAIM_MS, Drift, Move, Recorded, record
 from psg.drift.reports import TOPIC, FileUpdate, report_file_update
 from psg.drift.settings import INTERVAL_MS, DriftClass, DriftSettings, OnDrift, Strategy, settings_of
@@ -44,12 +44,14 @@ __all__ = [
     "OutsideRoot",
     "Recorded",
     "RootMissing",
+    "State",
     "Strategy",
     "Tracked",
     "UnknownRoot",
     "Unreadable",
     "below",
     "content_digest",
+    "count",
     "decide",
     "depend_on",
     "dependent_state",

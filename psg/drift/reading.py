@@ -83,3 +83,14 @@ async def roots(db: Database, project_id: str) -> dict[str, DriftSettings]:
         if len(rows) < PAGE:
             return found
         after = rows[-1].expected.uri
+
+
+async def count(
+    db: Database, project_id: str, *, after: str = "", before: str = LAST, states: Collection[State] | None = None
+) -> int:
+    """Return how many resources there are between two uris (exclusive)."""
+    row = await db.read_one(
+        psg_cypher.statement("resource_count"), project_id=project_id, after=after, before=before,
+        states=None if states is None else list(states),
+    )  # fmt: skip
+    return int(row["count"]) if row else 0

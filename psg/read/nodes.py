@@ -34,6 +34,7 @@ _BY_ID: Mapping[str, str] = {
     "Core": "cores_by_id",
     "Network": "networks_by_id",
     "NetworkNode": "network_nodes_by_id",
+    "Resource": "resources_by_id",
 }
 
 

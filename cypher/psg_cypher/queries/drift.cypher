@@ -30,3 +30,18 @@ MATCH (d:PsgNode {project_id: $project_id, id: $node_id}) WHERE (d:Plan OR d:Ste
 OPTIONAL MATCH (p:PsgNode:Plan {project_id: $project_id, id: CASE WHEN d:Step THEN d.plan ELSE d.id END})
 RETURN d.id AS id, CASE WHEN d:Step THEN 'Step' ELSE 'Plan' END AS label, d.key AS key, d.stale_ms AS stale_ms,
   p.id AS plan, p.status AS status, coalesce(p.paused, false) AS paused
+
+// name: resources_by_id :read :many
+// Resources by (project, id) pairs, in their order, without contents; null where there is none.
+UNWIND range(0, size($batch.keys) - 1) AS at
+OPTIONAL MATCH (n:PsgNode:Resource {project_id: $batch.keys[at][0], id: $batch.keys[at][1]})
+RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, value: null, payload: null, deleted: n:Tombstone,
+  dependents: COLLECT { MATCH (n)-[:AFFECTS]->(d:PsgNode)
+    RETURN {id: d.id, label: CASE WHEN d:Step THEN 'Step' ELSE 'Plan' END, stale_ms: d.stale_ms} ORDER BY d.id LIMIT 1000
+  }} END AS node ORDER BY at
+
+// name: resource_count :read :one
+// How many living resources there are between two uris.
+MATCH (n:Resource) WHERE n.project_id = $project_id AND n.uri > $after AND n.uri < $before
+WITH n WHERE NOT n:Tombstone AND ($states IS NULL OR n.state IN $states)
+RETURN count(n) AS count

@@ -15,6 +15,7 @@ from psg_graphql.types.network import network_from, network_node_from
 from psg_graphql.types.node import Node
 from psg_graphql.types.plan import plan_from
 from psg_graphql.types.project import project_from
+from psg_graphql.types.resource import resource_from
 from psg_graphql.types.role import role_from
 from psg_graphql.types.step import step_from
 from psg_graphql.types.trace import segment_from, trace_from
@@ -37,4 +38,5 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Node]] = {
     "Core": core_from,
     "Network": network_from,
     "NetworkNode": network_node_from,
+    "Resource": resource_from,
 }
