@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from psg.errors import PlanInvalid
 from psg.plan.policy import WEEK_MS, CompensationSpec, OnFailure, PolicySpec, RetrySpec, TimeoutSpec
 from psg.plan.spec import PlanSpec, StepSpec
@@ -63,9 +65,12 @@ def compile_workflow(
             steps=_steps(checking, correlation_id, limit),
         )  # fmt: skip
         check_references(spec)
-    except (PlanInvalid, ValueError) as error:
-        message = error.message if isinstance(error, PlanInvalid) else str(error)
-        raise WorkflowInvalid.of(definition.id, [message]) from error
+    except PlanInvalid as error:
+        raise WorkflowInvalid.of(definition.id, [error.message]) from error
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        told = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found]
+        raise WorkflowInvalid.of(definition.id, told) from None
     return spec
 
 

@@ -12,6 +12,7 @@ from psg_runtime.hub import CommunicationHub
 from psg_runtime.modules import MODULE_TYPES, ModuleManager, ModuleRegistration, ModuleSettings, OperationNotAllowed
 from psg_runtime.modules.operation_names import capability_of
 from psg_runtime.monitoring import MonitoringSettings, SystemMonitor
+from psg_runtime.resources import ResourceManager, ResourceSettings
 
 
 def module_manager(graph: Graph, project_id: str, config: CoreOrchestratorConfig) -> ModuleManager:
@@ -41,6 +42,20 @@ def system_monitor(
         health_check_interval=config.module_health_check_interval,
     )
     return SystemMonitor(graph, project_id=project_id, modules=modules, settings=settings)
+
+
+def resource_manager(graph: Graph, config: CoreOrchestratorConfig) -> ResourceManager:
+    """The resources of the installation, given away by the settings.
+
+    Pools belong to all processes, so only what somebody set changes how they are given away.
+    """
+    said = config.model_fields_set
+    given: dict[str, Any] = {}
+    if "resource_allocation_strategy" in said:
+        given["strategy"] = config.resource_allocation_strategy
+    if "max_resource_utilization" in said:
+        given["max_resource_utilization"] = config.max_resource_utilization
+    return ResourceManager(graph, ResourceSettings(**given))
 
 
 class Catalog:
@@ -84,8 +99,16 @@ class Directory:
         return [_Named(kind) for kind in self._modules.registrations()]
 
     async def invoke(
-        self, module_type: str, operation: str, inputs: dict[str, Any], *, correlation_id: str | None = None
+        self,
+        module_type: str,
+        operation: str,
+        inputs: dict[str, Any],
+        *,
+        correlation_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Any:
         """Have a module do one of its operations."""
         await self._modules.ensure_module(module_type)
-        return await self._modules.invoke(module_type, operation, inputs, correlation_id=correlation_id)
+        return await self._modules.invoke(
+            module_type, operation, inputs, correlation_id=correlation_id, idempotency_key=idempotency_key
+        )

@@ -88,6 +88,7 @@ class CoreOrchestrator(ApiGroups):
             self.modules = components.module_manager(graph, project_id, config)
         own = self.modules if isinstance(self.modules, ModuleManager) else None
         self.hub = self.hub or components.communication_hub(graph, project_id, config, own)
+        self.resources = self.resources or components.resource_manager(graph, config)
         self.monitor = self.monitor or components.system_monitor(graph, project_id, config, own)
         self._engine = WorkflowEngine(graph, project_id, config, self._registry if self._run_stages else None)
         return self._engine
@@ -102,7 +103,7 @@ class CoreOrchestrator(ApiGroups):
         """Begin to run stages, to take messages, to check modules and to keep the clocks of executions."""
         engine = await self.engine()
         async with AsyncExitStack() as stack:
-            parts: tuple[Any, ...] = (self.modules, self.hub)
+            parts: tuple[Any, ...] = (self.modules, self.hub, self.resources)
             for part in parts:
                 if hasattr(part, "__aenter__"):
                     await stack.enter_async_context(part)

@@ -185,6 +185,10 @@ class WorkflowDefinition(ContractModel):
     retry_policy: StageRetryPolicy | None = None
     error_handling: ErrorHandling | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The specification's form, as JSON."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
     @classmethod
     def of(cls, value: Any) -> WorkflowDefinition:
         """Return a definition made of ``value``; raises ``WorkflowInvalid`` naming every field that does not fit."""

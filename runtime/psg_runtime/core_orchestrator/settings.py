@@ -36,7 +36,7 @@ class CoreOrchestratorConfig(ContractModel):
     message_queue_size: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1_000
     message_timeout: Annotated[Whole, Field(ge=1, le=24 * HOUR_MS)] = 30_000
     resource_allocation_strategy: Strategy = "fair"
-    max_resource_utilization: Annotated[Number, Field(gt=0, le=1)] = 0.9
+    max_resource_utilization: Annotated[Number, Field(gt=0, le=1)] = 1.0
     metrics_collection_interval: Annotated[Whole, Field(ge=10, le=24 * HOUR_MS)] = 5_000
     log_level: LogLevel = "info"
     enable_distributed_tracing: bool = False
