@@ -232,7 +232,7 @@ def check(server: Neo4jServer, **chosen: Any) -> None:
 @pytest.mark.req("L3-48", "L3-51", "L3-52", "L3-53", "L3-54", "L3-55")
 def test_after_random_edits_both_sides_agree_and_nothing_is_lost(neo4j_server: Neo4jServer) -> None:
     MERGES.clear()
-    check(neo4j_server, max_examples=6, stateful_step_count=15, derandomize=True)
+    check(neo4j_server, max_examples=10, stateful_step_count=20, derandomize=True)
     assert len(MERGES) > 3
 
 
