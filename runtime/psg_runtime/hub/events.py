@@ -84,7 +84,7 @@ class Subscribers:
                 if isawaitable(given):
                     await given
         except Exception as error:
-            log.warning("subscriber_failed", event_type=event.type, event=event.id, error=message_of(error))
+            log.warning("subscriber_failed", event_type=event.type, event_id=event.id, error=message_of(error))
 
 
 class LogEvents:
