@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "closing": "a finished or deleted plan has parts left over that nobody will close, or a living one is being closed",
     "stuck": "a running plan has nothing left to do and was not finished",
     "lease": "a step runs for nobody, or is owned by somebody who cannot run it",
+    "turn": "a step that workers outside do is neither offered nor held under a lease, or both",
     "session": "a turn was not dispatched, told or taken as its session's mode demands, or a session has nobody",
     "trace_order": "the times of a trace's segments go back",
     "event_gap": "numbers are missing in the event log",
@@ -30,6 +31,7 @@ KINDS: dict[str, str] = {
     "log_chain": "an event contradicts the events before it",
     "transition": "a status changed otherwise than by its table, or without its event",
     "deltas": "the announced node and edge deltas do not add up to what is stored",
+    "resources": "more of a resource pool is held than may be, or shares are not those of whole allocations",
     "schema": "a constraint or an index of the platform is missing",
 }
 """Every kind of violation with what it means; the names are stable."""

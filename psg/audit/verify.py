@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import psg_cypher
 from psg.audit.project import AuditProject
 from psg.audit.report import Report, Violation
+from psg.audit.resources import audit_resources
 from psg.errors import NotFound
 from psg.model.ids import check_id
 from psg_neo4j.database import Database
@@ -39,6 +40,7 @@ async def verify(db: Database, project_id: str | None = None, *, progress: Progr
         for row in await db.read(psg_cypher.statement("audit_headless")):
             message = f"project {row['name']!r} has no head: nothing can be written to it"
             report.violations.append(Violation("head", row["id"], row["id"], message))
+        await audit_resources(db, report)
     async for found in _projects(db, project_id):
         report.checked["projects"] += 1
         await AuditProject(db, found, report, progress or _silent).run()

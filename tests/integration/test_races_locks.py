@@ -454,6 +454,16 @@ async def kill_switch_global_lock(race: Race) -> None:
     await race.counted_under(lambda t: t.run(statement))
 
 
+async def resource_lock(race: Race) -> None:
+    statement = race.statement("resource_lock")
+    await race.counted_under(lambda t: t.run(statement))
+
+
+async def resource_renew(race: Race) -> None:
+    statement = race.statement("resource_renew")
+    await race.counted_under(lambda t: t.run(statement, batch={"ids": []}))
+
+
 RACES = {
     run.__name__: run
     for run in (
@@ -462,6 +472,7 @@ RACES = {
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
         kill_switch_global_lock, platform_lock,
         hub_apply, hub_claim, hub_hold, hub_forget,
+        resource_lock, resource_renew,
     )
 }  # fmt: skip
 # Renewing is raced against ending.

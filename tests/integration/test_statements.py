@@ -68,7 +68,7 @@ OPERATIONAL = (
     "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open",
-    "module_type", "stop_ms", "pool", "allocation", "amount", "asked_ms",
+    "module_type", "stop_ms", "pool", "pools", "allocation", "amount", "asked_ms", "limit",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [

@@ -14,16 +14,18 @@ LARGEST = 10**15
 
 def thousandths(value: Any, what: str, *, zero: bool = False) -> int:
     """Return an amount in thousandths; raises ``RequestInvalid`` for what is none, or finer than that."""
+    text = f"{type(value).__name__} of many digits"
     try:
+        text = str(value)[:40]
         scaled = Decimal(str(value)) * UNIT
         whole = int(scaled)
     except (InvalidOperation, ValueError, OverflowError, ArithmeticError):
-        scaled, whole = Decimal("NaN"), -1
+        scaled, whole = Decimal(0), -1
     least = 0 if zero else 1
     number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     if not number or scaled != whole or not least <= whole <= LARGEST:
         raise RequestInvalid(
-            f"{what}: {str(value)[:40]!r} is no amount: a number {'from' if zero else 'above'} 0 to {LARGEST // UNIT}, "
+            f"{what}: {text!r} is no amount: a number {'from' if zero else 'above'} 0 to {LARGEST // UNIT}, "
             "to the thousandth",
             field=what,
         )  # fmt: skip
