@@ -47,6 +47,7 @@ ParticipantKind = Literal["agent", "external", "human", "system"]
 PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "in_progress", "proposed"]
 ResourceKind = Literal["directory", "file", "git_ref"]
 ResourceState = Literal["ahead", "conflict", "drifted", "synced"]
+SessionState = Literal["cancelled", "completed", "failed", "interrupted", "none", "running", "stopped"]
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
 StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "plan", "tool", "wait"]
 TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
@@ -1780,6 +1781,104 @@ class RestorePayload:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionParticipants:
+    """Somebody who takes turns in a session, in the order of turns."""
+
+    participant_id: str
+    kind: str
+    role: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SessionParticipants:
+        return cls(
+            participant_id=data["participantId"],
+            kind=data["kind"],
+            role=data["role"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTurn:
+    """A turn: a step that a participant was asked to do."""
+
+    turn_id: str
+    number: int
+    participant_id: str
+    agent: str | None
+    step_key: str
+    status: StepStatus
+    executed_by: str | None
+    started_at: str | None
+    finished_at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SessionTurn:
+        return cls(
+            turn_id=data["turnId"],
+            number=data["number"],
+            participant_id=data["participantId"],
+            agent=data["agent"],
+            step_key=data["stepKey"],
+            status=data["status"],
+            executed_by=data["executedBy"],
+            started_at=data["startedAt"],
+            finished_at=data["finishedAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session: the participants of a collab take the steps of a plan as turns."""
+
+    collab_id: str
+    uuid: str
+    title: str
+    mode: CollabMode
+    state: SessionState
+    number: int
+    reason: str | None
+    plan_id: str | None
+    plan_status: PlanStatus | None
+    plan_paused: bool
+    turn_count: int
+    metadata: Any
+    participants: list[SessionParticipants]
+    turns: list[SessionTurn]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Session:
+        return cls(
+            collab_id=data["collabId"],
+            uuid=data["uuid"],
+            title=data["title"],
+            mode=data["mode"],
+            state=data["state"],
+            number=data["number"],
+            reason=data["reason"],
+            plan_id=data["planId"],
+            plan_status=data["planStatus"],
+            plan_paused=data["planPaused"],
+            turn_count=data["turnCount"],
+            metadata=data["metadata"],
+            participants=[SessionParticipants.read(item) for item in data["participants"]],
+            turns=[SessionTurn.read(item) for item in data["turns"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionProfileEvents:
+    """A session: the participants of a collab take the steps of a plan as turns."""
+
+    profile_events: list[Any]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SessionProfileEvents:
+        return cls(
+            profile_events=data["profileEvents"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetPayload:
     """BudgetPayload as the API tells it."""
 
@@ -1850,6 +1949,44 @@ class SnapshotPolicyPayload:
             seq=data["seq"],
             replayed=data["replayed"],
             before_start=data["beforeStart"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPayloadSession:
+    """A session: the participants of a collab take the steps of a plan as turns."""
+
+    uuid: str
+    state: SessionState
+    number: int
+    turn_count: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SessionPayloadSession:
+        return cls(
+            uuid=data["uuid"],
+            state=data["state"],
+            number=data["number"],
+            turn_count=data["turnCount"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPayload:
+    """SessionPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    session: SessionPayloadSession
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SessionPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            session=SessionPayloadSession.read(data["session"]),
         )
 
 
@@ -2142,6 +2279,9 @@ _SET_SNAPSHOT_POLICY_MEMBERS: dict[str, Reader[SnapshotPolicyPayload]] = {
 }
 _START_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_START_SESSION_MEMBERS: dict[str, Reader[SessionPayload]] = {
+    "SessionPayload": SessionPayload.read,
 }
 _TAKE_SNAPSHOT_MEMBERS: dict[str, Reader[SnapshotPayload]] = {
     "SnapshotPayload": SnapshotPayload.read,
@@ -4527,6 +4667,57 @@ fragment PlanSummary on Plan {
 }
 """
 
+_SESSION = """\
+query Session($id: ID!, $afterNumber: Int! = 0) {
+  session(collabId: $id) {
+    ...SessionSummary
+    turns(first: 100, afterNumber: $afterNumber) {
+      ...SessionTurn
+    }
+  }
+}
+
+fragment SessionSummary on Session {
+  collabId
+  uuid
+  title
+  mode
+  state
+  number
+  reason
+  planId
+  planStatus
+  planPaused
+  turnCount
+  metadata
+  participants {
+    participantId
+    kind
+    role
+  }
+}
+
+fragment SessionTurn on SessionTurn {
+  turnId
+  number
+  participantId
+  agent
+  stepKey
+  status
+  executedBy
+  startedAt
+  finishedAt
+}
+"""
+
+_SESSION_PROFILE_EVENTS = """\
+query SessionProfileEvents($id: ID!) {
+  session(collabId: $id) {
+    profileEvents
+  }
+}
+"""
+
 _SET_BUDGET = """\
 mutation SetBudget($input: SetBudgetInput!) {
   setBudget(input: $input) {
@@ -4723,6 +4914,36 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_START_SESSION = """\
+mutation StartSession($input: StartSessionInput!) {
+  startSession(input: $input) {
+    __typename
+    ...SessionPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment SessionPayload on SessionPayload {
+  commandId
+  seq
+  replayed
+  session {
+    uuid
+    state
+    number
+    turnCount
+  }
 }
 """
 
@@ -6798,6 +7019,27 @@ class Operations(Calls):
         data = await self._call(_REVISE_PLAN, "RevisePlan", variables)
         return member(data["revisePlan"], _REVISE_PLAN_MEMBERS)
 
+    async def session(
+        self,
+        *,
+        id: str,
+        after_number: int | None = None,
+    ) -> Session | None:
+        """The session of a collab: the one under way, or its last; null when there is no such collab."""
+        variables = given({"id": id, "afterNumber": after_number})
+        data = await self._call(_SESSION, "Session", variables)
+        return None if data["session"] is None else Session.read(data["session"])
+
+    async def session_profile_events(
+        self,
+        *,
+        id: str,
+    ) -> SessionProfileEvents | None:
+        """The session of a collab: the one under way, or its last; null when there is no such collab."""
+        variables = given({"id": id})
+        data = await self._call(_SESSION_PROFILE_EVENTS, "SessionProfileEvents", variables)
+        return None if data["session"] is None else SessionProfileEvents.read(data["session"])
+
     async def set_budget(
         self,
         *,
@@ -6926,6 +7168,36 @@ class Operations(Calls):
         )
         data = await self._call(_START_PLAN, "StartPlan", variables)
         return member(data["startPlan"], _START_PLAN_MEMBERS)
+
+    async def start_session(
+        self,
+        *,
+        collab_id: str,
+        plan_id: str,
+        bindings: Any = None,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+        loop_after: int | None = None,
+        metadata: Any = None,
+    ) -> SessionPayload:
+        """Begin a session. Refused, with nothing dispatched, unless somebody can take every turn."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "bindings": bindings,
+                        "collabId": collab_id,
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "loopAfter": loop_after,
+                        "metadata": metadata,
+                        "planId": plan_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_START_SESSION, "StartSession", variables)
+        return member(data["startSession"], _START_SESSION_MEMBERS)
 
     async def step_output(
         self,

@@ -33,6 +33,7 @@ from psg_graphql.request_context import Info
 from psg_graphql.resource_queries import ResourceQueries
 from psg_graphql.roots import query
 from psg_graphql.scalars import ConfirmStatus, ContextStatus, EventFamily, Long, PlanStatus, StepStatus, TraceStatus
+from psg_graphql.session_queries import SessionQueries
 from psg_graphql.snapshot_queries import SnapshotQueries
 from psg_graphql.types.confirm import Confirm
 from psg_graphql.types.context import Context
@@ -53,7 +54,9 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 
 
 @strawberry.type(description="Reading.")
-class Query(ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries):
+class Query(
+    ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries, SessionQueries,
+):  # fmt: skip
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await info.context.nodes.load(id)

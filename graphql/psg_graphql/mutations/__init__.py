@@ -14,12 +14,13 @@ from psg_graphql.mutations.plans import PlanMutations
 from psg_graphql.mutations.policies import PolicyMutations
 from psg_graphql.mutations.reactions import ReactionMutations
 from psg_graphql.mutations.resources import ResourceMutations
+from psg_graphql.mutations.sessions import SessionMutations
 from psg_graphql.mutations.snapshots import SnapshotMutations
 
 
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
 class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
-    ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations,
+    ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations, SessionMutations,
 ):  # fmt: skip
     pass
