@@ -112,7 +112,7 @@ def _in_progress(facts: Facts) -> Iterator[Finding]:
             yield "ready", f"it is run by {facts.props['owner']}, but {' and '.join(labels)}"
     elif "Undecided" in labels:
         yield "ready", "it is in progress, but Undecided"
-    elif not labels and parked not in ("confirm", "plan"):
+    elif not labels and parked not in ("confirm", "plan") and "Offered" not in facts.labels:
         yield "lease", f"it is in progress (parked: {parked}), but nobody runs it and nothing will bring it back"
 
 

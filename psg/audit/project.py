@@ -14,6 +14,7 @@ from psg.audit.history import check_log, check_segment, check_status
 from psg.audit.references import check_references, check_type
 from psg.audit.report import Report, Violation
 from psg.audit.sessions import check_session, read_sessions
+from psg.audit.turns import check_turn
 from psg.model.lifecycle import TERMINAL_STEP
 from psg_neo4j.database import Database, Transaction
 
@@ -36,6 +37,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from check_session(facts)
     if facts.label == "Step":
         yield from check_step(facts)
+        yield from check_turn(facts)
     elif facts.label == "Plan":
         yield from check_plan(facts)
     elif facts.label == "TraceSegment":

@@ -162,7 +162,9 @@ async def resume_plan(locked: Locked, plan_id: str, expected_revision: int | Non
     if not plan["paused"]:
         raise Refused(f"plan {plan_id} is not paused", id=plan_id)
     if plan["paused_ms"] is not None:
-        await locked.read("plan_timers_shift", plan_id=plan_id, now_ms=locked.now_ms, paused_ms=plan["paused_ms"])
+        moved = {"plan_id": plan_id, "now_ms": locked.now_ms, "paused_ms": plan["paused_ms"]}
+        await locked.read("plan_timers_shift", **moved)
+        await locked.read("turns_shift", **moved)
     change = Change(command)
     operational: dict[str, Any] = {"paused_ms": None}
     trace_id = plan["trace_id"] or trace_of_run(plan)
@@ -247,7 +249,7 @@ def close_step(
     """
     reason, message = why
     gone = {"owner": None, "due_at": None, "parked": None, "finished_ms": locked.now_ms}
-    labels = ["Ready", "Undecided", "Timer", "Unlocking"]
+    labels = ["Ready", "Undecided", "Timer", "Unlocking", "Offered"]
     for confirm_id in row["confirms"]:
         change.transition("Confirm", confirm_id, "pending", "cancelled", plan=plan["id"])
     for child_id in row["children"]:

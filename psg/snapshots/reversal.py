@@ -14,7 +14,7 @@ from psg.write.change import Change
 
 Write = Callable[[Change], None]
 DEPENDS_ON = "DEPENDS_ON"
-AT_WORK = ("Ready", "Undecided", "Timer", "Unlocking")
+AT_WORK = ("Ready", "Undecided", "Timer", "Unlocking", "Offered")
 IDLE: Mapping[str, Any] = {
     "owner": None, "due_at": None, "parked": None, "resumed": None, "failures": 0, "unlock_after": None,
 }  # fmt: skip

@@ -36,7 +36,7 @@ CALL () {
 WITH h, now, at, live, judged, skipped, cleared, [j IN judged WHERE j.verdict = 'ok'] AS done
 FOREACH (j IN done | FOREACH (s IN [j.s] |
   SET s.status = j.r.status, s.output = j.r.output, s.error = j.r.error, s.revision = s.revision + 1,
-    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null
+    s.finished_ms = now, s.sys_updated_ms = now, s.owner = null, s.resumed = null, s.turn_answer = null
   REMOVE s:InProgress SET s:$(CASE j.r.status WHEN 'failed' THEN 'Failed' ELSE 'Completed' END)))
 FOREACH (j IN [x IN done WHERE x.r.effect IS NOT NULL AND x.r.status = 'completed'] |
   MERGE (k:Effect {project_id: $project_id, key: j.r.effect})
@@ -282,7 +282,7 @@ MATCH (p:PsgNode:Plan {project_id: $project_id, id: t.plan})
 WHERE p.status = 'in_progress' AND NOT p.paused
 WITH t, p, now ORDER BY t.project_id, t.due_at LIMIT toInteger($limit)
 SET t:Ready, t.due_at = null, t.ready_ms = now, p:Runnable
-REMOVE t:Timer
+REMOVE t:Timer, t:Offered
 RETURN count(t) AS released
 
 // name: unlock_chunk :write :one

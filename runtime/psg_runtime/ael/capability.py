@@ -20,6 +20,7 @@ from psg_runtime.ael.shapes import Shape, input_shape, output_shape, parameters_
 from psg_runtime.ael.versions import Version, parse_version, require_version
 
 KINDS = ("tool", "agent", "service")
+EXTERNAL = "external"
 _NAME = re.compile(r"[^\s@{}`\x00-\x1f\x7f](?:[^@{}`\x00-\x1f\x7f]{0,198}[^\s@{}`\x00-\x1f\x7f])?")
 _MAX_DESCRIPTION_CHARS = 20_000
 
@@ -73,8 +74,9 @@ class ActionContext:
 class Capability:
     """Something steps can have done, under a name and perhaps a version.
 
-    It is done by ``call`` (a function; with ``takes_params`` it gets all params as one mapping) or by ``delegation``
-    to another action. ``disabled_reason`` says why it is off, None when it is on. ``source`` is where it came from.
+    It is done by ``call`` (a function; with ``takes_params`` it gets all params as one mapping), by ``delegation``
+    to another action, or, with the ``adapter`` ``external``, by whatever worker fetches it. ``disabled_reason`` says
+    why it is off, None when it is on. ``source`` is where it came from.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Capability:
     output: Shape | None
     call: Callable[..., Any] | None = None
     delegation: Delegation | None = None
+    adapter: str | None = None
     disabled_reason: str | None = None
     source: str = "python"
     takes_params: bool = False
@@ -100,7 +103,7 @@ class Capability:
     @property
     def executable(self) -> bool:
         """Whether a step that names it can have it done here."""
-        return self.enabled and (self.call is not None or self.delegation is not None)
+        return self.enabled and (self.call is not None or self.delegation is not None or self.adapter is not None)
 
     @property
     def reference(self) -> str:
@@ -152,9 +155,15 @@ def build_capability(
     delegation: Delegation | None = None,
     source: str = "python",
     takes_params: bool = False,
+    adapter: str | None = None,
 ) -> Capability:
     """A capability of these fields; raises ValidationFailed naming what is wrong with them."""
     _check_fields(name, type, call, delegation, enabled, metadata, description)
+    if adapter is not None and (adapter != EXTERNAL or call is not None or delegation is not None):
+        message = f"`adapter` is `{EXTERNAL}`, of a capability that nothing here does, not {str(adapter)[:50]!r}"
+        raise ValidationFailed(f"Capability `{name}`: {message}.", name=name)
+    if adapter is not None and input_schema is None:
+        input_schema = {"type": "object"}  # whatever its workers expect
     function = None if takes_params else call
     parameters = () if call is None else parameters_of(name, call)
     return Capability(
@@ -167,6 +176,7 @@ def build_capability(
         output=output_shape(name, output_schema, function),
         call=call,
         delegation=delegation,
+        adapter=adapter,
         disabled_reason=None if enabled else "it was registered so",
         source=source,
         takes_params=takes_params,

@@ -13,7 +13,7 @@ from psg_runtime.plan_file.document import Document, Location, read_document
 
 _SPELLINGS = {"inputSchema": "input_schema", "outputSchema": "output_schema"}
 _FIELDS = ("name", "type", "version", "description", "enabled", "metadata", "input_schema", "output_schema")
-_WAYS = ("python", "process", "http", "mcp")
+_WAYS = ("python", "process", "http", "mcp", "adapter")
 
 
 class CapabilityFileInvalid(ValidationFailed):
@@ -26,8 +26,9 @@ def read_capabilities(path: Path) -> list[Capability]:
     """The capabilities of ``path``: a mapping with the list ``capabilities``.
 
     Each has a name, a type, schemas, and one way to be done: ``python`` (``pkg.module:function``), ``process``
-    (``argv`` and what ``process.run`` takes), ``http`` (what ``http.request`` takes) or ``mcp`` (``server`` and
-    ``tool``). Raises CapabilityFileInvalid with file, line and column, UnknownCapability for a function.
+    (``argv`` and what ``process.run`` takes), ``http`` (what ``http.request`` takes), ``mcp`` (``server`` and ``tool``)
+    or ``adapter: external`` (workers outside fetch it). Raises CapabilityFileInvalid with file, line and column,
+    UnknownCapability for a function.
     """
     try:
         document = read_document(path.read_bytes(), str(path))
@@ -69,6 +70,8 @@ def _capability(document: Document, at: Location, entry: Any) -> Capability:
 def _way(way: str, given: Any) -> dict[str, Any]:
     if way == "python":
         return {"call": _function(given)}
+    if way == "adapter":
+        return {"adapter": given if isinstance(given, str) else ""}
     if not isinstance(given, Mapping):
         raise ValidationFailed(f"`{way}` is a mapping.")
     if way == "mcp":

@@ -14,6 +14,7 @@ from psg_runtime.ael.adapters.code import CodeAdapter
 from psg_runtime.ael.adapters.conditional import ConditionalAdapter
 from psg_runtime.ael.adapters.confirm import ConfirmAdapter
 from psg_runtime.ael.adapters.delegate import DelegateAdapter
+from psg_runtime.ael.adapters.external import ExternalAdapter
 from psg_runtime.ael.adapters.file import FileAdapter
 from psg_runtime.ael.adapters.foreach import ForeachAdapter
 from psg_runtime.ael.adapters.http import HttpAdapter
@@ -61,6 +62,7 @@ class AdapterLayer:
         self._tools = CallableAdapter(registry, ("tool", "service"), settings.tool_capacity, on_progress)
         self._agents = CallableAdapter(registry, ("agent",), settings.agent_capacity, on_progress)
         self._delegates = DelegateAdapter(registry, self._dispatch, self._check_target)
+        self._external = ExternalAdapter(registry)
         self._process = ProcessAdapter(settings, self._mask)
         self._code = CodeAdapter(settings, self._process.sandboxing, self._process.limiter)
         self._files = FileAdapter(settings)
@@ -146,6 +148,8 @@ class AdapterLayer:
             return self._llm
         if self.registry.delegates(action.name or action.agent_role or ""):
             return self._delegates
+        if self.registry.external(action.name or action.agent_role or ""):
+            return self._external
         if action.type in ("step_execution", "agent_execution"):
             return self._agents if action.name is None else self._named(action.name)
         if action.type == "agent_handoff":

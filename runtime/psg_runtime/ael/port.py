@@ -28,8 +28,8 @@ class Action:
 
     ``type`` is one of ACTION_TYPES; ``name`` the capability; ``params`` are resolved except ``do`` of a foreach;
     ``inputs`` is the scope of templates (``steps``, ``params``); ``timeout_ms`` bounds this attempt;
-    ``resumed`` is ``{"reason": "timer" | "confirm" | "plan", "decision": {…}, "subplan": {…}}`` when a parked step
-    goes on.
+    ``resumed`` is ``{"reason": "timer" | "confirm" | "plan" | "turn", "decision": {…}, "subplan": {…}, "turn": {…}}``
+    when a parked step goes on.
     """
 
     type: str
@@ -88,15 +88,17 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """The step goes to sleep without holding a worker: until a time, until somebody confirms, until a plan ends.
+    """The step goes to sleep without holding a worker: until a time, a decision, the end of a plan, or an answer.
 
     ``due_in_ms`` is the sleep in milliseconds, None for no limit; ``confirm`` asks for a decision
-    (reason, requested_by_role); ``plan`` is the sub-plan to begin (``spec``, and the ``template`` it is from).
+    (reason, requested_by_role); ``plan`` is the sub-plan to begin (``spec``, and the ``template`` it is from);
+    ``turn`` is offered to workers outside (``offered_to``, ``action``, and how many workers were ``lost`` with it).
     """
 
     due_in_ms: int | None = None
     confirm: dict[str, Any] | None = None
     plan: dict[str, Any] | None = None
+    turn: dict[str, Any] | None = None
 
 
 class ActionExecutionLayer(Protocol):

@@ -54,8 +54,9 @@ class CapabilityRegistry:
         """Register ``{name, type, call, description, input_schema, output_schema, enabled, metadata, version}``.
 
         ``call`` is a function, sync (runs in a thread) or async; without one the capability is known but cannot be
-        executed here. Schemas are JSON Schemas (mappings), pydantic models or types; without ``input_schema`` the
-        signature of ``call`` is the schema. Raises ValidationFailed (ORCH-10, ORCH-11).
+        executed here, unless ``adapter`` is ``external``: then workers outside fetch it.
+        Schemas are JSON Schemas (mappings), pydantic models or types; without ``input_schema`` the signature of
+        ``call`` is the schema. Raises ValidationFailed (ORCH-10, ORCH-11).
         """
         given = {_SPELLINGS.get(key, key): value for key, value in {**(capability or {}), **fields}.items()}
         try:
@@ -146,6 +147,11 @@ class CapabilityRegistry:
         """Whether what a step names so is done by another action."""
         found = self._current.get(name)
         return found is not None and found.delegation is not None
+
+    def external(self, name: str) -> bool:
+        """Whether what a step names so is done by workers outside."""
+        found = self._current.get(name)
+        return found is not None and found.adapter is not None
 
     def names(self) -> list[str]:
         """Everything a step can name and have executed, pinned versions included."""

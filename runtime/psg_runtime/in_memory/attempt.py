@@ -14,6 +14,7 @@ from psg.errors import ActionFailed, ActionTimeout, UnknownCapability, Validatio
 from psg.model.codec import dumps
 from psg.model.ids import derived_id
 from psg_runtime.ael import ActionResult, ConfirmRejected, Parked, action_target, failure_of
+from psg_runtime.ael.failures import ActionRefused
 from psg_runtime.contracts import PlanStep, StepResult
 from psg_runtime.contracts.moments import now
 from psg_runtime.contracts.result import StepStatus
@@ -134,6 +135,8 @@ class StepRun:
         raise ActionTimeout(f"the action did not end within {limit} ms", timeout_ms=limit)
 
     async def _parked(self, parked: Parked) -> dict[str, Any]:
+        if parked.turn is not None:
+            raise ActionRefused("A turn of a worker outside is kept in the graph: run the plan there.")
         if parked.confirm is None:
             await anyio.sleep((parked.due_in_ms or 0) / 1000)
             return {"reason": "timer"}

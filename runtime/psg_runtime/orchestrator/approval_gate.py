@@ -44,7 +44,7 @@ class ApprovalGate(Gate):
         decision = {k: request.get(k) for k in ("decided_by_role", "reason", "actor")} | {"status": "approved"}
         # The approval is about the step; what the step itself sleeps for is another thing, but for a confirm step.
         confirming = claim["type"] == "confirm"
-        if confirming or (attempt.resumed and claim["resumed"] not in ("timer", "plan")):
+        if confirming or (attempt.resumed and claim["resumed"] not in ("timer", "plan", "turn")):
             attempt.action["resumed"] = {"reason": "confirm", "decision": decision} if confirming else None
         return None
 

@@ -30,6 +30,7 @@ from psg_runtime.orchestrator.running import Running
 from psg_runtime.orchestrator.subplans import subplan_outcome
 from psg_runtime.orchestrator.time_limits import TimeLimits
 from psg_runtime.orchestrator.turn_gate import TurnGate
+from psg_runtime.orchestrator.turns import turn_outcome
 
 log = structlog.get_logger(__name__)
 
@@ -219,6 +220,8 @@ class Executor:
             return {"reason": "timer"}
         if claim["resumed"] == "plan":
             return {"reason": "plan", "subplan": await subplan_outcome(self._db, self._project_id, claim["id"])}
+        if claim["resumed"] == "turn":
+            return {"reason": "turn", "turn": await turn_outcome(self._db, self._project_id, claim["id"])}
         decision = await self._db.read_one(
             psg_cypher.statement("confirm_decision"), project_id=self._project_id, step_id=claim["id"]
         )

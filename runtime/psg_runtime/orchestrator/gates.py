@@ -13,7 +13,7 @@ from psg_runtime.orchestrator.kill_switch import Rules, action_names
 from psg_runtime.secrets.reference import SecretText
 
 # What a step slept for after hooks had let it pass; one that waited for a person may not have come to them before.
-SLEPT = frozenset(("timer", "plan"))
+SLEPT = frozenset(("timer", "plan", "turn"))
 
 PlanContext = Callable[[str], Awaitable[Mapping[str, Any]]]
 

@@ -17,6 +17,7 @@ from psg.write.writer import Locked
 from psg_runtime.ael import Parked
 from psg_runtime.orchestrator.records import segment_payload
 from psg_runtime.orchestrator.subplans import park_subplan
+from psg_runtime.orchestrator.turns import offer
 
 
 async def park(graph: Graph, project_id: str, session_id: str, claim: Mapping[str, Any], parked: Parked) -> bool:
@@ -31,6 +32,9 @@ async def park(graph: Graph, project_id: str, session_id: str, claim: Mapping[st
             return change
         if claim["approval"] is not None and parked.confirm is not None:
             await _await_approval(change, locked, claim, parked.confirm)
+            return change
+        if parked.turn is not None:
+            offer(change, locked, claim, parked.turn)
             return change
         reason = "confirm" if parked.confirm is not None else "timer"
         due = None if parked.due_in_ms is None else locked.now_ms + parked.due_in_ms

@@ -19,6 +19,7 @@ from psg_runtime.orchestrator.records import result_row
 from psg_runtime.orchestrator.release import park, retry
 from psg_runtime.orchestrator.running import total_timeout
 from psg_runtime.orchestrator.time_limits import TimeLimits
+from psg_runtime.orchestrator.turns import turn_limits
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,8 @@ class Settlement:
         assert parked is not None
         if left is not None and parked.confirm is None and parked.due_in_ms is not None:
             parked = replace(parked, due_in_ms=max(0, min(parked.due_in_ms, left)))
+        if parked.turn is not None and outcome.policy is not None:
+            parked = replace(parked, turn={**parked.turn, "limits": turn_limits(claim, outcome.policy, left)})
         await self.until_stored(lambda: park(self._graph, self._project_id, session_id, claim, parked))
 
     async def _retry(self, claim: Mapping[str, Any], outcome: Outcome, decision: Retry) -> None:

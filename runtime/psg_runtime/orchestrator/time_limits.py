@@ -15,7 +15,7 @@ from psg_runtime.orchestrator.policy import StepPolicy
 from psg_runtime.orchestrator.running import total_timeout
 
 # After these a step was not waiting for a worker.
-NOT_QUEUED = frozenset(("confirm", "decided", "plan"))
+NOT_QUEUED = frozenset(("confirm", "decided", "plan", "turn"))
 
 
 class TimeLimits:

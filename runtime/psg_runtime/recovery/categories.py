@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from psg.errors import PsgError
-from psg_runtime.ael.failures import failure_of
 
 _CODE_CHARS = 100
 
@@ -49,15 +48,13 @@ def category_of(error: BaseException | Mapping[str, Any] | None) -> ErrorCategor
     return next((category for kind, category in _FOREIGN if isinstance(error, kind)), ErrorCategory.SYSTEM_ERROR)
 
 
-def reported(error: BaseException | Mapping[str, Any]) -> dict[str, Any]:
+def reported(error: PsgError | Mapping[str, Any]) -> dict[str, Any]:
     """Return an error as it is stored: code, message, category, retryable, details.
 
     What a layer or a worker of somebody else's reported is completed: an unknown category becomes ``module_error``.
     """
     if isinstance(error, PsgError):
         return error.to_dict()
-    if isinstance(error, BaseException):
-        return {**failure_of(error), "category": category_of(error).value}
     code, category = error.get("code"), error.get("category")
     known = isinstance(category, str) and category in _CATEGORIES
     retryable, details = error.get("retryable"), error.get("details")

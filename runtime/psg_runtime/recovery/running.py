@@ -24,9 +24,10 @@ from psg.plan.recovery import (
     RecoveryStrategy,
     RollbackProcedure,
 )
+from psg_runtime.ael.failures import failure_of
 from psg_runtime.execution_core import execute
 from psg_runtime.execution_core.calls import Clock, call
-from psg_runtime.recovery.categories import reported
+from psg_runtime.recovery.categories import category_of
 from psg_runtime.recovery.results import ResultCache
 
 log = structlog.get_logger(__name__)
@@ -117,7 +118,7 @@ async def recover(
         if cache is not None:
             cache.put(key, value)
         return Recovered(value, attempts)
-    failure = reported(error)
+    failure = {**failure_of(error), "category": category_of(error).value}
     facts = {
         **(conditions or {}), CACHE_AVAILABLE: cache is not None and key in cache,
         NON_CRITICAL_OPERATION: not critical, MAX_RETRIES_EXCEEDED: exhausted,
