@@ -34,6 +34,7 @@ ALLOWED = {
     "frontier_wakeups": {"NodeIndexScan"},
     "closing_plans": {"NodeIndexScan"},
     "coordinating_plans": {"NodeIndexScan"},
+    "turn_projects": {"NodeIndexScan"},
     "sessions_over": {"NodeIndexScan"},
     # All projects, by an index that holds nothing else.
     "project_count": {"NodeIndexScan"},
@@ -68,6 +69,8 @@ OPERATIONAL = (
     "workflow_timeout_ms", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open",
+    "turn", "offered_to", "turn_worker", "turn_lease", "turn_lease_ms", "turn_beat", "turn_until", "turn_queue",
+    "turn_total", "turn_lost", "turn_offered", "turn_answer", "turn_attempt_ms", "turn_heartbeat_ms",
     "module_type", "stop_ms", "pool", "pools", "allocation", "amount", "asked_ms", "limit",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
