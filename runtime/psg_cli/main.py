@@ -12,6 +12,7 @@ from psg_cli.commands.backup import backup, restore
 from psg_cli.commands.budgets import budget
 from psg_cli.commands.capabilities import capabilities
 from psg_cli.commands.conformance import conformance
+from psg_cli.commands.drift import drift
 from psg_cli.commands.policies import kill, policy
 from psg_cli.commands.reactions import compensate, rerun
 from psg_cli.commands.sandbox import sandbox
@@ -64,6 +65,7 @@ app.add_typer(snapshot)
 app.add_typer(kill)
 app.add_typer(policy)
 app.add_typer(budget)
+app.add_typer(drift)
 app.add_typer(capabilities)
 app.command("backup")(backup)
 app.command("restore")(restore)

@@ -156,7 +156,7 @@ async def run_platform(
     settings: CliSettings, *, host: str | None, port: int | None, capacity: int | None, ready_file: Path | None
 ) -> None:
     """``psg up``: everything, until a signal asks for the end."""
-    async with _until_signal() as stop, platform(settings, host=host, port=port, capacity=capacity) as running:
+    async with until_signal() as stop, platform(settings, host=host, port=port, capacity=capacity) as running:
         _announce(running.addresses)
         if ready_file is not None:
             _write_ready(ready_file, running)
@@ -167,7 +167,7 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
     """``psg serve``: the API alone, until a signal asks for the end."""
     api = _api_settings(host, port)
     registry = load_registry(settings.tools)
-    async with _until_signal() as stop, open_store(settings, api_url=_base(api)) as store:
+    async with until_signal() as stop, open_store(settings, api_url=_base(api)) as store:
         await require_schema(store.db)
         async with anyio.create_task_group() as tasks:
             server = _Part(Api(Graph(store.db), api, registry))
@@ -181,7 +181,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
     """``psg orchestrate``: one orchestrator, until a signal asks for the end."""
     registry = load_registry(settings.tools)
     async with (
-        _until_signal() as stop,
+        until_signal() as stop,
         mcp_capabilities(registry, settings.mcp_servers),
         open_store(settings) as store,
     ):
@@ -202,7 +202,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
 
 
 @asynccontextmanager
-async def _until_signal() -> AsyncIterator[anyio.Event]:
+async def until_signal() -> AsyncIterator[anyio.Event]:
     """An event that SIGINT or SIGTERM sets; a second signal does not wait for anything."""
     stop = anyio.Event()
 

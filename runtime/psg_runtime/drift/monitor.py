@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ class DriftMonitor:
         self._stop = anyio.Event()
         self._one_at_a_time = anyio.Lock()
         self._consequences = Consequences(graph, project_id, actor=actor)
+        self.on_outcome: Callable[[Outcome], object] | None = None
+        """Called with everything that is done."""
         self.scans = 0
         self.last: ScanReport | None = None
 
@@ -92,6 +94,8 @@ class DriftMonitor:
             await self._consequences.of(sorted({*scan.dependents_due, *on_files.due, *on_refs.due}))
             if not report.results.get("late") and report.hash is not None:
                 await note_root(self.graph, self.project_id, self.root, report.hash, actor=self._actor)
+        for outcome in report.outcomes:
+            self._tell(outcome)
         self.scans += 1
         self.last = report
         return report
@@ -119,7 +123,12 @@ class DriftMonitor:
                     break
             due = outcome.result == "nothing" and any(e.due() for e in known.values())
             await self._consequences.of(sorted({*reconciler.due, *([uri] if due else [])}))
+        self._tell(outcome)
         return outcome
+
+    def _tell(self, outcome: Outcome) -> None:
+        if self.on_outcome is not None and outcome.result != "nothing":
+            self.on_outcome(outcome)
 
     async def resolve(self, uri: str, strategy: Strategy) -> Outcome:
         """Reconcile a file or ref the way somebody chose; an open request about it is closed.

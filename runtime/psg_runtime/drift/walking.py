@@ -13,6 +13,8 @@ from psg.drift import DriftSettings, encoded
 from psg_runtime.drift.files import TEMPORARY, FileTree
 
 DEPTH_MAX = 200
+NEVER = (b".git", b".psg")
+"""What no setting includes: the insides of git, and of an embedded database."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,7 +41,7 @@ class Selection:
     def skips(self, path: bytes) -> bool:
         """Whether a path, or any directory above it, is left out."""
         parts = path.split(b"/")
-        if any(part == b".git" or part.startswith(TEMPORARY) for part in parts):
+        if any(part in NEVER or part.startswith(TEMPORARY) for part in parts):
             return True
         text = path.decode(errors="surrogateescape")
         names = text.split("/")
