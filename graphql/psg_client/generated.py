@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from psg_client.calls import Calls, Reader, command_id_or_new, given, member
 
+AlertSeverity = Literal["critical", "high", "info", "low", "medium"]
+AlertStatus = Literal["acknowledged", "firing", "resolved"]
 CapabilityType = Literal["agent", "service", "tool"]
 CollabMode = Literal["broadcast", "orchestrated", "pair", "round_robin", "swarm"]
 CollabStatus = Literal["active", "cancelled", "completed", "draft", "suspended"]
@@ -35,6 +37,7 @@ EventFamily = Literal[
 EventOp = Literal["create", "link", "note", "restore", "set", "tombstone", "unlink"]
 ExtensionStatus = Literal["active", "deprecated", "inactive", "registered"]
 ExtensionType = Literal["capability", "integration", "other", "policy", "transformation", "validation"]
+HealthState = Literal["degraded", "healthy", "unhealthy"]
 JoinMode = Literal["all", "any", "not_skipped", "settled"]
 MessageRole = Literal["agent", "assistant", "system", "user"]
 Module = Literal["collab", "confirm", "context", "core", "dialog", "extension", "network", "plan", "role", "trace"]
@@ -211,6 +214,83 @@ class StepInput:
                 "type": self.type,
                 "urgency": self.urgency,
             }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummaryDeliveries:
+    """A message to a webhook."""
+
+    url: str
+    event: AlertStatus
+    status: str
+    attempts: int
+    error: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> AlertSummaryDeliveries:
+        return cls(
+            url=data["url"],
+            event=data["event"],
+            status=data["status"],
+            attempts=data["attempts"],
+            error=data["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """Something that somebody should know."""
+
+    id: str
+    name: str
+    status: AlertStatus
+    severity: AlertSeverity
+    message: str
+    rule: str | None
+    project_id: str | None
+    source: str
+    times: int
+    seq: int
+    started_at: str | None
+    changed_at: str | None
+    resolved_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+    deliveries: list[AlertSummaryDeliveries]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> AlertSummary:
+        return cls(
+            id=data["id"],
+            name=data["name"],
+            status=data["status"],
+            severity=data["severity"],
+            message=data["message"],
+            rule=data["rule"],
+            project_id=data["projectId"],
+            source=data["source"],
+            times=data["times"],
+            seq=data["seq"],
+            started_at=data["startedAt"],
+            changed_at=data["changedAt"],
+            resolved_at=data["resolvedAt"],
+            acknowledged_at=data["acknowledgedAt"],
+            acknowledged_by=data["acknowledgedBy"],
+            deliveries=[AlertSummaryDeliveries.read(item) for item in data["deliveries"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeAlertAlertPayload:
+    """AcknowledgeAlertAlertPayload as the API tells it."""
+
+    alert: AlertSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> AcknowledgeAlertAlertPayload:
+        return cls(
+            alert=AlertSummary.read(data["alert"]),
         )
 
 
@@ -403,6 +483,33 @@ class ParticipantPayload:
             seq=data["seq"],
             replayed=data["replayed"],
             participant=ParticipantSummary.read(data["participant"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRuleSummary:
+    """When an alert is raised; see docs/monitoring.md."""
+
+    id: str
+    condition: str
+    severity: AlertSeverity
+    for_ms: int
+    enabled: bool
+    project_id: str | None
+    description: str
+    definition: Any
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> AlertRuleSummary:
+        return cls(
+            id=data["id"],
+            condition=data["condition"],
+            severity=data["severity"],
+            for_ms=data["forMs"],
+            enabled=data["enabled"],
+            project_id=data["projectId"],
+            description=data["description"],
+            definition=data["definition"],
         )
 
 
@@ -606,6 +713,19 @@ class Collabs:
         return cls(
             nodes=[CollabSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureHealthAlertsAlertRulesPayload:
+    """ConfigureHealthAlertsAlertRulesPayload as the API tells it."""
+
+    rules: list[AlertRuleSummary]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfigureHealthAlertsAlertRulesPayload:
+        return cls(
+            rules=[AlertRuleSummary.read(item) for item in data["rules"]],
         )
 
 
@@ -1068,6 +1188,42 @@ class ProjectPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class RolePayloadRole:
+    """A role: a name with its capabilities."""
+
+    id: str
+    uuid: str
+    name: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RolePayloadRole:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            name=data["name"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RolePayload:
+    """RolePayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    role: RolePayloadRole
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RolePayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            role=RolePayloadRole.read(data["role"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmPayload:
     """ConfirmPayload as the API tells it."""
 
@@ -1265,6 +1421,44 @@ class Extensions:
         return cls(
             nodes=[ExtensionSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HealthHistoryRecords:
+    """A finding of the past."""
+
+    component: str
+    status: HealthState
+    details: Any
+    response_time_ms: float
+    source: str
+    at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> HealthHistoryRecords:
+        return cls(
+            component=data["component"],
+            status=data["status"],
+            details=data["details"],
+            response_time_ms=data["responseTimeMs"],
+            source=data["source"],
+            at=data["at"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HealthHistory:
+    """Findings within a span of time, in order."""
+
+    truncated: bool
+    records: list[HealthHistoryRecords]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> HealthHistory:
+        return cls(
+            truncated=data["truncated"],
+            records=[HealthHistoryRecords.read(item) for item in data["records"]],
         )
 
 
@@ -1781,6 +1975,53 @@ class RestorePayload:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleNamesNodes:
+    """A role: a name with its capabilities."""
+
+    id: str
+    uuid: str
+    name: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RoleNamesNodes:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            name=data["name"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoleNamesPageInfo:
+    """Where a page begins and ends."""
+
+    has_next_page: bool
+    end_cursor: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RoleNamesPageInfo:
+        return cls(
+            has_next_page=data["hasNextPage"],
+            end_cursor=data["endCursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoleNames:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[RoleNamesNodes]
+    page_info: RoleNamesPageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> RoleNames:
+        return cls(
+            nodes=[RoleNamesNodes.read(item) for item in data["nodes"]],
+            page_info=RoleNamesPageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SessionParticipants:
     """Somebody who takes turns in a session, in the order of turns."""
 
@@ -2025,6 +2266,131 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
+class ComponentSummary:
+    """One part of the platform: a module, `database` or `orchestrators`."""
+
+    component: str
+    status: HealthState
+    details: Any
+    response_time_ms: float
+    checked_at: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ComponentSummary:
+        return cls(
+            component=data["component"],
+            status=data["status"],
+            details=data["details"],
+            response_time_ms=data["responseTimeMs"],
+            checked_at=data["checkedAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """The platform: as bad as the worst of its parts; without one module it is degraded."""
+
+    status: HealthState
+    problems: list[str]
+    checked_at: str | None
+    components: list[ComponentSummary]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SystemHealth:
+        return cls(
+            status=data["status"],
+            problems=data["problems"],
+            checked_at=data["checkedAt"],
+            components=[ComponentSummary.read(item) for item in data["components"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMetricsModulePerformance:
+    """What a module did since it was started, over all processes."""
+
+    module: str
+    operations: int
+    failures: int
+    average_duration_ms: float
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SystemMetricsModulePerformance:
+        return cls(
+            module=data["module"],
+            operations=data["operations"],
+            failures=data["failures"],
+            average_duration_ms=data["averageDurationMs"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMetrics:
+    """A workflow is a plan; of one project where one was named."""
+
+    active_workflows: int
+    completed_workflows: int
+    failed_workflows: int
+    cancelled_workflows: int
+    average_workflow_duration: float
+    cpu_usage: float
+    memory_usage: float
+    network_latency: float
+    storage_usage: int
+    failed_steps: int
+    claim_lag_ms: float
+    collected_at: str | None
+    module_health: list[ComponentSummary]
+    module_performance: list[SystemMetricsModulePerformance]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SystemMetrics:
+        return cls(
+            active_workflows=data["activeWorkflows"],
+            completed_workflows=data["completedWorkflows"],
+            failed_workflows=data["failedWorkflows"],
+            cancelled_workflows=data["cancelledWorkflows"],
+            average_workflow_duration=data["averageWorkflowDuration"],
+            cpu_usage=data["cpuUsage"],
+            memory_usage=data["memoryUsage"],
+            network_latency=data["networkLatency"],
+            storage_usage=data["storageUsage"],
+            failed_steps=data["failedSteps"],
+            claim_lag_ms=data["claimLagMs"],
+            collected_at=data["collectedAt"],
+            module_health=[ComponentSummary.read(item) for item in data["moduleHealth"]],
+            module_performance=[SystemMetricsModulePerformance.read(item) for item in data["modulePerformance"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SystemOverview:
+    """All that runs, in one look. Lists are of plain objects, for people."""
+
+    plans: list[Any]
+    sessions: list[Any]
+    modules: list[Any]
+    agents: list[Any]
+    resources: list[Any]
+    counts: Any
+    missing: Any
+    alerts: list[AlertSummary]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SystemOverview:
+        return cls(
+            plans=data["plans"],
+            sessions=data["sessions"],
+            modules=data["modules"],
+            agents=data["agents"],
+            resources=data["resources"],
+            counts=data["counts"],
+            missing=data["missing"],
+            alerts=[AlertSummary.read(item) for item in data["alerts"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotPayload:
     """SnapshotPayload as the API tells it."""
 
@@ -2166,6 +2532,9 @@ class PlanProgress:
         )
 
 
+_ACKNOWLEDGE_ALERT_MEMBERS: dict[str, Reader[AcknowledgeAlertAlertPayload]] = {
+    "AlertPayload": AcknowledgeAlertAlertPayload.read,
+}
 _ADD_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
 }
@@ -2190,6 +2559,9 @@ _CANCEL_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 _COMPENSATE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
+_CONFIGURE_HEALTH_ALERTS_MEMBERS: dict[str, Reader[ConfigureHealthAlertsAlertRulesPayload]] = {
+    "AlertRulesPayload": ConfigureHealthAlertsAlertRulesPayload.read,
+}
 _CREATE_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
     "CollabPayload": CollabPayload.read,
 }
@@ -2213,6 +2585,9 @@ _CREATE_PLAN_MEMBERS: dict[str, Reader[CreatePlanPayload]] = {
 }
 _CREATE_PROJECT_MEMBERS: dict[str, Reader[ProjectPayload]] = {
     "ProjectPayload": ProjectPayload.read,
+}
+_CREATE_ROLE_MEMBERS: dict[str, Reader[RolePayload]] = {
+    "RolePayload": RolePayload.read,
 }
 _DECIDE_CONFIRM_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
     "ConfirmPayload": ConfirmPayload.read,
@@ -2338,6 +2713,53 @@ _WATCH_PLAN_MEMBERS: dict[str, Reader[PlanProgress | Heartbeat | Closing]] = {
     "Heartbeat": Heartbeat.read,
     "Closing": Closing.read,
 }
+
+_ACKNOWLEDGE_ALERT = """\
+mutation AcknowledgeAlert($input: AcknowledgeAlertInput!) {
+  acknowledgeAlert(input: $input) {
+    __typename
+    ... on AlertPayload {
+      alert {
+        ...AlertSummary
+      }
+    }
+    ...Failure
+  }
+}
+
+fragment AlertSummary on Alert {
+  id
+  name
+  status
+  severity
+  message
+  rule
+  projectId
+  source
+  times
+  seq
+  startedAt
+  changedAt
+  resolvedAt
+  acknowledgedAt
+  acknowledgedBy
+  deliveries {
+    url
+    event
+    status
+    attempts
+    error
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
 
 _ADD_DEPENDENCY = """\
 mutation AddDependency($input: DependencyInput!) {
@@ -2539,6 +2961,58 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_ALERT_RULES = """\
+query AlertRules($projectId: ID) {
+  alertRules(projectId: $projectId) {
+    ...AlertRuleSummary
+  }
+}
+
+fragment AlertRuleSummary on AlertRule {
+  id
+  condition
+  severity
+  forMs
+  enabled
+  projectId
+  description
+  definition
+}
+"""
+
+_ALERTS = """\
+query Alerts($projectId: ID, $status: AlertStatus, $first: Int! = 50, $before: Long) {
+  alerts(projectId: $projectId, status: $status, first: $first, before: $before) {
+    ...AlertSummary
+  }
+}
+
+fragment AlertSummary on Alert {
+  id
+  name
+  status
+  severity
+  message
+  rule
+  projectId
+  source
+  times
+  seq
+  startedAt
+  changedAt
+  resolvedAt
+  acknowledgedAt
+  acknowledgedBy
+  deliveries {
+    url
+    event
+    status
+    attempts
+    error
+  }
 }
 """
 
@@ -2798,6 +3272,39 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_CONFIGURE_HEALTH_ALERTS = """\
+mutation ConfigureHealthAlerts($input: ConfigureHealthAlertsInput!) {
+  configureHealthAlerts(input: $input) {
+    __typename
+    ... on AlertRulesPayload {
+      rules {
+        ...AlertRuleSummary
+      }
+    }
+    ...Failure
+  }
+}
+
+fragment AlertRuleSummary on AlertRule {
+  id
+  condition
+  severity
+  forMs
+  enabled
+  projectId
+  description
+  definition
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
 }
 """
 
@@ -3282,6 +3789,35 @@ fragment ProjectPayload on ProjectPayload {
 }
 """
 
+_CREATE_ROLE = """\
+mutation CreateRole($input: CreateRoleInput!) {
+  createRole(input: $input) {
+    __typename
+    ...RolePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment RolePayload on RolePayload {
+  commandId
+  seq
+  replayed
+  role {
+    id
+    uuid
+    name
+  }
+}
+"""
+
 _DECIDE_CONFIRM = """\
 mutation DecideConfirm($input: DecideConfirmInput!) {
   decideConfirm(input: $input) {
@@ -3674,6 +4210,22 @@ fragment ExtensionSummary on Extension {
 fragment PageInfo on PageInfo {
   hasNextPage
   endCursor
+}
+"""
+
+_HEALTH_HISTORY = """\
+query HealthHistory($start: Timestamp!, $end: Timestamp!, $component: String, $limit: Int! = 500) {
+  healthHistory(start: $start, end: $end, component: $component, limit: $limit) {
+    truncated
+    records {
+      component
+      status
+      details
+      responseTimeMs
+      source
+      at
+    }
+  }
 }
 """
 
@@ -4667,6 +5219,22 @@ fragment PlanSummary on Plan {
 }
 """
 
+_ROLE_NAMES = """\
+query RoleNames($projectId: ID!, $after: String) {
+  roles(projectId: $projectId, first: 100, after: $after) {
+    nodes {
+      id
+      uuid
+      name
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+"""
+
 _SESSION = """\
 query Session($id: ID!, $afterNumber: Int! = 0) {
   session(collabId: $id) {
@@ -4993,6 +5561,105 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_SYSTEM_HEALTH = """\
+query SystemHealth {
+  systemHealth {
+    status
+    problems
+    checkedAt
+    components {
+      ...ComponentSummary
+    }
+  }
+}
+
+fragment ComponentSummary on ComponentHealth {
+  component
+  status
+  details
+  responseTimeMs
+  checkedAt
+}
+"""
+
+_SYSTEM_METRICS = """\
+query SystemMetrics($projectId: ID) {
+  systemMetrics(projectId: $projectId) {
+    activeWorkflows
+    completedWorkflows
+    failedWorkflows
+    cancelledWorkflows
+    averageWorkflowDuration
+    cpuUsage
+    memoryUsage
+    networkLatency
+    storageUsage
+    failedSteps
+    claimLagMs
+    collectedAt
+    moduleHealth {
+      ...ComponentSummary
+    }
+    modulePerformance {
+      module
+      operations
+      failures
+      averageDurationMs
+    }
+  }
+}
+
+fragment ComponentSummary on ComponentHealth {
+  component
+  status
+  details
+  responseTimeMs
+  checkedAt
+}
+"""
+
+_SYSTEM_OVERVIEW = """\
+query SystemOverview($projectId: ID) {
+  systemOverview(projectId: $projectId) {
+    plans
+    sessions
+    modules
+    agents
+    resources
+    counts
+    missing
+    alerts {
+      ...AlertSummary
+    }
+  }
+}
+
+fragment AlertSummary on Alert {
+  id
+  name
+  status
+  severity
+  message
+  rule
+  projectId
+  source
+  times
+  seq
+  startedAt
+  changedAt
+  resolvedAt
+  acknowledgedAt
+  acknowledgedBy
+  deliveries {
+    url
+    event
+    status
+    attempts
+    error
+  }
 }
 """
 
@@ -5768,6 +6435,17 @@ fragment StepSummary on Step {
 class Operations(Calls):
     """One method for each operation of graphql/operations."""
 
+    async def acknowledge_alert(
+        self,
+        *,
+        id: str,
+        resolve: bool | None = None,
+    ) -> AcknowledgeAlertAlertPayload:
+        """Say that somebody cares for an alert; doing it again changes nothing."""
+        variables = given({"input": given({"id": id, "resolve": resolve})})
+        data = await self._call(_ACKNOWLEDGE_ALERT, "AcknowledgeAlert", variables)
+        return member(data["acknowledgeAlert"], _ACKNOWLEDGE_ALERT_MEMBERS)
+
     async def add_dependency(
         self,
         *,
@@ -5886,6 +6564,36 @@ class Operations(Calls):
         data = await self._call(_ADD_STEP, "AddStep", variables)
         return member(data["addStep"], _ADD_STEP_MEMBERS)
 
+    async def alert_rules(
+        self,
+        *,
+        project_id: str | None = None,
+    ) -> list[AlertRuleSummary]:
+        """The rules by which alerts are raised."""
+        variables = given({"projectId": project_id})
+        data = await self._call(_ALERT_RULES, "AlertRules", variables)
+        return [AlertRuleSummary.read(item) for item in data["alertRules"]]
+
+    async def alerts(
+        self,
+        *,
+        project_id: str | None = None,
+        status: AlertStatus | None = None,
+        first: int | None = None,
+        before: int | None = None,
+    ) -> list[AlertSummary]:
+        """Alerts, the one that changed last first."""
+        variables = given(
+            {
+                "projectId": project_id,
+                "status": status,
+                "first": first,
+                "before": before,
+            }
+        )
+        data = await self._call(_ALERTS, "Alerts", variables)
+        return [AlertSummary.read(item) for item in data["alerts"]]
+
     async def approve_plan(
         self,
         *,
@@ -6001,6 +6709,22 @@ class Operations(Calls):
         variables = given({"input": given({"commandId": command_id_or_new(command_id), "id": id})})
         data = await self._call(_COMPENSATE_PLAN, "CompensatePlan", variables)
         return member(data["compensatePlan"], _COMPENSATE_PLAN_MEMBERS)
+
+    async def configure_health_alerts(
+        self,
+        *,
+        project_id: str | None = None,
+        remove: list[str] | None = None,
+        rules: list[Any] | None = None,
+    ) -> ConfigureHealthAlertsAlertRulesPayload:
+        """Make, change or remove rules of alerts, all or none; doing it again changes nothing."""
+        variables = given(
+            {
+                "input": given({"projectId": project_id, "remove": remove, "rules": rules}),
+            }
+        )
+        data = await self._call(_CONFIGURE_HEALTH_ALERTS, "ConfigureHealthAlerts", variables)
+        return member(data["configureHealthAlerts"], _CONFIGURE_HEALTH_ALERTS_MEMBERS)
 
     async def confirm(
         self,
@@ -6329,6 +7053,34 @@ class Operations(Calls):
         data = await self._call(_CREATE_PROJECT, "CreateProject", variables)
         return member(data["createProject"], _CREATE_PROJECT_MEMBERS)
 
+    async def create_role(
+        self,
+        *,
+        name: str,
+        project_id: str,
+        capabilities: list[str] | None = None,
+        command_id: str | None = None,
+        description: str | None = None,
+        uuid: str | None = None,
+    ) -> RolePayload:
+        """Create a role."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "capabilities": capabilities,
+                        "commandId": command_id_or_new(command_id),
+                        "description": description,
+                        "name": name,
+                        "projectId": project_id,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_ROLE, "CreateRole", variables)
+        return member(data["createRole"], _CREATE_ROLE_MEMBERS)
+
     async def decide_confirm(
         self,
         *,
@@ -6544,6 +7296,19 @@ class Operations(Calls):
         )
         data = await self._call(_EXTENSIONS, "Extensions", variables)
         return Extensions.read(data["extensions"])
+
+    async def health_history(
+        self,
+        *,
+        start: str,
+        end: str,
+        component: str | None = None,
+        limit: int | None = None,
+    ) -> HealthHistory:
+        """What was found within a span of time, both ends included, in order."""
+        variables = given({"start": start, "end": end, "component": component, "limit": limit})
+        data = await self._call(_HEALTH_HISTORY, "HealthHistory", variables)
+        return HealthHistory.read(data["healthHistory"])
 
     async def import_documents(
         self,
@@ -7019,6 +7784,17 @@ class Operations(Calls):
         data = await self._call(_REVISE_PLAN, "RevisePlan", variables)
         return member(data["revisePlan"], _REVISE_PLAN_MEMBERS)
 
+    async def role_names(
+        self,
+        *,
+        project_id: str,
+        after: str | None = None,
+    ) -> RoleNames:
+        """Roles of a project."""
+        variables = given({"projectId": project_id, "after": after})
+        data = await self._call(_ROLE_NAMES, "RoleNames", variables)
+        return RoleNames.read(data["roles"])
+
     async def session(
         self,
         *,
@@ -7221,6 +7997,34 @@ class Operations(Calls):
         variables = given({"planId": plan_id, "status": status, "first": first, "after": after})
         data = await self._call(_STEPS, "Steps", variables)
         return Steps.read(data["steps"])
+
+    async def system_health(
+        self,
+    ) -> SystemHealth:
+        """How database, orchestrators and modules are now; asking leaves nothing in the history."""
+        variables = given({})
+        data = await self._call(_SYSTEM_HEALTH, "SystemHealth", variables)
+        return SystemHealth.read(data["systemHealth"])
+
+    async def system_metrics(
+        self,
+        *,
+        project_id: str | None = None,
+    ) -> SystemMetrics:
+        """How many plans run and ended, how long they take, and how busy machine and database are."""
+        variables = given({"projectId": project_id})
+        data = await self._call(_SYSTEM_METRICS, "SystemMetrics", variables)
+        return SystemMetrics.read(data["systemMetrics"])
+
+    async def system_overview(
+        self,
+        *,
+        project_id: str | None = None,
+    ) -> SystemOverview:
+        """All that runs now: plans, orchestrators, modules, agents, resources, open alerts."""
+        variables = given({"projectId": project_id})
+        data = await self._call(_SYSTEM_OVERVIEW, "SystemOverview", variables)
+        return SystemOverview.read(data["systemOverview"])
 
     async def take_snapshot(
         self,

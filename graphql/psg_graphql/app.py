@@ -18,29 +18,40 @@ from psg.read.events import EventLog
 from psg_graphql.browser_files import browser_file
 from psg_graphql.health import health_now, release
 from psg_graphql.live import LiveLog
-from psg_graphql.middleware import BodyLimit, HostAndOrigin, RequestLog
+from psg_graphql.metrics import CONTENT_TYPE, ApiMetrics, RequestMetrics
+from psg_graphql.middleware import BodyLimit, HostAndOrigin, RequestLog, refusal_response
 from psg_graphql.settings import ApiSettings
 from psg_graphql.view import GraphQLView
+from psg_neo4j.errors import PsgError
+from psg_runtime.monitoring import SystemMonitor
 
 READY_S = 3.0
 
 
-def create_app(graph: Graph, *, registry: Any = None, settings: ApiSettings | None = None) -> Starlette:
+def create_app(
+    graph: Graph, *, registry: Any = None, settings: ApiSettings | None = None, warmed: bool = False
+) -> Starlette:
     """Return the application that serves ``graph``.
 
     ``registry`` are the capabilities this process knows: with it a plan starts only when all of its are there.
+    Unless the caller has ``warmed`` the graph it is done here, and ``/readyz`` says no until then.
     ``app.state.live.close()`` ends all subscriptions with a cursor to resume from; its lifespan has to run, as it
     polls for writes of other processes.
     """
     settings = settings or ApiSettings()
     live = LiveLog(EventLog(graph.db), graph.signals, settings.poll_s, settings.max_subscriptions)
     view = GraphQLView(graph, live, settings, registry)
+    monitor = SystemMonitor(graph)
+    metrics = ApiMetrics(graph, monitor, release())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(live.run)
+            warming = anyio.CancelScope()
+            tasks.start_soon(_warm, app, warming)
             yield
+            warming.cancel()
             live.close()
 
     app = Starlette(
@@ -49,11 +60,13 @@ def create_app(graph: Graph, *, registry: Any = None, settings: ApiSettings | No
             WebSocketRoute("/graphql", view),
             Route("/healthz", _alive),
             Route("/readyz", _ready),
+            Route("/metrics", _metrics),
             Route("/browser/{name}", browser_file, methods=["GET", "OPTIONS"]),
             Route("/", _landing),
         ],
         middleware=[
             Middleware(RequestLog),
+            Middleware(RequestMetrics, metrics=metrics),
             Middleware(
                 HostAndOrigin,
                 hosts=[*settings.allowed_hosts, *([] if settings.host in _ANY_ADDRESS else [settings.host])],
@@ -67,6 +80,10 @@ def create_app(graph: Graph, *, registry: Any = None, settings: ApiSettings | No
     app.state.graph = graph
     app.state.live = live
     app.state.settings = settings
+    app.state.monitor = monitor
+    app.state.metrics = metrics
+    app.state.known = view.known
+    app.state.warmed = warmed
     return app
 
 
@@ -78,11 +95,34 @@ async def _alive(request: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
+    """Whether requests may be sent here: the database answers and is migrated, this process neither starts nor ends."""
+    state = request.app.state
+    problems = ["database_timeout"]
     with anyio.move_on_after(READY_S):
-        health = await health_now(request.app.state.graph.db)
-        status = 200 if health.status == "ok" else 503
-        return JSONResponse({"status": health.status, "problems": health.problems}, status)
-    return JSONResponse({"status": "degraded", "problems": ["database_timeout"]}, 503)
+        problems = (await health_now(state.graph.db)).problems
+    if not problems and not state.warmed:
+        problems = ["not_warmed"]
+    if state.live.closing:
+        problems = [*problems, "closing"]
+    return JSONResponse({"status": "degraded" if problems else "ok", "problems": problems}, 503 if problems else 200)
+
+
+async def _metrics(request: Request) -> Response:
+    state = request.app.state
+    if not state.known(request.headers.get("authorization")):
+        return refusal_response(401, "unauthenticated", "A bearer token is needed: send `Authorization: Bearer …`")
+    return Response(await state.metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def _warm(app: Starlette, scope: anyio.CancelScope) -> None:
+    """Have the database plan what every write needs; tried again while it does not answer."""
+    with scope:
+        while not app.state.warmed:
+            try:
+                await app.state.graph.warm()
+                app.state.warmed = True
+            except PsgError:
+                await anyio.sleep(READY_S)
 
 
 async def _landing(request: Request) -> Response:
@@ -93,6 +133,7 @@ async def _landing(request: Request) -> Response:
         '<body style="font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem">'
         f"<h1>Project Semantic Graph</h1><p>Version {release()}. The API is GraphQL at <code>/graphql</code>: queries "
         "and mutations by POST, subscriptions over <code>graphql-transport-ws</code> and server-sent events.</p>"
-        f"<ul>{console}<li><a href=/readyz>Readiness</a></li><li><a href=/healthz>Liveness</a></li></ul>",
+        f"<ul>{console}<li><a href=/readyz>Readiness</a></li><li><a href=/healthz>Liveness</a></li>"
+        "<li><a href=/metrics>Metrics</a></li></ul>",
         headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
     )

@@ -17,6 +17,7 @@ from psg_graphql.failures import failure_fields
 from psg_graphql.global_id import parse_global_id, parse_in, project_of
 from psg_graphql.health import health_now
 from psg_graphql.module_queries import ModuleQueries
+from psg_graphql.monitoring_queries import MonitoringQueries
 from psg_graphql.pages import (
     confirm_page,
     context_page,
@@ -55,7 +56,8 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 
 @strawberry.type(description="Reading.")
 class Query(
-    ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries, SessionQueries,
+    ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries,
+    SessionQueries, MonitoringQueries,
 ):  # fmt: skip
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:

@@ -65,7 +65,7 @@ async def serve(
     await require_schema(graph.db)
     await check_keys(graph.db)
     await graph.warm()
-    app = create_app(graph, registry=registry, settings=settings)
+    app = create_app(graph, registry=registry, settings=settings, warmed=True)
     with closing(_listen(settings)) as listener:
         address = _address(settings, listener)
         server = _Server(_config(app, settings), app.state.live, lambda: on_ready and on_ready(address))

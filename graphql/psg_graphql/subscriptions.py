@@ -11,6 +11,7 @@ import strawberry
 from psg.errors import CursorExpired as CursorExpiredError
 from psg.model.lifecycle import TERMINAL_PLAN
 from psg.read.events import LogPage
+from psg_graphql.alert_subscription import CLOSING, AlertSubscription
 from psg_graphql.connections import MAX_FIRST, After, log_position
 from psg_graphql.failures import failure_fields
 from psg_graphql.global_id import GlobalId, global_id, parse_global_id, parse_in, project_of
@@ -31,11 +32,10 @@ from psg_graphql.types.event import (
 from psg_graphql.types.step import step_from
 
 BATCH = 500
-CLOSING = "the server is shutting down; connect again and resume with the cursor"
 
 
 @strawberry.type(description="Live reading; resume with the last cursor as `after`.")
-class Subscription:
+class Subscription(AlertSubscription):
     @subscription("Events behind `after` (absent: from the beginning), then new ones as they come.")
     async def events(
         self,

@@ -9,6 +9,7 @@ from psg_graphql.mutations.budgets import BudgetMutations
 from psg_graphql.mutations.documents import DocumentMutations
 from psg_graphql.mutations.events import EventMutations
 from psg_graphql.mutations.modules import ModuleMutations
+from psg_graphql.mutations.monitoring import MonitoringMutations
 from psg_graphql.mutations.nodes import NodeMutations
 from psg_graphql.mutations.plans import PlanMutations
 from psg_graphql.mutations.policies import PolicyMutations
@@ -22,5 +23,6 @@ from psg_graphql.mutations.snapshots import SnapshotMutations
 class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
     ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations, SessionMutations,
+    MonitoringMutations,
 ):  # fmt: skip
     pass

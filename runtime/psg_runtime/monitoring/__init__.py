@@ -6,6 +6,7 @@ from psg_runtime.monitoring.alert_rules import AlertConfiguration, AlertRule, Lo
 from psg_runtime.monitoring.alerts import Alert, Delivery, raise_alert
 from psg_runtime.monitoring.errors import UnknownAlert, UnknownModule
 from psg_runtime.monitoring.model import (
+    STATES,
     HealthHistory,
     HealthRecord,
     ModuleHealth,
@@ -19,6 +20,7 @@ from psg_runtime.monitoring.ports import ModuleHealthSource, Probe
 from psg_runtime.monitoring.settings import MonitoringSettings
 
 __all__ = [
+    "STATES",
     "Alert",
     "AlertConfiguration",
     "AlertRule",

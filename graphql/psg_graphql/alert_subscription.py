@@ -1,0 +1,54 @@
+"""Live alerts: those that changed behind a cursor, whichever process changed them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+import anyio
+import strawberry
+
+from psg_graphql.connections import After, log_position
+from psg_graphql.monitoring_queries import scope_of
+from psg_graphql.request_context import Info
+from psg_graphql.roots import subscription
+from psg_graphql.types.event import Closing, Heartbeat
+from psg_graphql.types.monitoring import AlertBatch, AlertsItem, alert_from
+from psg_runtime.monitoring.alerts import alert_changes, alert_head
+from psg_runtime.monitoring.scope import Scope
+
+BATCH = 100
+POLL_S = 0.25
+CLOSING = "the server is shutting down; connect again and resume with the cursor"
+PLACE = "alerts"
+"""What alert subscribers are counted under beside those of projects."""
+
+
+@strawberry.type
+class AlertSubscription:
+    @subscription("Alerts that change behind `after` (absent: from now on), each as it is then.")
+    async def alerts(
+        self,
+        info: Info,
+        project_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Global id or UUID of a project; absent: all.")
+        ] = None,
+        after: After = None,
+    ) -> AsyncGenerator[AlertsItem, None]:
+        context, scope = info.context, Scope(scope_of(project_id))
+        db, live = context.graph.db, context.live
+        with live.subscribed(PLACE):
+            given = after or context.last_event_id
+            cursor = log_position(given) if given else await live.read(lambda: alert_head(db))
+            heard = anyio.current_time()
+            while not live.closing:
+                found = await live.read(lambda at=cursor: alert_changes(db, scope, at, BATCH))  # type: ignore[misc]
+                if found:
+                    cursor, heard = found[-1].seq, anyio.current_time()
+                    yield AlertBatch(alerts=[alert_from(alert) for alert in found], cursor=str(cursor))
+                elif anyio.current_time() - heard >= context.settings.heartbeat_s:
+                    heard = anyio.current_time()
+                    yield Heartbeat(cursor=str(cursor))
+                if len(found) < BATCH:
+                    await live.wait(PLACE, 0, POLL_S)
+            yield Closing(cursor=str(cursor), reason=CLOSING)
