@@ -16,6 +16,7 @@ from psg_cli.commands.drift import drift
 from psg_cli.commands.policies import kill, policy
 from psg_cli.commands.reactions import compensate, rerun
 from psg_cli.commands.sandbox import sandbox
+from psg_cli.commands.sessions import session
 from psg_cli.commands.snapshots import snapshot
 from psg_cli.failures import EXIT_STATUS_HELP
 from psg_cli.replay import replay
@@ -67,6 +68,7 @@ app.add_typer(policy)
 app.add_typer(budget)
 app.add_typer(drift)
 app.add_typer(capabilities)
+app.add_typer(session)
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("replay")(replay)

@@ -40,9 +40,9 @@ class Outcome:
 
 
 async def submit(
-    client: Client, project: Project, spec: PlanSpec, *, role: str
+    client: Client, project: Project, spec: PlanSpec, *, role: str, start: bool = True
 ) -> PlanSummary:
-    """Store the plan with all its steps, propose and approve it in ``role``, and start it.
+    """Store the plan with all its steps, propose and approve it in ``role``, and, with ``start``, start it.
 
     A plan that says who has to approve it comes back as proposed: it is started by whoever sees its approval.
     """
@@ -65,8 +65,8 @@ async def submit(
     proposed = (await client.propose_plan(id=made.plan.id)).plan
     if spec.approval is not None:
         return proposed
-    await client.approve_plan(id=made.plan.id, role=role, reason="submitted with `psg run`")
-    return (await client.start_plan(id=made.plan.id)).plan
+    approved = await client.approve_plan(id=made.plan.id, role=role, reason="submitted with `psg run`")
+    return (await client.start_plan(id=made.plan.id)).plan if start else approved.plan
 
 
 def _step_input(step: StepSpec) -> StepInput:
