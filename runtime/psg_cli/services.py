@@ -22,6 +22,7 @@ from psg_cli.event_bus import relayed
 from psg_cli.output import stderr, stdout
 from psg_cli.settings import CliSettings
 from psg_cli.store import Store, open_store
+from psg_cli.watching import monitored
 from psg_graphql.server import serve
 from psg_graphql.settings import ApiSettings, api_settings
 from psg_neo4j.errors import PortTaken
@@ -93,7 +94,7 @@ async def platform(
         await server.start(tasks)
         try:
             await worker.start(tasks)
-            async with relayed(graph):
+            async with relayed(graph), monitored(graph):
                 yield Platform(f"{_base(api)}/graphql", store)
         finally:
             # Also after an error or Ctrl-C: what runs is finished and recorded, not cut off.
@@ -169,8 +170,9 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
     registry = load_registry(settings.tools)
     async with until_signal() as stop, open_store(settings, api_url=_base(api)) as store:
         await require_schema(store.db)
-        async with anyio.create_task_group() as tasks:
-            server = _Part(Api(Graph(store.db), api, registry))
+        graph = Graph(store.db)
+        async with anyio.create_task_group() as tasks, monitored(graph):
+            server = _Part(Api(graph, api, registry))
             await server.start(tasks)
             _announce(Platform(f"{_base(api)}/graphql", store).addresses)
             await stop.wait()
@@ -191,7 +193,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         ids = tuple([await graph.project_named(name) for name in projects])
         chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
         orchestrator = Orchestrator(graph, AdapterLayer(registry, AelSettings()), chosen)
-        async with anyio.create_task_group() as tasks, relayed(graph, ids):
+        async with anyio.create_task_group() as tasks, relayed(graph, ids), monitored(graph, ids):
             worker = _Part(orchestrator)
             await worker.start(tasks)
             offers = ", ".join(registry.names()) or "no tools (name some with --tools)"
