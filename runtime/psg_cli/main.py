@@ -13,6 +13,7 @@ from psg_cli.commands.budgets import budget
 from psg_cli.commands.capabilities import capabilities
 from psg_cli.commands.conformance import conformance
 from psg_cli.commands.drift import drift
+from psg_cli.commands.monitoring import alerts, health, top
 from psg_cli.commands.policies import kill, policy
 from psg_cli.commands.reactions import compensate, rerun
 from psg_cli.commands.sandbox import sandbox
@@ -66,6 +67,9 @@ app.add_typer(snapshot)
 app.add_typer(kill)
 app.add_typer(policy)
 app.add_typer(budget)
+app.add_typer(alerts)
+app.command("health")(health)
+app.command("top")(top)
 app.add_typer(drift)
 app.add_typer(capabilities)
 app.add_typer(session)
