@@ -128,7 +128,7 @@ class _Recording:
         }  # fmt: skip
         for move in moves:
             row = nodes.pop(move.uri, None)
-            now = self._free(row)
+            now = await self._free(row)
             if not self._holds(move, now):
                 self._told.late.append(move.uri)
                 continue
@@ -144,14 +144,14 @@ class _Recording:
         self._told.due += await mark_dependents(self._locked, self._change, self._marked, self._settings)
         return self._change
 
-    def _free(self, row: Mapping[str, Any] | None) -> Expected | None:
+    async def _free(self, row: Mapping[str, Any] | None) -> Expected | None:
         """The living node of a row; a deleted one gives its uri back."""
         if row is None:
             return None
         node = row["node"]
         if not row["deleted"]:
             return Expected.of(node)
-        free_uri(self._change, node)
+        await free_uri(self._locked, self._change, node)
         return None
 
     def _holds(self, move: Move, now: Expected | None) -> bool:
@@ -256,8 +256,10 @@ class _Recording:
             self._change.adjust(now.id, operational)
 
 
-def free_uri(change: Change, node: Mapping[str, Any]) -> None:
+async def free_uri(locked: Locked, change: Change, node: Mapping[str, Any]) -> None:
     """Let a deleted node give its uri back: only one node of a project can have it."""
+    # At once: the change creates nodes before it sets properties.
+    await locked.read("resource_free", id=node["id"])
     change.set("Resource", node["id"], {"uri": node["uri"]}, {"uri": None}, kind="resource_freed")
 
 

@@ -93,7 +93,7 @@ async def report_file_update(
         await living(locked, root_uri(update.root))
         row = await locked.read_one("resource_states", uris=[update.uri])
         if row is not None and row["deleted"]:
-            free_uri(change, row["node"])
+            await free_uri(locked, change, row["node"])
             row = None
         known = Expected.of(row["node"]) if row else None
         node_id = known.id if known else derived_id("resource", command.command_id, update.uri)

@@ -46,7 +46,7 @@ async def track(
         change = Change(command)
         row = await locked.read_one("resource_states", uris=[uri])
         if row is not None and row["deleted"]:
-            free_uri(change, row["node"])
+            await free_uri(locked, change, row["node"])
             row = None
         if row is None:
             node_id = derived_id("resource", command.command_id, uri)
@@ -108,7 +108,7 @@ async def expect(
         change = Change(command)
         row = await locked.read_one("resource_states", uris=[uri])
         if row is not None and row["deleted"]:
-            free_uri(change, row["node"])
+            await free_uri(locked, change, row["node"])
             row = None
         after = {
             "hash": digest, "value": value, "size": None if content is None else len(content),

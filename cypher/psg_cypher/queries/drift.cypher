@@ -45,3 +45,8 @@ RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, value: null, payload: null, del
 MATCH (n:Resource) WHERE n.project_id = $project_id AND n.uri > $after AND n.uri < $before
 WITH n WHERE NOT n:Tombstone AND ($states IS NULL OR n.state IN $states)
 RETURN count(n) AS count
+
+// name: resource_free :write :none
+// Takes the uri from a deleted resource, so that another node can have it; behind the head's lock, told in its commit.
+MATCH (n:PsgNode:Resource:Tombstone {project_id: $project_id, id: $id})
+SET n.uri = null

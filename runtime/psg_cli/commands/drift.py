@@ -18,7 +18,6 @@ from psg_cli.commands.database import HomeOption
 from psg_cli.commands.plans import ProjectOption
 from psg_cli.failures import UsageError, execute
 from psg_cli.output import JsonFlag, plain, print_json, print_json_line, stderr, stdout, table
-from psg_cli.services import until_signal
 from psg_cli.settings import load_settings
 from psg_cli.store import open_store
 
@@ -124,6 +123,8 @@ def watch(
     """
 
     async def command() -> None:
+        from psg_cli.services import until_signal
+
         async with (
             _monitor(root, path, project, home, interval_ms) as monitor,
             until_signal() as stop,

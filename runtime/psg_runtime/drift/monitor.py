@@ -227,7 +227,7 @@ class DriftMonitor:
         """File events of the operating system; where there are too many at once, a scan sees them all."""
         watching = watchfiles.awatch(
             self.path, watch_filter=None, step=20, debounce=200, stop_event=self._stop, yield_on_timeout=True,
-            rust_timeout=100, raise_interrupt=False, recursive=True, ignore_permission_denied=True,
+            rust_timeout=100, recursive=True, ignore_permission_denied=True,
         )  # fmt: skip
         ready = False
         try:
