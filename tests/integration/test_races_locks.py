@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from bus_races import bus_acknowledge, bus_take
 from conftest import TEST_SETTINGS, FreshNeo4j
 from sample_graph import quiet_server, role_document, uuid4
 
@@ -472,7 +473,7 @@ RACES = {
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
         kill_switch_global_lock, platform_lock,
         hub_apply, hub_claim, hub_hold, hub_forget,
-        resource_lock, resource_renew,
+        resource_lock, resource_renew, bus_take, bus_acknowledge,
     )
 }  # fmt: skip
 # Renewing is raced against ending.
