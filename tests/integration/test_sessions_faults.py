@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,13 @@ async def test_turns_keep_their_order_and_participants_when_who_runs_them_dies(
         told = Counter(e["turn_id"] for e in await sessions.happened(f"map_turn_{kind}"))
         assert len(told) == 6 and set(told.values()) == {1}
     order = [(s["started_ms"], s["finished_ms"]) for _, s in sorted((await world.steps(plan)).items())]
-    assert all(before[1] <= after[0] for before, after in zip(order, order[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(order))
     assert (await verify(world.db, world.project_id)).violations == []
 
 
 async def test_many_who_carry_on_one_session_dispatch_each_turn_once(world: World) -> None:
     sessions = Sessions(world)
-    collab = await sessions.collab("swarm", {p: None for p in "abcd"})
+    collab = await sessions.collab("swarm", dict.fromkeys("abcd"))
     plan = await world.approved(*(step(f"s{i}", type="agent") for i in range(24)))
     async with world.running(agents(a=who, b=who, c=who, d=who)), world.running(agents(a=who, b=who, c=who, d=who)):
         await start_session(world.graph, world.project_id, collab, plan)
