@@ -1,4 +1,4 @@
-"""Resources of the installation: no more of a pool is held than may be, and allocations are whole (CORE-33, CORE-35)."""
+"""Resources of the installation: no more of a pool is held than may be, and allocations are whole (CORE-35)."""
 
 from __future__ import annotations
 

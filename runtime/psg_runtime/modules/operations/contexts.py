@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +132,7 @@ class Contexts(Documents):
             # Read after the end of the log: it may be newer than that, never older.
             found = await super().query(request)
             self.cache.keep(key, head["seq"], found)
-        return {**found}
+        return deepcopy(found)
 
     def health(self) -> dict[str, Any]:
         """What the cache does, for the health details."""

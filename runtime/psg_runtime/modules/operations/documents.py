@@ -12,6 +12,7 @@ from psg.commands.lifecycle import META
 from psg.errors import CommandReused, DuplicateId
 from psg.model.codec import timestamp
 from psg.model.entities import ENTITIES, MODULES
+from psg.model.ids import check_id
 from psg.read.nodes import Reader, Row
 from psg_runtime.modules.operations.inputs import Request
 from psg_runtime.modules.registration import MODULE_TYPES, Invocation, Operation
@@ -111,6 +112,7 @@ class Documents:
         """One document by its id, else a page of them: ``limit``, ``after``, ``status``, ``contextId``."""
         node_id = request.take(self.id_field, "id")
         if node_id is not None:
+            check_id(node_id, self.id_field)
             request.done()
             document = await request.graph.export_document(request.project_id, self.module, node_id)
             return self.answer(node_id, document) | {self.module: document}
