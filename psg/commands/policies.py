@@ -89,7 +89,13 @@ async def set_project_policy(
 
     It holds from the next attempt of any step on. Raises ``ValidationFailed``.
     """
-    said = authored(policy_of(policy))
+    asked = policy_of(policy)
+    if asked is not None and asked.recovery is not None and asked.recovery.rollback_procedure is not None:
+        raise ValidationFailed(
+            "policy.recovery: a rollback procedure belongs to a plan or a step, whose failure it follows",
+            field="recovery",
+        )
+    said = authored(asked)
     if said is not None and len(dumps(said).encode()) > POLICY_BYTES:
         raise ValidationFailed(f"policy: at most {POLICY_BYTES} bytes", field="policy")
     command = Command("project_policy", [said], actor, command_id or new_id())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from psg.model.codec import storable
 from psg.plan.policy import ApprovalSpec, BudgetSpec, CompensationSpec, JoinMode, OnFailure, PolicySpec
@@ -70,6 +70,7 @@ class PlanSpec(BaseModel):
     ``policy`` holds for every step that does not say otherwise. ``on_failure``: what follows the failure of a step:
     ``continue`` (other branches finish), ``stop`` (nothing more begins), ``compensate`` (stop, then undo what is
     completed), ``replan`` (stop, then go on with a new plan). ``success_criteria`` are CEL, judged at the end.
+    A rollback procedure in a policy is carried out by ``compensate``, which it implies (CORE-49).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,3 +94,13 @@ class PlanSpec(BaseModel):
     @classmethod
     def _storable(cls, value: dict[str, Any]) -> dict[str, Any]:
         return _json(value)
+
+    @model_validator(mode="after")
+    def _rolled_back(self) -> PlanSpec:
+        policies = [self.policy, *(step.policy for step in self.steps)]
+        if not any(p and p.recovery and p.recovery.rollback_procedure for p in policies):
+            return self
+        if self.on_failure == "replan":
+            raise ValueError("a plan with a rollback procedure cannot be replanned: it is rolled back")
+        object.__setattr__(self, "on_failure", "compensate")
+        return self

@@ -60,12 +60,13 @@ RETURN p.title AS title, p.goal_id AS goal_id, COLLECT {
 
 // name: effect_begin :write :one
 // Asks for an idempotency key: the recorded result, leave to act for this attempt, or word that another attempt that
-// is under way has it. One at a time for each key; an attempt that is over (or lost its step) gives the key back.
+// is under way has it, here or with a worker outside. One at a time for each key; an attempt that is over (or lost its
+// step) gives the key back.
 MERGE (e:Effect {project_id: $project_id, key: $key}) SET e._lock = true
 WITH e
 OPTIONAL MATCH (s:PsgNode:Step {project_id: $project_id, id: e.step})
-WITH e, e.step IS NOT NULL AND e.step <> $step_id AND s.status = 'in_progress' AND s.owner IS NOT NULL
-  AND s.fence = e.fence AS held
+WITH e, e.step IS NOT NULL AND e.step <> $step_id AND s.status = 'in_progress' AND (coalesce(s.parked = 'turn', false)
+  OR coalesce(s.resumed = 'turn', false) OR (s.owner IS NOT NULL AND s.fence = e.fence)) AS held
 WITH e, CASE WHEN e.at IS NOT NULL THEN 'recorded' WHEN held THEN 'held' ELSE 'yours' END AS verdict
 FOREACH (_ IN CASE WHEN verdict = 'yours' THEN [1] ELSE [] END | SET e.step = $step_id, e.fence = $fence)
 RETURN verdict, e.step AS step_id, e.at AS at, CASE WHEN verdict = 'recorded' THEN e.output END AS output

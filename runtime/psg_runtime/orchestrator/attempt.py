@@ -14,6 +14,7 @@ from psg_runtime.execution_core.model import ExecutionStatus
 from psg_runtime.execution_core.redaction import Redactor
 from psg_runtime.execution_core.verdict import verdict_of
 from psg_runtime.orchestrator.policy import StepPolicy
+from psg_runtime.recovery.categories import reported
 
 # Things are called by their key here.
 _REDACTOR = Redactor(open_names=("key", "keys", "step_key"))
@@ -95,7 +96,7 @@ def outcome_of(result: Any) -> Outcome:
     if success:
         return Outcome(output=output)
     if isinstance(error, Mapping):
-        return Outcome(error=dict(error))
+        return Outcome(error=reported(error))
     return Outcome(error=_failed(str(error or "the action reported no success")))
 
 

@@ -20,6 +20,7 @@ from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.command import Answer, Command
 from psg_runtime.expressions import default_engine
 from psg_runtime.expressions.syntax import placeholder_end
+from psg_runtime.orchestrator.rollback import rollback_actions, rollback_steps
 
 EDGES_MAX = 100_000
 KEY_MAX = 200
@@ -75,18 +76,22 @@ async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str 
 async def _spec(graph: Graph, project_id: str, plan: Row) -> PlanSpec | None:
     db, plan_id = graph.db, plan["id"]
     rows = await db.read(psg_cypher.statement("compensation_steps"), project_id=project_id, plan_id=plan_id)
-    if not rows:
+    rollback = rollback_actions(
+        await db.read(psg_cypher.statement("rollback_steps"), project_id=project_id, plan_id=plan_id)
+    )
+    if not rows and not rollback:
         return None
     everything = await db.read(psg_cypher.statement("plan_dependencies"), project_id=project_id, plan_id=plan_id)
     dependencies = {row["id"]: row["dependencies"] for row in everything}
     inverses = {row["id"]: CompensationSpec.model_validate(loads(row["compensation"])) for row in rows}
-    keys = sorted(set().union(*(_references(inverse.params) for inverse in inverses.values())) - NAMESPACES)
+    read = (_references(one.params) for one in [*inverses.values(), *rollback])
+    keys = sorted(set().union(*read) - NAMESPACES)
     inputs = await db.read(
         psg_cypher.statement("step_inputs"), project_id=project_id, plan_id=plan_id, keys=keys
     )
     steps = {r["key"]: {"status": r["status"], "output": loads(r["output"])} for r in inputs}
     values = Values({"steps": steps, "params": loads(plan["params"]) or {}})
-    return undo_plan(plan, rows, inverses, dependencies, values)
+    return undo_plan(plan, rows, inverses, dependencies, values, rollback)
 
 
 def undo_plan(
@@ -95,8 +100,12 @@ def undo_plan(
     inverses: Mapping[str, CompensationSpec],
     dependencies: Mapping[str, Sequence[str]],
     values: Values,
+    rollback: Sequence[CompensationSpec] = (),
 ) -> PlanSpec:
-    """Return the plan that undoes ``rows`` (id, key, position, finished_ms): the last completed first."""
+    """Return the plan that undoes ``rows`` (id, key, position, finished_ms): the last completed first.
+
+    The actions of rollback procedures come before that, one after the other.
+    """
     level = levels(dependencies)
     last_first = sorted(rows, key=lambda r: (-r["finished_ms"], -level[r["id"]], -r["position"]))
     ids = [row["id"] for row in last_first]
@@ -104,15 +113,16 @@ def undo_plan(
     before = undo_order(dependencies, ids)
     if before is None:
         before = {step: {ids[at - 1]} if at else set() for at, step in enumerate(ids)}
-    steps = []
-    for at, row in enumerate(last_first):
+    steps = rollback_steps(rollback, values)
+    behind = [step.key for step in steps[-1:]]
+    for at, row in enumerate(last_first, len(steps)):
         inverse = inverses[row["id"]]
         params, problem = values.bind(inverse.params)
         described = f"undo {row['key']}" + (f": {problem}" if problem else "")
         steps.append(
             StepSpec(
                 key=keys[row["id"]], type=inverse.type, name=inverse.name, description=described[:10_000],
-                params=params, dependencies=sorted(keys[i] for i in before[row["id"]]), order_index=at,
+                params=params, dependencies=sorted(keys[i] for i in before[row["id"]]) + behind, order_index=at,
                 timeout_ms=inverse.timeout_ms, retries=inverse.retries, agent_role=inverse.agent_role, join="settled",
             )
         )  # fmt: skip

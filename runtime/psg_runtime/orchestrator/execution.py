@@ -26,6 +26,7 @@ from psg_runtime.orchestrator.gates import HookGate, KillGate
 from psg_runtime.orchestrator.kill_switch import Rules
 from psg_runtime.orchestrator.ledger import LedgerGate
 from psg_runtime.orchestrator.policy import Policies, StepPolicy
+from psg_runtime.orchestrator.recovering import RecoveryGate
 from psg_runtime.orchestrator.running import Running
 from psg_runtime.orchestrator.subplans import subplan_outcome
 from psg_runtime.orchestrator.time_limits import TimeLimits
@@ -70,8 +71,10 @@ class Executor:
         self._reading: dict[str, anyio.Lock] = {}
         self._templates: dict[tuple[str, str], Template] = {}
         self._kill = KillGate(rules)
-        # In the order of Gate: kill switch, whose turn it is, approval, hooks, effect ledger, budget.
+        # In the order of Gate: kill switch, whose turn it is, approval, hooks, effect ledger, budget; around them all
+        # what recovers.
         self._gates: tuple[Gate, ...] = (
+            RecoveryGate(graph, project_id),
             self._kill,
             TurnGate(graph.db, project_id, ael),
             ApprovalGate(graph.db, project_id),

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from psg.model.codec import loads
-from psg.plan.policy import PolicySpec, authored, inherit
+from psg.plan.policy import PolicySpec, RecoverySpec, authored, inherit
 from psg_runtime.execution_core.policies import RetryPolicy
 from psg_runtime.orchestrator.denials import PolicyUnreadable
 from psg_runtime.orchestrator.settings import OrchestratorSettings
@@ -23,7 +23,7 @@ class StepPolicy:
     """How a step is run; times in milliseconds, ``None`` where nothing was said.
 
     ``jitter``: retries wait a drawn part of their delay. ``ledger``: a repeated idempotency key is answered from what
-    was recorded; ``key`` is its template.
+    was recorded; ``key`` is its template. ``recovery``: what follows when no attempt is left.
     """
 
     retry: RetryPolicy
@@ -34,6 +34,7 @@ class StepPolicy:
     heartbeat_ms: int | None = None
     ledger: bool = False
     key: str | None = None
+    recovery: RecoverySpec | None = None
 
 
 class Policies:
@@ -75,6 +76,9 @@ class Policies:
     def _policy(self, said: Mapping[str, Mapping[str, Any]]) -> StepPolicy:
         retry, timeout = dict(said.get("retry", {})), said.get("timeout", {})
         idempotency = said.get("idempotency", {})
+        recovery = None if said.get("recovery") is None else RecoverySpec.model_validate(said["recovery"])
+        if recovery is not None:
+            retry = {**recovery.retry_policy.as_retry, **retry}
         jitter = retry.pop("jitter", "none") == "full"
         if "max_ms" not in retry:  # who asks for a longer first delay does not mean it to be cut by a default
             retry["max_ms"] = max(self._defaults["max_ms"], retry.get("base_ms", 0))
@@ -83,7 +87,7 @@ class Policies:
         return StepPolicy(
             RetryPolicy.of({**self._defaults, **retry}), jitter,
             **{name: timeout.get(name) for name in ("queue_ms", "attempt_ms", "total_ms", "heartbeat_ms")},
-            ledger=key is not None if enabled is None else enabled, key=key,
+            ledger=key is not None if enabled is None else enabled, key=key, recovery=recovery,
         )  # fmt: skip
 
 
