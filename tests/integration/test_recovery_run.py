@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from world import World, registry, step
 
 from psg.audit import verify
 from psg.commands.policies import set_kill_switch, set_project_policy
@@ -13,7 +14,6 @@ from psg.errors import ActionFailed, ValidationFailed
 from psg.model.codec import loads
 from psg.plan.policy import PolicySpec
 from psg_neo4j import Database
-from world import World, registry, step
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 QUICK = {"max_retries": 1, "base_delay": 10}

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from world import World, registry, step
 
 from psg.audit import verify
 from psg.commands.policies import set_kill_switch
@@ -25,7 +26,6 @@ from psg_runtime.turns import (
     heartbeat_turn,
     release_turn,
 )
-from world import World, registry, step
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
