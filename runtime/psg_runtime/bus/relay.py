@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 _PAGE = 500
 _PROJECTS = 1_000
+_AT_ONCE = 100
 _FIRST_PAUSE_S = 0.05
 
 
@@ -55,6 +56,7 @@ class Relay:
         self._id = str(uuid4())
         self._stop = anyio.Event()
         self._carried: set[str] = set()
+        self._crowded = False
         self.published = 0
 
     def stop(self) -> None:
@@ -72,13 +74,15 @@ class Relay:
         async with anyio.create_task_group() as tasks:
             while not self._stop.is_set():
                 try:
-                    for project_id in await self._waiting():
-                        if project_id not in self._carried:
-                            self._carried.add(project_id)
-                            tasks.start_soon(self._carry, project_id)
+                    fresh = [p for p in await self._waiting() if p not in self._carried]
+                    places = max(0, _AT_ONCE - len(self._carried))
+                    self._crowded = len(fresh) > places
+                    for project_id in fresh[:places]:
+                        self._carried.add(project_id)
+                        tasks.start_soon(self._carry, project_id)
                 except PsgError as error:
                     log.warning("relay_cannot_look", code=error.code)
-                await self._rest(self._settings.bus_poll_s)
+                await self._rest(self._settings.bus_poll_s if not self._crowded else _FIRST_PAUSE_S)
 
     async def behind(self) -> dict[str, int]:
         """Return by project how many events of its log the bus has not acknowledged; of the relay's projects only."""
@@ -152,8 +156,8 @@ class Relay:
                 seq, saved = page.cursor, anyio.current_time()
                 if not await self._keep(held, seq):
                     return
-            if anyio.current_time() > quiet_until:
-                break
+            if anyio.current_time() > quiet_until or (self._crowded and not page.more):
+                break  # others wait for this place
             if not page.more:
                 await self._grown(held.project_id, seq)
         await self._let_go(held, seq)

@@ -64,25 +64,24 @@ class Nats:
         while True:
             try:
                 with self._in_our_words():
-                    message = await subscription.next_msg(timeout=_LOOK_S)
-            except TimeoutError:
+                    message = await _next(subscription)
+            except _Silence:
                 if not client.is_connected:
                     raise BusUnavailable(f"The event bus at {self._shown} is gone") from None
                 continue
             yield message.data
 
     async def _connected(self) -> Client:
-        return await nats.connect(
-            self._url, allow_reconnect=False, connect_timeout=max(1, round(self._timeout_s)), error_cb=_told,
-            max_reconnect_attempts=0, ping_interval=max(1, round(self._timeout_s)), name="psg",
-        )  # fmt: skip
+        with anyio.fail_after(self._timeout_s):  # the library asks the same server again and again
+            return await nats.connect(
+                self._url, allow_reconnect=False, connect_timeout=max(1, round(self._timeout_s)), error_cb=_told,
+                max_reconnect_attempts=1, ping_interval=max(1, round(self._timeout_s)), name="psg",
+            )  # fmt: skip
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
         try:
             yield
-        except refused.TimeoutError:
-            raise
         except (refused.Error, OSError, TimeoutError, EOFError) as error:
             said = str(error) or type(error).__name__
             raise BusUnavailable(f"The event bus at {self._shown} does not answer: {said}") from None
@@ -97,6 +96,17 @@ class Nats:
 async def _closed(client: Client) -> None:
     with anyio.move_on_after(_CLOSE_S, shield=True):
         await client.close()
+
+
+class _Silence(Exception):
+    """Nothing came for a while."""
+
+
+async def _next(subscription: Any) -> Any:
+    try:
+        return await subscription.next_msg(timeout=_LOOK_S)
+    except refused.TimeoutError:
+        raise _Silence from None
 
 
 async def _told(error: Exception) -> None:
