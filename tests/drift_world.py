@@ -70,4 +70,4 @@ class DriftWorld:
     async def verified(self) -> None:
         """The audit finds nothing."""
         report = await verify(self.world.db, self.world.project_id)
-        assert report.violations == []
+        assert report.violations == [], report.violations

@@ -109,6 +109,8 @@ async def delete_node(
         if kind in PART_NAMES:
             for row in await living_parts(locked, kind, node_id):
                 change.tombstone(kind, row["id"])
+    if label == "Resource":  # its uri can be tracked again, by another node
+        change.set(label, node_id, {"uri": node["uri"]}, {"uri": None}, kind="resource_freed")
     needing = [{"type": r.relationship, "label": r.label} for r in REFERENCES if label in r.targets and r.restrict]
     change.require(node_id, [label], "id", unneeded=needing)
     change.tombstone(label, node_id, plan=plan_id)

@@ -125,7 +125,7 @@ async def refresh(
 async def living(locked: Locked, uri: str) -> Mapping[str, Any]:
     """Read the stored resource of a uri inside the lock; raises ``NotFound``."""
     row = await locked.read_one("resource_states", uris=[uri])
-    if row is None or row["deleted"]:
+    if row is None:
         raise NotFound(f"uri: {uri[:200]} is not tracked in this project", uri=uri[:200])
     node: Mapping[str, Any] = row["node"]
     return node

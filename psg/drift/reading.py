@@ -37,7 +37,7 @@ async def resource(db: Database, project_id: str, uri: str) -> Expected:
 async def resources_by_uri(db: Database, project_id: str, uris: Sequence[str]) -> dict[str, Expected]:
     """Return those of these that are tracked, with what they are to contain."""
     rows = await db.read(psg_cypher.statement("resource_states"), project_id=project_id, uris=list(uris))
-    return {row["node"]["uri"]: Expected.of(row["node"]) for row in rows if not row["deleted"]}
+    return {row["node"]["uri"]: Expected.of(row["node"]) for row in rows}
 
 
 async def page(

@@ -128,7 +128,7 @@ class _Recording:
         }  # fmt: skip
         for move in moves:
             row = nodes.pop(move.uri, None)
-            now = await self._free(row)
+            now = None if row is None else Expected.of(row["node"])
             if not self._holds(move, now):
                 self._told.late.append(move.uri)
                 continue
@@ -143,16 +143,6 @@ class _Recording:
             raise NothingToTell
         self._told.due += await mark_dependents(self._locked, self._change, self._marked, self._settings)
         return self._change
-
-    async def _free(self, row: Mapping[str, Any] | None) -> Expected | None:
-        """The living node of a row; a deleted one gives its uri back."""
-        if row is None:
-            return None
-        node = row["node"]
-        if not row["deleted"]:
-            return Expected.of(node)
-        await free_uri(self._locked, self._change, node)
-        return None
 
     def _holds(self, move: Move, now: Expected | None) -> bool:
         """Whether nobody changed it since it was looked at, and nobody is writing it."""
@@ -254,13 +244,6 @@ class _Recording:
             self._change.set("Resource", now.id, before, differing, kind=kind, operational=operational)
         elif now.row.get("claimed_by") is not None:
             self._change.adjust(now.id, operational)
-
-
-async def free_uri(locked: Locked, change: Change, node: Mapping[str, Any]) -> None:
-    """Let a deleted node give its uri back: only one node of a project can have it."""
-    # At once: the change creates nodes before it sets properties.
-    await locked.read("resource_free", id=node["id"])
-    change.set("Resource", node["id"], {"uri": node["uri"]}, {"uri": None}, kind="resource_freed")
 
 
 def _unknown(node_id: str, uri: str) -> Expected:

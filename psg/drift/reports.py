@@ -12,7 +12,7 @@ from typing import Any, get_args
 from psg.drift.dependents import living
 from psg.drift.model import Expected
 from psg.drift.reading import roots
-from psg.drift.recording import DETECTED, FAMILY, free_uri
+from psg.drift.recording import DETECTED, FAMILY
 from psg.drift.settings import DriftClass
 from psg.drift.uris import check_root, file_uri, root_uri, shown
 from psg.errors import ValidationFailed
@@ -92,9 +92,6 @@ async def report_file_update(
         change = Change(command)
         await living(locked, root_uri(update.root))
         row = await locked.read_one("resource_states", uris=[update.uri])
-        if row is not None and row["deleted"]:
-            await free_uri(locked, change, row["node"])
-            row = None
         known = Expected.of(row["node"]) if row else None
         node_id = known.id if known else derived_id("resource", command.command_id, update.uri)
         change.note(FAMILY, TOPIC, "Resource", node_id, {"event": {"payload": payload, "fields": {}}})

@@ -28,8 +28,8 @@ class DriftSettings(BaseModel):
     (DD-60). ``both``: what is done about a file that was changed in the graph and outside since both were the same.
     ``content_bytes``: of larger files only the hash is kept; they cannot be restored or merged. ``include``,
     ``exclude``: patterns of ``fnmatch`` on the path below the directory, or on the name of any part of it; ``.git``
-    and ``.psg`` are always left out. ``refs``: git refs that are tracked too, patterns on their full names. ``on_drift``: what happens
-    to plans and steps that depend on something that changed, unless they say otherwise.
+    and ``.psg`` are always left out. ``refs``: git refs that are tracked too, patterns on their full names.
+    ``on_drift``: what happens to plans and steps that depend on something that changed, unless they say otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -10,7 +10,6 @@ from psg.drift.conflicts import close_request
 from psg.drift.dependents import living, mark_dependents
 from psg.drift.errors import UnknownRoot
 from psg.drift.model import MODE, Expected, content_digest, encode
-from psg.drift.recording import free_uri
 from psg.drift.settings import DriftSettings, settings_of
 from psg.drift.uris import between, parse, root_uri
 from psg.errors import StaleRevision, ValidationFailed
@@ -45,9 +44,6 @@ async def track(
     async def decide(locked: Locked) -> Change:
         change = Change(command)
         row = await locked.read_one("resource_states", uris=[uri])
-        if row is not None and row["deleted"]:
-            await free_uri(locked, change, row["node"])
-            row = None
         if row is None:
             node_id = derived_id("resource", command.command_id, uri)
             props = {"uri": uri, "kind": "directory", "state": "synced", "settings": text}
@@ -65,7 +61,7 @@ async def track(
 async def root_settings(graph: Graph, project_id: str, root: str) -> tuple[str, DriftSettings]:
     """Return id and settings of a tracked directory; raises ``UnknownRoot``."""
     rows = await graph.db.read(psg_cypher.statement("resource_states"), project_id=project_id, uris=[root_uri(root)])
-    if not rows or rows[0]["deleted"]:
+    if not rows:
         raise UnknownRoot(
             f"root: no directory {root!r} is tracked in this project; `psg drift add {root}` begins to", root=root
         )
@@ -107,9 +103,6 @@ async def expect(
     async def decide(locked: Locked) -> Change:
         change = Change(command)
         row = await locked.read_one("resource_states", uris=[uri])
-        if row is not None and row["deleted"]:
-            await free_uri(locked, change, row["node"])
-            row = None
         after = {
             "hash": digest, "value": value, "size": None if content is None else len(content),
             "mode": None if digest is None else mode or (row and row["node"].get("mode")) or MODE,
@@ -225,7 +218,7 @@ async def note_root(graph: Graph, project_id: str, root: str, digest: str, *, ac
     """Keep the hash of a whole tracked directory, as a scan came to it; nothing is written when it is known."""
     uri = root_uri(root)
     rows = await graph.db.read(psg_cypher.statement("resource_states"), project_id=project_id, uris=[uri])
-    if not rows or rows[0]["deleted"] or rows[0]["node"].get("hash") == digest:
+    if not rows or rows[0]["node"].get("hash") == digest:
         return
     command = Command("note_root", [uri, digest], actor, new_id())
 

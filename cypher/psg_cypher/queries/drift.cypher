@@ -1,10 +1,10 @@
 // What a project expects of files, directories and git refs; uris are ASCII, so that they sort as they do outside.
 
 // name: resource_states :read :many
-// Resources by uri, deleted ones too; read inside the lock when they are to be changed.
+// Living resources by uri (a deleted one has none); read inside the lock when they are to be changed.
 UNWIND $uris AS uri
 MATCH (n:PsgNode:Resource {project_id: $project_id, uri: uri})
-RETURN n {.*} AS node, n:Tombstone AS deleted
+RETURN n {.*} AS node
 
 // name: resource_page :read :many
 // A page of the living resources between two uris, in their order.
@@ -45,8 +45,3 @@ RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, value: null, payload: null, del
 MATCH (n:Resource) WHERE n.project_id = $project_id AND n.uri > $after AND n.uri < $before
 WITH n WHERE NOT n:Tombstone AND ($states IS NULL OR n.state IN $states)
 RETURN count(n) AS count
-
-// name: resource_free :write :none
-// Takes the uri from a deleted resource, so that another node can have it; behind the head's lock, told in its commit.
-MATCH (n:PsgNode:Resource:Tombstone {project_id: $project_id, id: $id})
-SET n.uri = null
