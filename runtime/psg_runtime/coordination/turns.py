@@ -67,7 +67,8 @@ def turn_of(claim: Mapping[str, Any], binding: Mapping[str, Any]) -> Turn:
 def take(action: dict[str, Any], turn: Turn, agent: str | None, registry: CapabilityRegistry | None) -> None:
     """Make the action of a step that of a turn, done by ``agent`` where one is known.
 
-    A capability that takes a parameter ``turn`` is given the turn in it, wherever it runs.
+    A capability that takes a parameter ``turn`` is given the turn in it, wherever it runs; a worker outside too, unless
+    its capability says that it takes no such parameter.
     """
     said = turn.to_dict()
     action |= {
@@ -83,4 +84,6 @@ def _takes_turn(name: str | None, registry: CapabilityRegistry | None) -> bool:
     if registry is None or name is None or registry.type_of(name) is None:
         return False
     schema = registry.get(name).input.json_schema()
+    if registry.external(name) and schema.get("additionalProperties", True) is not False:
+        return True
     return "turn" in (schema.get("properties") or {})
