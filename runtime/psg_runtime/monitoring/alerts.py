@@ -16,7 +16,7 @@ import psg_cypher
 from psg.errors import Refused, ValidationFailed
 from psg.graph import Graph
 from psg.model.codec import dumps, loads, storable
-from psg.model.ids import check_id, derived_id
+from psg.model.ids import check_id, derived_id, new_id
 from psg_neo4j.database import Database, Row, Transaction
 from psg_runtime.monitoring.alert_rules import AlertRule, Channel, Channels, LogLine, Severity, Webhook
 from psg_runtime.monitoring.errors import UnknownAlert
@@ -36,8 +36,12 @@ _CHANNELS: TypeAdapter[list[Channel]] = TypeAdapter(Channels)
 
 
 class Delivery(Told):
-    """One message to one webhook: ``pending`` until it was ``delivered`` or given up as ``failed``."""
+    """One message to one webhook: ``pending`` until it was ``delivered`` or given up as ``failed``.
 
+    ``id`` is the same for every attempt at it.
+    """
+
+    id: str
     url: str
     secret: str | None = None
     event: AlertStatus
@@ -99,7 +103,7 @@ class Alert(Told):
         if not tell:
             return made
         hooks = [c for c in made.channels if isinstance(c, Webhook)]
-        fresh = [Delivery(url=c.url, secret=c.secret, event=made.status, due_at=now_ms) for c in hooks]
+        fresh = [Delivery(id=new_id(), url=c.url, secret=c.secret, event=made.status, due_at=now_ms) for c in hooks]
         return made.model_copy(update={"deliveries": [*made.deliveries, *fresh][-DELIVERIES_KEPT:]})
 
 

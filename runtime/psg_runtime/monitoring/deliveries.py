@@ -18,7 +18,6 @@ import structlog
 
 import psg_cypher
 from psg.errors import PsgError
-from psg.model.ids import derived_id
 from psg_neo4j.database import Database
 from psg_runtime.ael import AelSettings
 from psg_runtime.ael.adapters.file import FileAdapter
@@ -62,7 +61,7 @@ class WebhookSender:
         """Send a message; raises what ``http.request`` raises, or SecretMissing."""
         access = SecretAccess(self._secrets, KNOWN)
         body = orjson.dumps(message_of(alert, delivery))
-        headers = {"Content-Type": "application/json", "X-PSG-Delivery": delivery_id(alert, delivery)}
+        headers = {"Content-Type": "application/json", "X-PSG-Delivery": delivery.id}
         if delivery.secret is not None:
             stamp = str(int(time.time()))
             key = (await access.value(delivery.secret)).encode()
@@ -81,17 +80,10 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def delivery_id(alert: Alert, delivery: Delivery) -> str:
-    """The same for every attempt at one message."""
-    place = alert.deliveries.index(delivery) if delivery in alert.deliveries else -1
-    nth = sum(d.url == delivery.url and d.event == delivery.event for d in alert.deliveries[:place])
-    return derived_id("delivery", alert.id, str(alert.times), delivery.url, delivery.event, str(nth))
-
-
 def message_of(alert: Alert, delivery: Delivery) -> dict[str, Any]:
     """What a webhook is told: the event, and the alert without what others are told."""
     told = alert.model_dump(mode="json", by_alias=True, exclude={"deliveries", "channels"})
-    return {"event": f"alert.{delivery.event}", "id": delivery_id(alert, delivery), "alert": told}
+    return {"event": f"alert.{delivery.event}", "id": delivery.id, "alert": told}
 
 
 async def deliver_due(
