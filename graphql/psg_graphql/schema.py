@@ -11,6 +11,7 @@ from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, Parser
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from psg import tracing
 from psg_graphql.limits import QuerySize, operation_limits
 from psg_graphql.masking import PublicErrors, public_error
 from psg_graphql.mutations import Mutation
@@ -18,6 +19,7 @@ from psg_graphql.queries import Query
 from psg_graphql.scalars import SCALARS
 from psg_graphql.settings import ApiSettings
 from psg_graphql.subscriptions import Subscription
+from psg_graphql.tracing import Traces
 from psg_graphql.types.collab import Collab, Participant
 from psg_graphql.types.confirm import Confirm, Decision
 from psg_graphql.types.context import Context
@@ -52,6 +54,7 @@ def make_schema(settings: ApiSettings, *, in_order: bool = False) -> PsgSchema:
     ``in_order`` sorts it, to be printed: the sorted copy cannot tell the members of a union apart when it runs.
     """
     extensions: list[Any] = [
+        *([Traces] if tracing.enabled() else []),
         PublicErrors,
         partial(MaxTokensLimiter, max_token_count=settings.max_tokens),
         operation_limits(settings),

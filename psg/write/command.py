@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from psg import tracing
 from psg.model.ids import new_id
 
 
@@ -17,14 +18,15 @@ class Command:
 
     ``command_id`` is unique in the project: repeated with the same ``payload`` it is answered with the first answer,
     with another payload it is refused. ``actor`` is who asks, ``correlation_id`` ties the events of one piece of work
-    together. ``kind`` and ``payload`` say what is asked for and make the fingerprint.
+    together; unless another is given it is the span in which the command was made, where traces are. ``kind`` and
+    ``payload`` say what is asked for and make the fingerprint.
     """
 
     kind: str
     payload: Any
     actor: str = "system"
     command_id: str = field(default_factory=new_id)
-    correlation_id: str | None = None
+    correlation_id: str | None = field(default_factory=tracing.traceparent)
 
     @property
     def fingerprint(self) -> str:

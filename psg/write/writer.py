@@ -10,6 +10,7 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 import psg_cypher
+from psg import tracing
 from psg.errors import NotFound, PsgError
 from psg.model.codec import loads, timestamp
 from psg.write.change import Change
@@ -90,6 +91,10 @@ class ProjectWriter:
 
         A repeat of a command (same id, same request) is answered with the first answer.
         """
+        with tracing.span("commit", psg__project_id=self.project_id, psg__command=change.command.kind):
+            return await self._submit(change)
+
+    async def _submit(self, change: Committable) -> Answer:
         # The row is made before it stands in the queue: what cannot be written down fails alone.
         entry = _Entry(change, change.row(self.project_id))
         self._queue.append(entry)
@@ -271,7 +276,8 @@ async def commit_locked(
         return answer
 
     last = [0]
-    answer = await _once_more(lambda: db.in_transaction(work, timeout=seconds))
+    with tracing.span("commit", psg__project_id=project_id, psg__command=command.kind):
+        answer = await _once_more(lambda: db.in_transaction(work, timeout=seconds))
     signals.notify(project_id, max(last[0], answer.seq))
     return answer
 

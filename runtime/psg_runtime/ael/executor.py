@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import orjson
 
+from psg import tracing
 from psg.errors import ActionFailed, ActionTimeout, OutputTooLarge, PsgError, UnknownCapability, ValidationFailed
 from psg.plan.spec import PlanSpec
 from psg_runtime.ael.adapters.code import CodeAdapter
@@ -138,7 +139,7 @@ class AdapterLayer:
 
     async def _bounded(self, adapter: Adapter, action: Action) -> ActionResult | Parked:
         seconds = self.settings.max_execution_time if action.timeout_ms is None else action.timeout_ms / 1000
-        with anyio.move_on_after(seconds):
+        with tracing.span(f"adapter {_described(action)}", psg__action=action.type), anyio.move_on_after(seconds):
             return await self._secrets.run(adapter, action)
         message = f"The action `{_described(action)}` did not end within {round(seconds * 1000)} ms."
         raise ActionTimeout(message, timeout_ms=round(seconds * 1000))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 
+from psg.tracing import TRACEPARENT
 from psg_runtime.bus.errors import EnvelopeInvalid
 from psg_runtime.bus.port import ProtocolEvent
 
@@ -25,7 +26,8 @@ class CloudEvent(BaseModel):
     """One event on its way: the attributes of CloudEvents 1.0, and ``psgseq``, the event's number in its project's log.
 
     ``source`` and ``id`` name an event uniquely; ``source`` and ``psgseq`` also tell its place, so that a consumer
-    drops what it has seen and notices what it has not. ``data`` is the event of the protocol, unchanged.
+    drops what it has seen and notices what it has not. ``traceparent`` is the request that it comes from, where traces
+    are made. ``data`` is the event of the protocol, unchanged.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -36,6 +38,7 @@ class CloudEvent(BaseModel):
     type: Text
     subject: Text | None = None
     time: Text | None = None
+    traceparent: Text | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     psgseq: Annotated[StrictInt, Field(ge=1)]
     data: dict[str, Any]
@@ -44,11 +47,13 @@ class CloudEvent(BaseModel):
     def of(cls, event: ProtocolEvent) -> CloudEvent:
         """Return the envelope of a protocol event of a project."""
         payload = event.get("payload")
-        subject = event.get("plan_id") or (payload.get("resource_id") if isinstance(payload, Mapping) else None)
+        said = payload if isinstance(payload, Mapping) else {}
+        subject, trace = event.get("plan_id") or said.get("resource_id"), said.get("correlation_id")
         return cls(
             id=event["event_id"], source=f"{_SOURCE}{event['project_id']}",
             type=f"{_TYPE}{event['event_family']}.{event['event_type']}",
             subject=subject if isinstance(subject, str) and subject else None, time=event["timestamp"],
+            traceparent=trace if isinstance(trace, str) and TRACEPARENT.fullmatch(trace) else None,
             psgseq=event["lamport_timestamp"], data=dict(event),
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from mcp import Client, MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from psg import tracing
 from psg.errors import ActionTimeout, PsgError
 from psg_runtime.ael.capability import ActionContext
 from psg_runtime.ael.masking import SecretMask
@@ -167,13 +168,15 @@ class Connection:
                 fraction = progress / total if total and 0 <= progress <= total else None
                 context.report(None if message is None else message[:_MAX_REPORT_CHARS], fraction=fraction)
 
+        traceparent = tracing.traceparent()
+        meta = {"psg/idempotency-key": context.idempotency_key}
         # Not ``client.call_tool``: it checks the answer in a way that the server's own schema can make endless.
         return await client.session.send_request(
             protocol.CallToolRequest(
                 params=protocol.CallToolRequestParams(
                     name=tool,
                     arguments=arguments,
-                    _meta={"psg/idempotency-key": context.idempotency_key},  # type: ignore[arg-type]
+                    _meta=meta if traceparent is None else {**meta, "traceparent": traceparent},  # type: ignore[arg-type]
                 )
             ),
             protocol.CallToolResult,

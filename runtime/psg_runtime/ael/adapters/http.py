@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpcore2
 
+from psg import tracing
 from psg.errors import CapabilityDenied
 from psg_runtime.ael.adapters.file import FileAdapter
 from psg_runtime.ael.http.addresses import PrivateAddresses
@@ -72,7 +73,7 @@ class HttpAdapter:
         params = RequestParams.parse(action.params)
         if params.file is not None:
             self._files.check("file.write", {})
-        request = await build_request(params, secrets, action.idempotency_key)
+        request = (await build_request(params, secrets, action.idempotency_key)).traced(tracing.traceparent())
         self._secret_hosts.check(secrets.names, request.target)
         total = _least(params.total_timeout_ms, None)
         with anyio.move_on_after(None if total is None else total / 1000):

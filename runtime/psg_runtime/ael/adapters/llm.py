@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from psg import tracing
 from psg.errors import CapabilityDenied, ValidationFailed
 from psg_runtime.ael.failures import LlmRefused, LlmUnavailable, message_of
 from psg_runtime.ael.port import Action, ActionResult
@@ -73,7 +74,14 @@ class LlmAdapter:
         except ValidationError as error:
             problems = [e["msg"].removeprefix("Value error, ") for e in error.errors(include_url=False)]
             raise ValidationFailed(f"The params of the llm step are not valid: {'; '.join(problems)}.") from None
-        return ActionResult(True, await self._ask(params, action))
+        model = params.model or self._settings.llm_model
+        called = {"gen_ai__operation__name": "chat", "gen_ai__request__model": model}
+        with tracing.span(f"chat {model}", "client", **called) as span:
+            output = await self._ask(params, action)
+            if span is not None:
+                span.set_attribute("gen_ai.usage.input_tokens", output["usage"]["input_tokens"] or 0)
+                span.set_attribute("gen_ai.usage.output_tokens", output["usage"]["output_tokens"] or 0)
+        return ActionResult(True, output)
 
     async def _ask(self, params: LlmParams, action: Action) -> dict[str, Any]:
         # Optional dependency, and slow to import: only who calls a model pays for it.
@@ -85,7 +93,10 @@ class LlmAdapter:
         from pydantic_ai.providers.openai import OpenAIProvider
 
         assert self._settings.llm_api_key is not None
-        settings = ModelSettings(extra_headers={"Idempotency-Key": action.idempotency_key or action.step_id})
+        headers = {"Idempotency-Key": action.idempotency_key or action.step_id}
+        if (traceparent := tracing.traceparent()) is not None:
+            headers["traceparent"] = traceparent
+        settings = ModelSettings(extra_headers=headers)
         if params.max_tokens is not None:
             settings["max_tokens"] = params.max_tokens
         if params.temperature is not None:

@@ -18,6 +18,7 @@ import anyio
 import anyio.abc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from psg import tracing
 from psg.errors import CapabilityDenied, ValidationFailed
 from psg_runtime.ael.failures import ActionRefused, ProcessFailed
 from psg_runtime.ael.masking import SecretMask
@@ -130,7 +131,9 @@ class ProcessAdapter:
         refused = sorted(set(params.env) - set(allowed))
         if refused:
             raise CapabilityDenied(f"Environment {', '.join(refused)} is not allowed (set PSG_PROCESS_ENV).")
-        return {name: os.environ[name] for name in allowed if name in os.environ} | params.env
+        traceparent = tracing.traceparent()
+        ours = {} if traceparent is None else {"TRACEPARENT": traceparent}
+        return ours | {name: os.environ[name] for name in allowed if name in os.environ} | params.env
 
     async def _run_confined(
         self,

@@ -46,6 +46,12 @@ class Request:
             raw.append((b"Content-Length", str(len(self.body)).encode()))
         return raw
 
+    def traced(self, traceparent: str | None) -> Request:
+        """The request with the trace that it belongs to, unless it names one itself (W3C Trace Context)."""
+        if traceparent is None or any(name.lower() == "traceparent" for name, _ in self.headers):
+            return self
+        return replace(self, headers=(*self.headers, ("traceparent", traceparent)))
+
     def redirected(self, status: int, location: str) -> Request:
         """The request that follows a redirect; raises HttpRefused or ValidationFailed where none may.
 
