@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from psg.workflows.ending import NotWaiting, cancel_waiting, fail_overdue
-from psg.workflows.turns import NothingToBegin, begin_next, enter
+from psg.workflows.turns import NothingToBegin, begin_next, enter, may_begin
 
-__all__ = ["NotWaiting", "NothingToBegin", "begin_next", "cancel_waiting", "enter", "fail_overdue"]
+__all__ = ["NotWaiting", "NothingToBegin", "begin_next", "cancel_waiting", "enter", "fail_overdue", "may_begin"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from psg.commands.lifecycle import plan_inside
 from psg.commands.reactions import NothingLeft, begin
 from psg.errors import Refused
@@ -19,13 +22,14 @@ class NothingToBegin(NothingLeft):
 async def enter(locked: Locked, plan_id: str, timeout_ms: int, limit: int, command: Command) -> Change:
     """Decide that a stored plan is a run of a workflow: it begins at once, or waits while ``limit`` others run.
 
-    ``timeout_ms`` is how long it may take. The answer's ``began`` tells which. Raises ``Refused`` when it ran before.
+    ``timeout_ms`` is how long it may take. The limit is kept with it: whoever lets it begin goes by that. The answer's
+    ``began`` tells which. Raises ``Refused`` when it ran before.
     """
     plan = await plan_inside(locked, plan_id)
     if plan["status"] != "draft":
         raise Refused(f"plan {plan_id} is {plan['status']}; only a draft becomes a run of a workflow", id=plan_id)
     change = Change(command)
-    change.adjust(plan_id, {"workflow_timeout_ms": timeout_ms}, add=[LABEL])
+    change.adjust(plan_id, {"workflow_timeout_ms": timeout_ms, "workflow_limit": limit}, add=[LABEL])
     turn = await locked.read_one("workflow_turn")
     assert turn is not None
     began = turn["running"] < limit and not turn["waiting"]
@@ -38,14 +42,20 @@ async def enter(locked: Locked, plan_id: str, timeout_ms: int, limit: int, comma
     return change
 
 
-async def begin_next(locked: Locked, limit: int, command: Command) -> Change:
-    """Decide that the run that waits longest begins, while fewer than ``limit`` run; raises ``NothingToBegin``."""
+async def begin_next(locked: Locked, command: Command) -> Change:
+    """Decide that the run that waits longest begins, while fewer than its limit run; raises ``NothingToBegin``."""
     turn = await locked.read_one("workflow_turn")
     assert turn is not None
-    if turn["running"] >= limit or not turn["waiting"]:
+    if not may_begin(turn):
         raise NothingToBegin
-    (plan_id, *others) = turn["waiting"]
+    (first, *others) = turn["waiting"]
     change = Change(command)
-    await begin(change, locked, plan_id, "run of a workflow")
-    change.answer = {"plan": plan_id, "more": bool(others) and turn["running"] + 1 < limit}
+    await begin(change, locked, first["id"], "run of a workflow")
+    more = may_begin({"running": turn["running"] + 1, "waiting": others})
+    change.answer = {"plan": first["id"], "more": more}
     return change
+
+
+def may_begin(turn: Mapping[str, Any]) -> bool:
+    """Whether a row of ``workflow_turn`` tells of a run that waits and has a place."""
+    return bool(turn["waiting"]) and turn["running"] < (turn["waiting"][0]["limit"] or 1)

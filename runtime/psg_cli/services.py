@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ from psg_graphql.server import serve
 from psg_graphql.settings import ApiSettings, api_settings
 from psg_neo4j.errors import PortTaken
 from psg_neo4j.migrations import migrate, require_schema
-from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
+from psg_runtime.ael import AelSettings, CapabilityRegistry
 from psg_runtime.capability_catalog import publish
+from psg_runtime.core_orchestrator import stages_served
 from psg_runtime.mcp_servers import mcp_capabilities
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
+from psg_runtime.tracing import layer_of, traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,16 @@ async def platform(
     api = _api_settings(host, port)
     registry = load_registry((*settings.tools, *tools))
     async with (
+        traced(),
         mcp_capabilities(registry, settings.mcp_servers),
         open_store(settings, api_url=_base(api)) as store,
+        nullcontext(Graph(store.db)) as graph,
+        stages_served(graph, registry),
         anyio.create_task_group() as tasks,
     ):
         await migrate(store.db)
         await publish(store.db, registry)
-        graph = Graph(store.db)
-        layer = AdapterLayer(registry, ael_settings or AelSettings())
+        layer = layer_of(graph, registry, ael_settings or AelSettings())
         worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(settings, capacity)))
         server = _Part(Api(graph, api, registry))
         await server.start(tasks)
@@ -168,7 +172,7 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
     """``psg serve``: the API alone, until a signal asks for the end."""
     api = _api_settings(host, port)
     registry = load_registry(settings.tools)
-    async with until_signal() as stop, open_store(settings, api_url=_base(api)) as store:
+    async with until_signal() as stop, traced(), open_store(settings, api_url=_base(api)) as store:
         await require_schema(store.db)
         graph = Graph(store.db)
         async with anyio.create_task_group() as tasks, monitored(graph):
@@ -184,15 +188,17 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
     registry = load_registry(settings.tools)
     async with (
         until_signal() as stop,
+        traced(),
         mcp_capabilities(registry, settings.mcp_servers),
         open_store(settings) as store,
+        nullcontext(Graph(store.db)) as graph,
+        stages_served(graph, registry),
     ):
         await require_schema(store.db)
         await publish(store.db, registry)
-        graph = Graph(store.db)
         ids = tuple([await graph.project_named(name) for name in projects])
         chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
-        orchestrator = Orchestrator(graph, AdapterLayer(registry, AelSettings()), chosen)
+        orchestrator = Orchestrator(graph, layer_of(graph, registry, AelSettings()), chosen)
         async with anyio.create_task_group() as tasks, relayed(graph, ids), monitored(graph, ids):
             worker = _Part(orchestrator)
             await worker.start(tasks)

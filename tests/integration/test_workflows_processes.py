@@ -72,8 +72,7 @@ def begun(marks: Path) -> list[str]:
 
 def remote(world: World) -> CoreOrchestrator:
     """A core orchestrator that runs no stages itself; the module's operations are known elsewhere only."""
-    core = CoreOrchestrator(world.graph, world.project_id, run_stages=False)
-    return core
+    return CoreOrchestrator(world.graph, world.project_id, run_stages=False)
 
 
 async def known(core: CoreOrchestrator) -> None:

@@ -23,6 +23,7 @@ from psg_runtime.core_orchestrator.errors import (
 )
 from psg_runtime.core_orchestrator.monitor import ExecutionMonitor
 from psg_runtime.core_orchestrator.result import StageResult, WorkflowResult, WorkflowStatus
+from psg_runtime.core_orchestrator.serving import StageService, stages_served
 from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.core_orchestrator.stages import StageRunner
 
@@ -39,6 +40,7 @@ __all__ = [
     "StageResult",
     "StageRetryPolicy",
     "StageRunner",
+    "StageService",
     "WorkflowCancelled",
     "WorkflowDefinition",
     "WorkflowEngine",
@@ -50,4 +52,5 @@ __all__ = [
     "WorkflowTimeout",
     "check_workflow",
     "compile_workflow",
+    "stages_served",
 ]

@@ -75,7 +75,7 @@ class CoreOrchestrator(ApiGroups):
         self._engine: WorkflowEngine | None = None
         self._watch: Watch | None = None
         self._stack: AsyncExitStack | None = None
-        StageRunner(self._modules_of).register(self._registry)
+        StageRunner(self._modules_of, self._record).register(self._registry)
         if project_id is not None:
             self._compose(project_id)
 
@@ -152,6 +152,12 @@ class CoreOrchestrator(ApiGroups):
         engine = await self.engine()
         assert self.modules is not None and project_id == engine.project_id
         return self.modules
+
+    def _record(self, module: str, duration_ms: float, done: bool) -> None:
+        """Tell the monitor of an operation, for ``module_performance``."""
+        record = getattr(self.monitor, "record_operation", None)
+        if record is not None:
+            record(module, duration_ms, ok=done)
 
     # Workflow API
 

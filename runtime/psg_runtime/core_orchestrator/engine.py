@@ -197,10 +197,9 @@ class WorkflowEngine:
     async def begin_next(self) -> bool:
         """Let the execution begin that waits longest, if there is a place; returns whether more may begin."""
         command = Command("begin_workflow", [new_id()], "core-orchestrator")
-        limit = self.config.max_concurrent_workflows
         try:
             answer = await self.graph.locked(
-                self.project_id, command, lambda locked: workflows.begin_next(locked, limit, command)
+                self.project_id, command, lambda locked: workflows.begin_next(locked, command)
             )
         except workflows.NothingToBegin:
             return False
@@ -209,7 +208,7 @@ class WorkflowEngine:
     async def waiting(self) -> bool:
         """Whether an execution waits for its turn and there is a place for it."""
         row = await self.graph.db.read_one(psg_cypher.statement("workflow_turn"), project_id=self.project_id)
-        return row is not None and bool(row["waiting"]) and row["running"] < self.config.max_concurrent_workflows
+        return row is not None and workflows.may_begin(row)
 
     async def fail_overdue(self) -> list[str]:
         """End the executions whose time is over, pauses taken off; returns their ids."""

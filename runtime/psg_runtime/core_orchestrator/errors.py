@@ -27,6 +27,8 @@ class WorkflowInvalid(ValidationFailed):
 class ExecutionNotFound(NotFound):
     """There is no execution of a workflow with this id in this project."""
 
+    code = "execution_not_found"
+
 
 class ExecutionEnded(PsgError):
     """An execution did not come to a good end."""

@@ -98,7 +98,7 @@ class Watch:
         """Watch and keep until cancelled; a database that is away is waited for."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._follow)
-            tasks.start_soon(self._keep)
+            tasks.start_soon(self.keep)
             task_status.started()
 
     async def _follow(self) -> None:
@@ -146,7 +146,7 @@ class Watch:
             self._journal.warn("workflow_timeout", execution_id=state["id"], timeout_ms=limit)
         return left if left > 0 else LOOK_MS
 
-    async def _keep(self) -> None:
+    async def keep(self) -> None:
         """What nobody may be left to do: let the next begin, end what is overdue, forget what is old."""
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -21,13 +22,19 @@ SLEEP_MOST_MS = 5_000
 _EXECUTES = frozenset(("core.execute", "plan.execute"))
 ModulesOf = Callable[[str], Awaitable[Modules]]
 """The modules that work on a project."""
+Record = Callable[[str, float, bool], None]
+"""Told of each operation of a module: its type, how many milliseconds it took, whether it succeeded."""
 
 
 class StageRunner:
-    """Does what stages ask for; ``modules_of`` finds the modules of the project that a stage belongs to."""
+    """Does what stages ask for; ``modules_of`` finds the modules of the project that a stage belongs to.
 
-    def __init__(self, modules_of: ModulesOf) -> None:
+    ``record`` is told of each operation, for the metrics of modules.
+    """
+
+    def __init__(self, modules_of: ModulesOf, record: Record | None = None) -> None:
         self._modules_of = modules_of
+        self._record = record
 
     def register(self, registry: CapabilityRegistry) -> None:
         """Offer it to plans, unless the registry offers one already."""
@@ -61,12 +68,18 @@ class StageRunner:
         waits = executes_plan(modules, module, operation, given)
         if waits:
             given = {**given, "timeout_ms": IN_PLACE_MS}
+        began, done = time.monotonic(), False
         try:
             result = await modules.invoke(module, operation, given, correlation_id=correlation_id, **more)
+            done = True
         except ActionTimeout:
             if not waits:
                 raise
+            done = True
             return Parked(due_in_ms=min(SLEEP_MOST_MS, IN_PLACE_MS * 2 ** min(ctx.fence, 10)))
+        finally:
+            if self._record is not None:
+                self._record(module, (time.monotonic() - began) * 1000, done)
         if isinstance(result, Parked):
             return result
         return _chosen(_plain(result), outputs, f"{module}.{operation}", stage or ctx.step_key)

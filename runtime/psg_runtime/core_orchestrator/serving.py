@@ -1,0 +1,83 @@
+"""Stages of any project's workflows, in processes that run orchestrators (``psg up``, ``psg orchestrate``)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.abc
+import structlog
+
+from psg.graph import Graph
+from psg_neo4j.errors import PsgError
+from psg_runtime.ael import CapabilityRegistry
+from psg_runtime.core_orchestrator.components import module_manager
+from psg_runtime.core_orchestrator.engine import WorkflowEngine
+from psg_runtime.core_orchestrator.journal import Journal
+from psg_runtime.core_orchestrator.monitor import Watch
+from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
+from psg_runtime.core_orchestrator.stages import StageRunner
+from psg_runtime.modules import ModuleManager
+
+log = structlog.get_logger(__name__)
+
+
+class StageService:
+    """Has the modules of a project do its stages, and keeps the clocks of its executions from then on.
+
+    The modules are the ten of the protocol and those of installed packages (entry points ``psg.modules``).
+    """
+
+    def __init__(self, graph: Graph, config: CoreOrchestratorConfig | None = None) -> None:
+        self._graph = graph
+        self._config = config or CoreOrchestratorConfig()
+        self._modules: dict[str, ModuleManager] = {}
+        self._opening = anyio.Lock()
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    def register(self, registry: CapabilityRegistry) -> None:
+        """Offer ``module.invoke`` to plans."""
+        StageRunner(self.modules_of).register(registry)
+
+    async def modules_of(self, project_id: str) -> ModuleManager:
+        """The modules that work on a project, made when a stage of it first asks."""
+        async with self._opening:
+            modules = self._modules.get(project_id)
+            if modules is None:
+                modules = module_manager(self._graph, project_id, self._config)
+                try:
+                    await modules.load()
+                except PsgError as error:
+                    log.warning("modules_not_loaded", code=error.code, error=error.message)
+                self._modules[project_id] = modules
+                if self._tasks is not None:
+                    engine = WorkflowEngine(self._graph, project_id, self._config)
+                    self._tasks.start_soon(Watch(engine, Journal(self._config.log_level, project_id)).keep)
+            return modules
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Keep clocks until cancelled, then stop the modules."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                task_status.started()
+                await anyio.sleep_forever()
+        finally:
+            self._tasks = None
+            with anyio.move_on_after(5, shield=True):
+                for modules in self._modules.values():
+                    await modules.close()
+
+
+@asynccontextmanager
+async def stages_served(graph: Graph, registry: CapabilityRegistry) -> AsyncIterator[None]:
+    """Let orchestrators with this registry do stages of workflows during the block."""
+    service = StageService(graph)
+    service.register(registry)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(service.run)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
