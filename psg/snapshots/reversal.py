@@ -17,6 +17,7 @@ DEPENDS_ON = "DEPENDS_ON"
 AT_WORK = ("Ready", "Undecided", "Timer", "Unlocking", "Offered")
 IDLE: Mapping[str, Any] = {
     "owner": None, "due_at": None, "parked": None, "resumed": None, "failures": 0, "unlock_after": None,
+    "turn_id": None,
 }  # fmt: skip
 
 
