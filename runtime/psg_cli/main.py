@@ -7,25 +7,52 @@ from typing import Annotated
 
 import typer
 
-from psg_cli.commands import confirms, database, demo, development, events, plans, platform, projects
-from psg_cli.commands.backup import backup, restore
-from psg_cli.commands.budgets import budget
-from psg_cli.commands.capabilities import capabilities
-from psg_cli.commands.conformance import conformance
-from psg_cli.commands.drift import drift
-from psg_cli.commands.monitoring import alerts, health, top
-from psg_cli.commands.policies import kill, policy
-from psg_cli.commands.reactions import compensate, rerun
-from psg_cli.commands.sandbox import sandbox
-from psg_cli.commands.sessions import session
-from psg_cli.commands.snapshots import snapshot
 from psg_cli.failures import EXIT_STATUS_HELP
-from psg_cli.replay import replay
-from psg_cli.retain import retain
+from psg_cli.on_demand import group_of
 from psg_cli.settings import load_env_file
+
+# In the order of the help.
+COMMANDS = {
+    "up": "psg_cli.commands.platform:up",
+    "run": "psg_cli.commands.plans:run",
+    "demo": "psg_cli.commands.demo:demo",
+    "plan": "psg_cli.commands.reactions:plan",
+    "confirm": "psg_cli.commands.confirms:confirm",
+    "events": "psg_cli.commands.events:events",
+    "project": "psg_cli.commands.projects:project",
+    "top": "psg_cli.commands.monitoring:top",
+    "health": "psg_cli.commands.monitoring:health",
+    "alerts": "psg_cli.commands.monitoring:alerts",
+    "kill": "psg_cli.commands.policies:kill",
+    "policy": "psg_cli.commands.policies:policy",
+    "budget": "psg_cli.commands.budgets:budget",
+    "capabilities": "psg_cli.commands.capabilities:capabilities",
+    "modules": "psg_cli.commands.modules:modules",
+    "resources": "psg_cli.commands.modules:resources",
+    "session": "psg_cli.commands.sessions:session",
+    "drift": "psg_cli.commands.drift:drift",
+    "snapshot": "psg_cli.commands.snapshots:snapshot",
+    "replay": "psg_cli.replay:replay",
+    "import": "psg_cli.commands.projects:import_documents",
+    "export": "psg_cli.commands.projects:export_documents",
+    "backup": "psg_cli.commands.backup:backup",
+    "restore": "psg_cli.commands.backup:restore",
+    "retain": "psg_cli.retain:retain",
+    "serve": "psg_cli.commands.platform:serve",
+    "orchestrate": "psg_cli.commands.platform:orchestrate",
+    "db": "psg_cli.commands.database:db",
+    "migrate": "psg_cli.commands.database:migrate",
+    "verify": "psg_cli.commands.database:verify",
+    "conformance": "psg_cli.commands.conformance:conformance",
+    "sandbox": "psg_cli.commands.sandbox:sandbox",
+    "config": "psg_cli.commands.development:config",
+    "schema": "psg_cli.commands.development:schema",
+    "bench": "psg_cli.commands.development:bench",
+}
 
 app = typer.Typer(
     name="psg",
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -49,40 +76,6 @@ def _root(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     load_env_file()
-
-
-for command in (platform.up, platform.serve, platform.orchestrate, database.migrate, database.verify):
-    app.command()(command)
-app.add_typer(database.db)
-app.add_typer(projects.project)
-app.command("import")(projects.import_documents)
-app.command("export")(projects.export_documents)
-app.command("run")(plans.run)
-plans.plan.command("compensate")(compensate)
-plans.plan.command("rerun")(rerun)
-app.add_typer(plans.plan)
-app.add_typer(confirms.confirm)
-app.add_typer(events.events)
-app.add_typer(snapshot)
-app.add_typer(kill)
-app.add_typer(policy)
-app.add_typer(budget)
-app.add_typer(alerts)
-app.command("health")(health)
-app.command("top")(top)
-app.add_typer(drift)
-app.add_typer(capabilities)
-app.add_typer(session)
-app.command("backup")(backup)
-app.command("restore")(restore)
-app.command("replay")(replay)
-app.add_typer(retain)
-app.command("conformance")(conformance)
-app.command("sandbox")(sandbox)
-app.command("demo")(demo.demo)
-app.command("bench")(development.bench)
-app.command("schema")(development.schema)
-app.add_typer(development.config)
 
 
 def main() -> None:

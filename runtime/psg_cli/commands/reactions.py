@@ -15,6 +15,7 @@ from psg_cli.commands.plans import (
     RoleOption,
     YesFlag,
     decide_by,
+    plan,
     watch_run,
 )
 from psg_cli.failures import EXIT_OK, execute
@@ -22,6 +23,7 @@ from psg_cli.output import JsonFlag, print_json_line, stdout
 from psg_cli.settings import load_settings
 
 
+@plan.command()
 def compensate(
     plan_ref: PlanArgument,
     follow_it: Annotated[bool, typer.Option("--follow/--no-follow", help="Show it to its end.")] = True,
@@ -52,6 +54,7 @@ def compensate(
     execute(command, as_json=as_json)
 
 
+@plan.command()
 def rerun(
     plan_ref: PlanArgument,
     from_step: Annotated[
