@@ -15,7 +15,7 @@ import anyio
 from psg.drift import ChangedMeanwhile, Found, RootMissing, Unreadable
 
 TIMEOUT_S = 30.0
-NO_REF = Found(None, mode=0)
+NO_REF = Found(None)
 _OURS, _BASE, _THEIRS = "graph", "base", "files"
 # A repository is data here: nothing in its configuration is to run.
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.pager=cat")
@@ -82,7 +82,7 @@ class Refs:
 
     def look(self, ref: str) -> Found:
         """Return what a ref is; raises ``RootMissing``."""
-        return next((Found(oid, mode=0) for name, oid in self.all((_literal(ref),)) if name == ref), NO_REF)
+        return next((Found(oid) for name, oid in self.all((_literal(ref),)) if name == ref), NO_REF)
 
     def has(self, object_id: str) -> bool:
         """Whether the repository has this commit."""

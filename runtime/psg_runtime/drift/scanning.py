@@ -199,10 +199,10 @@ class Scan:
         if not self._settings.refs:
             return
         here = await anyio.to_thread.run_sync(self._refs.refs.all, self._settings.refs)
-        found = {ref_uri(self._root, name): Found(object_id, mode=0) for name, object_id in here}
+        found = {ref_uri(self._root, name): Found(object_id) for name, object_id in here}
         known = {e.uri: e async for e in below(self._graph.db, self._project_id, "git", self._root)}
         differences = [
-            Difference(uri, known.get(uri), found.get(uri, Found(None, mode=0))) for uri in sorted({*found, *known})
+            Difference(uri, known.get(uri), found.get(uri, Found(None))) for uri in sorted({*found, *known})
         ]
         self.report.seen += len(differences)
         self.dependents_due += [uri for uri, e in known.items() if e.due()]

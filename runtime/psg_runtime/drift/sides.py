@@ -100,7 +100,7 @@ class GitRefs:
         """See ``Outside``."""
         to = None if content is None else content.decode()
         await anyio.to_thread.run_sync(self.refs.move, _ref(uri), to, seen)
-        return Found(to, mode=0)
+        return Found(to)
 
 
 def _ref(uri: str) -> str:
