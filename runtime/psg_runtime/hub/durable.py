@@ -223,11 +223,12 @@ class GraphTransport:
     async def _round(self) -> int:
         """Look once: end what is overdue, take what waits, tell those whose messages are over."""
         self._wake = anyio.Event()
-        known = await self._reception.known()
         (state,) = await self._read("hub_state", batch={"targets": sorted(await self._reception.serving())})
+        announced = set(self._announced)  # before it is asked who there is: who comes meanwhile is not withdrawn
+        known = await self._reception.known()
         for name in sorted(known - set(state["modules"])):
             await self.announce(name)
-        for name in sorted(self._announced - known):
+        for name in sorted(announced - known):
             await self.withdraw(name)
         await self._expire([m for ids in state["overdue"] for m in ids])
         await self._take(state["waiting"])

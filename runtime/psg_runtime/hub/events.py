@@ -141,7 +141,9 @@ class LogEvents:
 
     async def _page(self) -> bool:
         if not self._subscribers:
-            self._to((await self._log.head(self._project_id)).seq)
+            head = (await self._log.head(self._project_id)).seq
+            if not self._subscribers:  # who came while it was read may want what came with them
+                self._to(head)
             return False
         page = await self._log.page(self._project_id, self._cursor, PAGE, families=[FAMILY])
         for row in page.events:

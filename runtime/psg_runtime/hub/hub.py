@@ -64,10 +64,10 @@ class CommunicationHub:
         if self._running:
             raise HubNotRunning("this hub runs already: one block for each hub")
         if self._durable is not None and self._log is not None:
+            await self._log.begin()
             async with AsyncExitStack() as stack:
                 tasks = await stack.enter_async_context(anyio.create_task_group())
                 stack.callback(tasks.cancel_scope.cancel)
-                await self._log.begin()
                 await self._durable.run(tasks)
                 tasks.start_soon(self._log.run)
                 self._stack = stack.pop_all()
@@ -153,7 +153,7 @@ class CommunicationHub:
                 await self._log.delivered(seq)
 
     def subscribe(self, event_type: str, handler: EventHandler) -> None:
-        """Deliver events of this type to ``handler`` from now on."""
+        """Deliver events of this type to ``handler`` from now on; on the graph maybe some of the moment before, too."""
         if not callable(handler):
             raise ValidationFailed(f"handler: expected something to call, not {type(handler).__name__}")
         self._subscribers.add(_name(event_type, "event_type"), handler)

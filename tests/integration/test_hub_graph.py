@@ -1,0 +1,438 @@
+"""The communication hub on the graph: one commit per message, leases and fences, limits, time, events for all hubs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import anyio
+import pytest
+from world import World
+
+import psg_cypher
+from psg.audit import verify
+from psg.errors import CommandReused, NotFound, ValidationFailed
+from psg.graph import Graph
+from psg.model.cipher import Cipher, is_sealed
+from psg.model.codec import using
+from psg.model.ids import new_id
+from psg_neo4j import Database
+from psg_runtime.hub import (
+    CommunicationHub,
+    ForeignSource,
+    HubNotRunning,
+    InterModuleMessage,
+    MessageForgotten,
+    MessageTimeout,
+    QueueFull,
+    SystemEvent,
+    UnknownTarget,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+
+QUICK = {"lease_ms": 600, "poll_ms": 20, "drain_ms": 1}
+
+
+def message(**fields: Any) -> dict[str, Any]:
+    return {"sourceModule": "context", "targetModule": "plan", "operation": "op", **fields}
+
+
+async def echo(given: InterModuleMessage) -> Any:
+    return given.payload
+
+
+class Hubs:
+    """Hubs on one project, each as in a process of its own: with a Graph, and so with signals, of its own."""
+
+    def __init__(self, world: World, stack: AsyncExitStack) -> None:
+        self.world, self._stack = world, stack
+
+    async def start(self, handlers: dict[str, Callable[..., Awaitable[Any]]], **settings: int) -> CommunicationHub:
+        hub = CommunicationHub(Graph(self.world.db), self.world.project_id, **{**QUICK, **settings})
+        await self._stack.enter_async_context(hub)
+        for module, handler in handlers.items():
+            await hub.register(module, handler)
+        return hub
+
+    async def announced(self, module: str) -> None:
+        """A module that is known, though the process that had it is gone."""
+        text = "MATCH (h:ProjectHead {id: $project_id}) SET h.hub_modules = coalesce(h.hub_modules, []) + $module"
+        await self.world.damage(text, module=module)
+
+    async def messages(self) -> dict[str, dict[str, Any]]:
+        rows = await self.world.query("MATCH (m:HubMessage {project_id: $project_id}) RETURN m {.*} AS m")
+        return {row["m"]["id"]: row["m"] for row in rows}
+
+
+@pytest.fixture
+async def hubs(db: Database) -> Any:
+    world = await World.create(db)
+    async with AsyncExitStack() as stack:
+        yield Hubs(world, stack)
+    assert (await verify(db, world.project_id)).violations == []
+
+
+@pytest.mark.req("CORE-27", "CORE-31")
+async def test_a_message_reaches_the_hub_that_has_its_target_and_its_correlation_id_is_in_result_and_events(
+    hubs: Hubs,
+) -> None:
+    taken: list[InterModuleMessage] = []
+
+    async def plan(given: InterModuleMessage) -> Any:
+        taken.append(given)
+        return {"planned": given.payload["contextId"]}
+
+    sender = await hubs.start({"context": echo})
+    await hubs.start({"plan": plan})
+    await hubs.start({"role": echo})
+    given = message(payload={"contextId": "ctx-001"}, correlationId="workflow-123", id="m-1", priority="high")
+    result = await sender.route_message(given)
+    assert result.success and result.output == {"planned": "ctx-001"} and result.deliveries == 1
+    assert (result.correlation_id, result.message_id) == ("workflow-123", "m-1")
+    assert [(m.id, m.source_module, m.correlation_id, m.priority) for m in taken] == [
+        ("m-1", "context", "workflow-123", "high")
+    ]
+    events = await hubs.world.events(correlation_id="workflow-123")
+    assert [e["type"] for e in events] == ["message_sent", "message_completed"]
+    assert all(e["changes"]["event"]["payload"]["correlation_id"] == "workflow-123" for e in events)
+    assert "ctx-001" not in str(events)  # what is said stays between the two
+
+
+@pytest.mark.req("CORE-27", "CORE-32")
+async def test_unknown_targets_and_foreign_sources_are_refused_and_write_nothing(hubs: Hubs) -> None:
+    hub = await hubs.start({"context": echo})
+    other = await hubs.start({"plan": echo})
+    head = await hubs.world.head_seq()
+    for wrong, kind in ((("targetModule", "planer"), UnknownTarget), (("sourceModule", "stranger"), ForeignSource)):
+        with pytest.raises(kind) as refused:
+            await hub.route_message(message(**dict([wrong]), correlationId="w"))
+        assert refused.value.category == "communication_error"
+        assert refused.value.details["correlation_id"] == "w"
+    with pytest.raises(ForeignSource):
+        await hub.broadcast({"type": "x", "sourceModule": "stranger"})
+    with pytest.raises(ValidationFailed):
+        await hub.route_message(message(payload={"x": float("nan")}))
+    assert await hubs.world.head_seq() == head and await hubs.messages() == {}
+    assert (await hub.route_message(message())).success
+    await other.unregister("plan")
+    with pytest.raises(UnknownTarget):
+        await hub.route_message(message())
+
+
+async def test_a_module_that_another_hub_still_has_stays_known(hubs: Hubs) -> None:
+    sender = await hubs.start({"context": echo})
+    one, _ = await hubs.start({"plan": echo}), await hubs.start({"plan": echo})
+    await one.unregister("plan")
+
+    async def known() -> bool:
+        (row,) = await hubs.world.query("MATCH (h:ProjectHead {id: $project_id}) RETURN h.hub_modules AS names")
+        return "plan" in row["names"]
+
+    await hubs.world.until(known)
+    assert (await sender.route_message(message())).success
+
+
+@pytest.mark.req("CORE-30")
+async def test_the_most_urgent_of_those_that_wait_is_taken_first_and_of_equals_the_first(hubs: Hubs) -> None:
+    begun, gate, order = anyio.Event(), anyio.Event(), []
+
+    async def plan(given: InterModuleMessage) -> None:
+        order.append(given.id)
+        begun.set()
+        await gate.wait()
+
+    hub = await hubs.start({"context": echo, "plan": plan}, concurrency=1)
+    await hub.enqueue(message(id="first"))
+    names = ["low 1", "normal 1", "high 1", "critical 1", "normal 2", "high 2", "low 2"]
+    await begun.wait()
+    for name in names:
+        await hub.enqueue(message(id=name, priority=name.split()[0]))
+    gate.set()
+    for name in names:
+        assert (await hub.result(name)).success
+    assert order == ["first", "critical 1", "high 1", "high 2", "normal 1", "normal 2", "low 1", "low 2"]
+
+
+@pytest.mark.req("CORE-54")
+async def test_messages_over_a_full_queue_are_refused_until_there_is_room(hubs: Hubs) -> None:
+    gate = anyio.Event()
+
+    async def plan(given: InterModuleMessage) -> None:
+        await gate.wait()
+
+    hub = await hubs.start({"context": echo, "plan": plan}, queue_size=3)
+    other = await hubs.start({}, queue_size=3)
+    for n in range(3):
+        await hub.enqueue(message(id=f"m-{n}"))
+    for sender in (hub, other):
+        with pytest.raises(QueueFull) as refused:
+            await sender.route_message(message(correlationId="w"))
+        assert refused.value.retryable and refused.value.category == "communication_error"
+        assert refused.value.details["correlation_id"] == "w"
+    assert (await hub.route_message(message(targetModule="context"))).success  # another module's queue
+    gate.set()
+    for n in range(3):
+        await hub.result(f"m-{n}")
+    assert (await other.route_message(message())).success
+
+
+@pytest.mark.req("CORE-54")
+async def test_an_answer_that_comes_too_late_is_refused_and_the_place_is_free(hubs: Hubs) -> None:
+    ended = anyio.Event()
+
+    async def plan(given: InterModuleMessage) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    hub = await hubs.start({"context": echo}, timeout_ms=150, queue_size=1)
+    await hubs.start({"plan": plan}, lease_ms=60_000)
+    for name in ("m-1", "m-2"):
+        with pytest.raises(MessageTimeout, match="150 ms") as late:
+            await hub.route_message(message(id=name, correlationId=name))
+        assert late.value.category == "communication_error" and late.value.details["correlation_id"] == name
+    await ended.wait()
+    assert {m["status"] for m in (await hubs.messages()).values()} == {"expired"}
+    assert [e["type"] for e in await hubs.world.events(correlation_id="m-1")] == ["message_sent", "message_timed_out"]
+
+
+@pytest.mark.req("CORE-54")
+async def test_messages_that_nobody_takes_in_time_do_not_fill_the_queue(hubs: Hubs) -> None:
+    """Their senders are gone: whoever finds the queue full ends those whose time is over."""
+    other = await hubs.start({"role": echo}, queue_size=2)
+    await hubs.announced("plan")
+    for n in range(2):
+        await other.enqueue(message(id=f"m-{n}", sourceModule="role"), timeout_ms=30)
+    await hubs.world.until(lambda: due(hubs))
+    await other.enqueue(message(id="m-3", sourceModule="role"))
+    assert {k: m["status"] for k, m in (await hubs.messages()).items()} == {
+        "m-0": "expired", "m-1": "expired", "m-3": "pending",
+    }  # fmt: skip
+
+
+async def due(hubs: Hubs) -> bool:
+    rows = await hubs.world.query(
+        "MATCH (m:HubMessage {project_id: $project_id}) WHERE m.due_at <= datetime.realtime().epochMillis "
+        "RETURN count(m) AS n"
+    )
+    return rows[0]["n"] == 2
+
+
+async def test_the_answer_of_a_taker_that_lost_its_lease_is_not_accepted(hubs: Hubs) -> None:
+    """The first taker is cut off from its lease; the second answers; then the first one answers too."""
+    first, answers, cancelled = anyio.Event(), [], anyio.Event()
+
+    async def slow(given: InterModuleMessage) -> str:
+        answers.append("slow")
+        first.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+        return "slow"
+
+    async def quick(given: InterModuleMessage) -> str:
+        answers.append("quick")
+        return "quick"
+
+    hub = await hubs.start({"context": echo, "plan": slow})
+    await hub.enqueue(message(id="m"))
+    await first.wait()
+    await hub.unregister("plan")
+    await hubs.start({"plan": quick})
+    await hubs.world.damage("MATCH (m:HubMessage {project_id: $project_id}) SET m.lease_until = 0")
+    result = await hub.result("m")
+    assert (result.output, result.deliveries) == ("quick", 2) and answers == ["slow", "quick"]
+    with anyio.fail_after(10):
+        await cancelled.wait()  # its hub noticed that the message is somebody else's
+
+
+async def test_a_hub_that_ends_gives_back_what_it_did_not_answer(hubs: Hubs) -> None:
+    begun = anyio.Event()
+
+    async def hangs(given: InterModuleMessage) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async with CommunicationHub(Graph(hubs.world.db), hubs.world.project_id, **{**QUICK, "lease_ms": 60_000}) as hub:
+        await hub.register("context", echo)
+        await hub.register("plan", hangs)
+        await hub.enqueue(message(id="m"))
+        await begun.wait()
+    with pytest.raises(HubNotRunning):
+        await hub.route_message(message())
+    other = await hubs.start({"plan": echo})
+    result = await other.result("m", timeout_ms=10_000)
+    assert result.success and result.deliveries == 2
+
+
+async def test_a_message_that_its_takers_die_of_fails(hubs: Hubs) -> None:
+    taken: list[int] = []
+
+    async def plan(given: InterModuleMessage) -> None:
+        taken.append(1)
+
+    hub = await hubs.start({"context": echo}, max_deliveries=3)
+    await hubs.announced("plan")
+    await hub.enqueue(message(id="m"))
+    await hubs.world.damage("MATCH (m:HubMessage {project_id: $project_id}) SET m.fence = 3, m.lease_until = 1")
+    await hub.register("plan", plan)
+    result = await hub.result("m")
+    assert taken == [] and not result.success and result.error is not None
+    assert result.error["code"] == "delivery_failed" and "3 times" in result.error["message"]
+
+
+async def test_the_same_message_again_is_the_same_message_until_it_is_forgotten(hubs: Hubs) -> None:
+    taken: list[str] = []
+
+    async def plan(given: InterModuleMessage) -> int:
+        taken.append(given.id)
+        return len(taken)
+
+    hub = await hubs.start({"context": echo, "plan": plan})
+    other = await hubs.start({"context": echo})
+    given = message(id="m", correlationId="w")
+    for sender in (hub, other, hub):
+        assert (await sender.route_message(given)).output == 1
+    with pytest.raises(CommandReused):
+        await other.route_message({**given, "payload": {"x": 1}})
+    await anyio.sleep(0.002)
+    statement = psg_cypher.statement("hub_forget")
+    (row,) = await hubs.world.db.write(statement, project_id=hubs.world.project_id, keep_ms=0)
+    assert row["forgotten"] == 1 and taken == ["m"]
+    for ask in (lambda: other.route_message(given), lambda: other.result("m"), lambda: other.result("never")):
+        with pytest.raises(MessageForgotten):
+            await ask()
+    assert taken == ["m"]
+
+
+async def test_many_messages_between_many_hubs_are_answered_once_each(hubs: Hubs) -> None:
+    taken: list[str] = []
+
+    async def plan(given: InterModuleMessage) -> Any:
+        taken.append(given.id)
+        return given.payload["n"]
+
+    senders = [await hubs.start({"context": echo}) for _ in range(2)]
+    for _ in range(2):
+        await hubs.start({"plan": plan}, lease_ms=30_000)
+    outputs: list[int] = []
+
+    async def send(n: int) -> None:
+        outputs.append((await senders[n % 2].door("context").send("plan", "op", {"n": n})).output)
+
+    async with anyio.create_task_group() as tasks:
+        for n in range(120):
+            tasks.start_soon(send, n)
+    assert sorted(outputs) == list(range(120)) and len(set(taken)) == len(taken) == 120
+
+
+@pytest.mark.req("CORE-28", "CORE-29")
+async def test_a_broadcast_reaches_the_subscribers_of_every_hub_in_one_order(hubs: Hubs) -> None:
+    taken: dict[str, list[Any]] = {"one": [], "two": [], "late": []}
+
+    def taker(name: str) -> Any:
+        async def take(event: SystemEvent) -> None:
+            taken[name].append((event.type, event.payload["n"], event.source_module, event.correlation_id))
+
+        return take
+
+    one, two = await hubs.start({"context": echo}), await hubs.start({"plan": echo})
+    on_two = taker("two")
+    one.subscribe("thing", taker("one"))
+    two.subscribe("thing", on_two)
+    for n in range(6):
+        event = {"type": "thing", "payload": {"n": n}, "sourceModule": "context", "correlationId": "w"}
+        await (one if n % 2 else two).broadcast(event)
+        await (one if n % 2 else two).broadcast({"type": "other", "payload": {"n": n}})
+    await hubs.world.until(lambda: count(taken["two"], 6))
+    two.subscribe("thing", taker("late"))
+    two.unsubscribe("thing", on_two)
+    same = SystemEvent(type="thing", payload={"n": 7}, source_module="context", correlation_id="w")
+    await two.broadcast(same)
+    await two.broadcast(same)  # the same event again: nothing new
+    await hubs.world.until(lambda: count(taken["one"], 7))
+    await hubs.world.until(lambda: count(taken["late"], 1))
+    expected = [("thing", n, "context", "w") for n in (0, 1, 2, 3, 4, 5, 7)]
+    assert taken["one"] == expected
+    assert taken["two"] == expected[:6] and taken["late"] == expected[6:]
+
+
+async def count(taken: list[Any], wanted: int) -> bool:
+    return len(taken) >= wanted
+
+
+async def test_a_broadcast_from_inside_a_subscriber_does_not_wait_for_itself(hubs: Hubs) -> None:
+    taken: list[str] = []
+
+    async def first(event: SystemEvent) -> None:
+        taken.append("first")
+        await hub.broadcast({"type": "second"})
+
+    hub = await hubs.start({"context": echo})
+    hub.subscribe("first", first)
+    hub.subscribe("second", lambda event: taken.append("second"))
+    with anyio.fail_after(10):
+        await hub.broadcast({"type": "first"})
+    await hubs.world.until(lambda: count(taken, 2))
+    assert taken == ["first", "second"]
+
+
+async def test_payloads_and_outputs_are_encrypted_where_payloads_are(hubs: Hubs) -> None:
+    with using(Cipher("5a" * 32)):
+        hub = await hubs.start({"context": echo, "plan": echo})
+        result = await hub.route_message(message(id="m", payload={"code": "s3cret"}))
+        assert result.output == {"code": "s3cret"}
+        stored = (await hubs.messages())["m"]
+        assert is_sealed(stored["payload"]) and is_sealed(stored["output"])
+    assert "s3cret" not in str(await hubs.world.query("MATCH (n {project_id: $project_id}) RETURN properties(n) AS p"))
+
+
+async def test_what_a_hub_on_the_graph_needs_is_told(hubs: Hubs) -> None:
+    with pytest.raises(ValidationFailed, match="project_id"):
+        CommunicationHub(hubs.world.graph)
+    with pytest.raises(NotFound):
+        async with CommunicationHub(hubs.world.graph, new_id()):
+            pass
+    outside = CommunicationHub(hubs.world.graph, hubs.world.project_id)
+    with pytest.raises(HubNotRunning, match="async with"):
+        await outside.route_message(message())
+    hub = await hubs.start({"context": echo})
+    with pytest.raises(HubNotRunning):
+        await hub.__aenter__()
+
+
+async def test_a_manager_s_modules_are_known_for_as_long_as_they_run(hubs: Hubs) -> None:
+    class Module:
+        status = "running"
+
+        def __init__(self, module_type: str) -> None:
+            self.module_type = module_type
+
+    class Manager:
+        modules = [Module("plan")]
+
+        def list_modules(self) -> list[Module]:
+            return self.modules
+
+        async def invoke(self, module_type: str, operation: str, inputs: Any, *, correlation_id: Any = None) -> Any:
+            return [module_type, operation, inputs, correlation_id]
+
+    manager = Manager()
+    sender = await hubs.start({"context": echo})
+    managed = CommunicationHub(Graph(hubs.world.db), hubs.world.project_id, modules=manager, **QUICK)
+    async with managed:
+        result = await sender.route_message(message(payload={"a": 1}, correlationId="w"))
+        assert result.output == ["plan", "op", {"a": 1}, "w"]
+        manager.modules = []
+
+        async def unknown() -> bool:
+            rows = await hubs.world.query("MATCH (h:ProjectHead {id: $project_id}) RETURN h.hub_modules AS names")
+            return rows[0]["names"] == ["context"]
+
+        await hubs.world.until(unknown)
+        with pytest.raises(UnknownTarget):
+            await sender.route_message(message())
