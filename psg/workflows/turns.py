@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from psg.commands.lifecycle import plan_inside
@@ -29,7 +30,10 @@ async def enter(locked: Locked, plan_id: str, timeout_ms: int, limit: int, comma
     if plan["status"] != "draft":
         raise Refused(f"plan {plan_id} is {plan['status']}; only a draft becomes a run of a workflow", id=plan_id)
     change = Change(command)
-    change.adjust(plan_id, {"workflow_timeout_ms": timeout_ms, "workflow_limit": limit}, add=[LABEL])
+    kept = {
+        "workflow_timeout_ms": timeout_ms, "workflow_limit": limit, "workflow_correlation": command.correlation_id,
+    }  # fmt: skip
+    change.adjust(plan_id, kept, add=[LABEL])
     turn = await locked.read_one("workflow_turn")
     assert turn is not None
     began = turn["running"] < limit and not turn["waiting"]
@@ -49,7 +53,7 @@ async def begin_next(locked: Locked, command: Command) -> Change:
     if not may_begin(turn):
         raise NothingToBegin
     (first, *others) = turn["waiting"]
-    change = Change(command)
+    change = Change(replace(command, correlation_id=first["correlation"]))
     await begin(change, locked, first["id"], "run of a workflow")
     more = may_begin({"running": turn["running"] + 1, "waiting": others})
     change.answer = {"plan": first["id"], "more": more}

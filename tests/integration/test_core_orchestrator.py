@@ -14,6 +14,7 @@ import pytest
 from workflow_lab import Lab, core_of, stage, until, workflow
 from world import World
 
+from psg import tracing
 from psg.audit import verify
 from psg_neo4j import Database
 from psg_runtime.core_orchestrator import CoreOrchestrator, CoreOrchestratorConfig, WorkflowFailed
@@ -203,6 +204,39 @@ async def test_metrics_are_collected_at_the_interval(world: World) -> None:
             await anyio.sleep(1.0)
             collected[interval] = len(monitor.samples)
     assert collected[600_000] == 1 < collected[100]
+
+
+@pytest.mark.req("CORE-55", "CORE-56")
+async def test_tracing_ties_an_execution_and_its_stages_together(world: World) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    async def told(on: bool) -> tuple[list[Any], str]:
+        exporter.clear()
+        async with core_of(world, Lab(), {"enableDistributedTracing": on}) as core:
+            result = await core.execute_workflow(workflow(stage("a"), stage("b", "a")))
+        began = await world.events(type="plan_in_progress", entity=result.execution_id)
+        return [s for s in exporter.get_finished_spans() if s.name in ("workflow", "step a", "step b")], began[0][
+            "correlation_id"
+        ]
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing.enable(provider)
+    try:
+        spans, correlation = await told(True)
+        assert sorted(s.name for s in spans) == ["step a", "step b", "workflow"]
+        assert len({s.context.trace_id for s in spans}) == 1
+        assert f"{spans[0].context.trace_id:032x}" == correlation.split("-")[1]
+        spans, correlation = await told(False)
+        assert spans == [] and uuid.UUID(correlation).version == 4
+    finally:
+        tracing.enable(None)
+        provider.shutdown()
+    # Without spans here the trace has its name all the same, for orchestrators elsewhere.
+    spans, correlation = await told(True)
+    assert spans == [] and tracing.TRACEPARENT.fullmatch(correlation)
 
 
 @pytest.mark.req("CORE-56")

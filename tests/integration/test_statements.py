@@ -66,7 +66,7 @@ OPERATIONAL = (
     "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest",
     "turn_id", "turn_number", "turn_participant", "turn_session", "turn_agent", "turn_told", "turn_hash",
     "coordinated_by", "before_ms", "keep_last", "hub_modules", "target",
-    "workflow_timeout_ms", "workflow_limit", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
+    "workflow_timeout_ms", "workflow_limit", "workflow_correlation", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open",
     "turn", "offered_to", "turn_worker", "turn_lease", "turn_lease_ms", "turn_beat", "turn_until", "turn_queue",

@@ -9,7 +9,7 @@ CALL () {
 CALL () {
   MATCH (p:Workflow) WHERE p.project_id = $project_id AND p.status = 'draft' AND p.sys_created_ms IS NOT NULL
   WITH p ORDER BY p.project_id, p.status, p.sys_created_ms LIMIT 100
-  RETURN collect(CASE WHEN p:Tombstone THEN null ELSE {id: p.id, limit: p.workflow_limit} END) AS waiting
+  RETURN collect(CASE WHEN p:Tombstone THEN null ELSE {id: p.id, limit: p.workflow_limit, correlation: p.workflow_correlation} END) AS waiting
 }
 RETURN running, waiting
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 import anyio.abc
 
+from psg import tracing
 from psg.graph import Graph
 from psg.model.ids import new_id
 from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
@@ -31,6 +33,7 @@ from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.core_orchestrator.stages import StageRunner
 from psg_runtime.modules import ModuleManager
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
+from psg_runtime.tracing import layer_of
 
 ErrorHandler = Callable[[str, Exception], Awaitable[Any] | Any]
 """Called with the id of an execution and the error that ended it."""
@@ -145,13 +148,21 @@ class CoreOrchestrator(ApiGroups):
 
     def _orchestrator(self, project_id: str) -> Orchestrator:
         settings = self._orchestrator_settings or OrchestratorSettings()
-        layer = AdapterLayer(self._registry, self._ael_settings or AelSettings())
+        settings_of_actions = self._ael_settings or AelSettings()
+        make = partial(layer_of, self.graph) if self.config.enable_distributed_tracing else AdapterLayer
+        layer = make(self._registry, settings_of_actions)
         return Orchestrator(self.graph, layer, settings.model_copy(update={"projects": (project_id,)}))
 
     async def _modules_of(self, project_id: str) -> Modules:
         engine = await self.engine()
         assert self.modules is not None and project_id == engine.project_id
         return self.modules
+
+    def _span(self, name: str) -> AbstractContextManager[Any]:
+        """A span around a workflow, where distributed tracing is on and somebody makes spans."""
+        if not self.config.enable_distributed_tracing:
+            return nullcontext()
+        return tracing.span(name, psg__project_id=self.project_id)
 
     def _record(self, module: str, duration_ms: float, done: bool) -> None:
         """Tell the monitor of an operation, for ``module_performance``."""
@@ -193,15 +204,16 @@ class CoreOrchestrator(ApiGroups):
         self, engine: WorkflowEngine, watch: Watch, definition: Any, inputs: Mapping[str, Any] | None,
         execution_id: str | None, actor: str,
     ) -> WorkflowResult:  # fmt: skip
-        execution = await self._start(engine, definition, inputs, execution_id, actor)
-        monitor = watch.monitor(execution.id)
-        try:
-            return await self._completion(engine, execution.id, monitor)
-        except Exception as error:
-            await self._handled(execution.id, error)
-            raise
-        finally:
-            monitor.stop()
+        with self._span("workflow"):
+            execution = await self._start(engine, definition, inputs, execution_id, actor)
+            monitor = watch.monitor(execution.id)
+            try:
+                return await self._completion(engine, execution.id, monitor)
+            except Exception as error:
+                await self._handled(execution.id, error)
+                raise
+            finally:
+                monitor.stop()
 
     async def start_workflow(
         self,
@@ -212,7 +224,9 @@ class CoreOrchestrator(ApiGroups):
         actor: str = "core-orchestrator",
     ) -> Execution:
         """Begin a workflow and return at once; ``wait_for_workflow``, ``get_workflow_status`` tell what comes of it."""
-        return await self._start(await self.engine(), definition, inputs, execution_id, actor)
+        engine = await self.engine()
+        with self._span("workflow start"):
+            return await self._start(engine, definition, inputs, execution_id, actor)
 
     async def wait_for_workflow(self, execution_id: str) -> WorkflowResult:
         """Wait for the end of an execution, whoever began it; raises as ``execute_workflow``, without handling."""

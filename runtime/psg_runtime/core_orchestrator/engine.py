@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psg_cypher
-from psg import workflows
+from psg import tracing, workflows
 from psg.commands.reactions import NothingLeft
 from psg.errors import CommandReused, DuplicateId, NotFound, Refused, ValidationFailed
 from psg.graph import Graph
@@ -89,12 +89,23 @@ class WorkflowEngine:
             raise DuplicateId(f"execution_id: {plan_id} is another execution", id=plan_id) from None
         await check_capabilities(self.graph, self._registry, self.project_id, plan_id)
         limit = made.timeout or self.config.default_workflow_timeout
-        command = Command("enter_workflow", [plan_id], actor, derived_id("enter", plan_id), correlation)
+        command = Command(
+            "enter_workflow", [plan_id], actor, derived_id("enter", plan_id), self._tied_to(correlation)
+        )
         answer = await self.graph.locked(
             self.project_id, command,
             lambda locked: workflows.enter(locked, plan_id, limit, self.config.max_concurrent_workflows, command),
         )  # fmt: skip
         return Execution(plan_id, correlation, made.id, bool(answer.ids["began"]))
+
+    def _tied_to(self, correlation: str) -> str:
+        """What the events of a start tell: the trace that its stages go on with where tracing is on.
+
+        Without a span here the trace is named after the correlation id, for orchestrators elsewhere that make spans.
+        """
+        if not self.config.enable_distributed_tracing:
+            return correlation
+        return tracing.traceparent() or f"00-{correlation.replace('-', '')}-{new_id().replace('-', '')[:16]}-01"
 
     async def _context(self) -> str:
         """The context that the executions of the project are in, made by whoever is first."""
