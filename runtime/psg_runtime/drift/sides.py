@@ -41,11 +41,11 @@ class Files:
         return self.selection.takes(parse(uri)[2])
 
     async def look(self, uri: str) -> Found:
-        """See ``Outside``; a path that is left out by the settings is as if it were not there."""
-        path = parse(uri)[2]
-        if not self.selection.takes(path):
-            return ABSENT
-        return await anyio.to_thread.run_sync(self.tree.look, path, self._keep_bytes)
+        """See ``Outside``; what leads out of the directory through a link has a fault, and is left alone."""
+        try:
+            return await anyio.to_thread.run_sync(self.tree.look, parse(uri)[2], self._keep_bytes)
+        except OutsideRoot as error:
+            return Found(None, fault=error.code)
 
     async def merged(self, expected: Expected, found: Found) -> Merge:
         """See ``Outside``; a file that is new on both sides is merged with an empty one."""
