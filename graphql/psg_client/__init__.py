@@ -38,7 +38,9 @@ from psg_client.generated import (
     StepCounts,
     StepInput,
     StepSummary,
+    WorkerTurn,
 )
+from psg_client.worker import TurnFailed, Worker
 
 __all__ = [
     "ApiTimeout",
@@ -72,6 +74,9 @@ __all__ = [
     "StepCounts",
     "StepInput",
     "StepSummary",
+    "TurnFailed",
     "Unauthenticated",
     "ValidationError",
+    "Worker",
+    "WorkerTurn",
 ]

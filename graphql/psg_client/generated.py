@@ -10,6 +10,7 @@ from psg_client.calls import Calls, Reader, command_id_or_new, given, member
 
 AlertSeverity = Literal["critical", "high", "info", "low", "medium"]
 AlertStatus = Literal["acknowledged", "firing", "resolved"]
+AllocationStrategy = Literal["fair", "performance", "priority"]
 CapabilityType = Literal["agent", "service", "tool"]
 CollabMode = Literal["broadcast", "orchestrated", "pair", "round_robin", "swarm"]
 CollabStatus = Literal["active", "cancelled", "completed", "draft", "suspended"]
@@ -48,6 +49,7 @@ OnDrift = Literal["compensate", "gate", "mark", "replan"]
 OnFailure = Literal["compensate", "continue", "replan", "stop"]
 ParticipantKind = Literal["agent", "external", "human", "system"]
 PlanStatus = Literal["approved", "cancelled", "completed", "draft", "failed", "in_progress", "proposed"]
+PlatformModuleStatus = Literal["running", "starting", "stopped", "unavailable"]
 ResourceKind = Literal["directory", "file", "git_ref"]
 ResourceState = Literal["ahead", "conflict", "drifted", "synced"]
 SessionState = Literal["cancelled", "completed", "failed", "interrupted", "none", "running", "stopped"]
@@ -643,6 +645,70 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerTurn:
+    """A step that a worker outside holds under a lease: what is to be done, and its fence."""
+
+    id: str
+    project_id: str
+    plan_id: str
+    key: str
+    agent: str
+    worker: str
+    fence: int
+    attempt: int
+    lost: int
+    type: str
+    name: str | None
+    agent_role: str | None
+    description: str
+    params: Any
+    idempotency_key: str
+    plan_title: str
+    objective: str
+    lease_until: int
+    lease_ms: int
+    until: int | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> WorkerTurn:
+        return cls(
+            id=data["id"],
+            project_id=data["projectId"],
+            plan_id=data["planId"],
+            key=data["key"],
+            agent=data["agent"],
+            worker=data["worker"],
+            fence=data["fence"],
+            attempt=data["attempt"],
+            lost=data["lost"],
+            type=data["type"],
+            name=data["name"],
+            agent_role=data["agentRole"],
+            description=data["description"],
+            params=data["params"],
+            idempotency_key=data["idempotencyKey"],
+            plan_title=data["planTitle"],
+            objective=data["objective"],
+            lease_until=data["leaseUntil"],
+            lease_ms=data["leaseMs"],
+            until=data["until"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTurnClaimTurnPayload:
+    """The turn that was claimed; none when nothing was offered in time."""
+
+    turn: WorkerTurn | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ClaimTurnClaimTurnPayload:
+        return cls(
+            turn=None if data["turn"] is None else WorkerTurn.read(data["turn"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CollabSummary:
     """A collab: who works together, for what, and in which turns."""
 
@@ -713,6 +779,25 @@ class Collabs:
         return cls(
             nodes=[CollabSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteTurnCompleteTurnPayload:
+    """CompleteTurnCompleteTurnPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    id: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CompleteTurnCompleteTurnPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            id=data["id"],
         )
 
 
@@ -1243,6 +1328,52 @@ class ConfirmPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolSummary:
+    """A limited resource of the installation; what is used is counted from what lives now."""
+
+    name: str
+    capacity: float
+    limit: float
+    used: float
+    free: float
+    wanted: float
+    allocations: int
+    waiting: int
+    utilization: float
+    max_utilization: float
+    strategy: AllocationStrategy
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PoolSummary:
+        return cls(
+            name=data["name"],
+            capacity=data["capacity"],
+            limit=data["limit"],
+            used=data["used"],
+            free=data["free"],
+            wanted=data["wanted"],
+            allocations=data["allocations"],
+            waiting=data["waiting"],
+            utilization=data["utilization"],
+            max_utilization=data["maxUtilization"],
+            strategy=data["strategy"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DefineResourcePoolResourcePoolPayload:
+    """DefineResourcePoolResourcePoolPayload as the API tells it."""
+
+    pool: PoolSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> DefineResourcePoolResourcePoolPayload:
+        return cls(
+            pool=PoolSummary.read(data["pool"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DeletePayload:
     """DeletePayload as the API tells it."""
 
@@ -1463,6 +1594,19 @@ class HealthHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatTurnHeartbeatTurnPayload:
+    """HeartbeatTurnHeartbeatTurnPayload as the API tells it."""
+
+    lease_until: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> HeartbeatTurnHeartbeatTurnPayload:
+        return cls(
+            lease_until=data["leaseUntil"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ImportPayloadDocuments:
     """One document that was stored."""
 
@@ -1527,6 +1671,49 @@ class KillSwitchSummary:
             reason=data["reason"],
             actor=data["actor"],
             set_at=data["setAt"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSummary:
+    """A module that runs in one of the platform's processes."""
+
+    id: str
+    type: str
+    version: str
+    status: PlatformModuleStatus
+    reason: str | None
+    capabilities: list[str]
+    dependencies: list[str]
+    configuration: Any
+    health: str
+    health_details: Any
+    checked_at: str | None
+    process: str
+    started_at: str | None
+    operations: int
+    failures: int
+    average_ms: float | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ModuleSummary:
+        return cls(
+            id=data["id"],
+            type=data["type"],
+            version=data["version"],
+            status=data["status"],
+            reason=data["reason"],
+            capabilities=data["capabilities"],
+            dependencies=data["dependencies"],
+            configuration=data["configuration"],
+            health=data["health"],
+            health_details=data["healthDetails"],
+            checked_at=data["checkedAt"],
+            process=data["process"],
+            started_at=data["startedAt"],
+            operations=data["operations"],
+            failures=data["failures"],
+            average_ms=data["averageMs"],
         )
 
 
@@ -1883,6 +2070,19 @@ class RefreshDependentPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseTurnReleaseTurnPayload:
+    """ReleaseTurnReleaseTurnPayload as the API tells it."""
+
+    id: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ReleaseTurnReleaseTurnPayload:
+        return cls(
+            id=data["id"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FileUpdatePayload:
     """FileUpdatePayload as the API tells it."""
 
@@ -1921,6 +2121,68 @@ class RerunPayload:
             replayed=data["replayed"],
             reused=data["reused"],
             plan=PlanSummary.read(data["plan"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSharesShares:
+    """What one request holds of a pool, or waits for."""
+
+    allocation_id: str
+    amount: float
+    state: str
+    holder: str
+    priority: int
+    asked_at: str | None
+    granted_at: str | None
+    lease_until: str | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ResourceSharesShares:
+        return cls(
+            allocation_id=data["allocationId"],
+            amount=data["amount"],
+            state=data["state"],
+            holder=data["holder"],
+            priority=data["priority"],
+            asked_at=data["askedAt"],
+            granted_at=data["grantedAt"],
+            lease_until=data["leaseUntil"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceShares:
+    """A limited resource of the installation; what is used is counted from what lives now."""
+
+    name: str
+    capacity: float
+    limit: float
+    used: float
+    free: float
+    wanted: float
+    allocations: int
+    waiting: int
+    utilization: float
+    max_utilization: float
+    strategy: AllocationStrategy
+    shares: list[ResourceSharesShares]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ResourceShares:
+        return cls(
+            name=data["name"],
+            capacity=data["capacity"],
+            limit=data["limit"],
+            used=data["used"],
+            free=data["free"],
+            wanted=data["wanted"],
+            allocations=data["allocations"],
+            waiting=data["waiting"],
+            utilization=data["utilization"],
+            max_utilization=data["maxUtilization"],
+            strategy=data["strategy"],
+            shares=[ResourceSharesShares.read(item) for item in data["shares"]],
         )
 
 
@@ -2556,8 +2818,14 @@ _APPROVE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 _CANCEL_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
 }
+_CLAIM_TURN_MEMBERS: dict[str, Reader[ClaimTurnClaimTurnPayload]] = {
+    "ClaimTurnPayload": ClaimTurnClaimTurnPayload.read,
+}
 _COMPENSATE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_COMPLETE_TURN_MEMBERS: dict[str, Reader[CompleteTurnCompleteTurnPayload]] = {
+    "CompleteTurnPayload": CompleteTurnCompleteTurnPayload.read,
 }
 _CONFIGURE_HEALTH_ALERTS_MEMBERS: dict[str, Reader[ConfigureHealthAlertsAlertRulesPayload]] = {
     "AlertRulesPayload": ConfigureHealthAlertsAlertRulesPayload.read,
@@ -2592,6 +2860,9 @@ _CREATE_ROLE_MEMBERS: dict[str, Reader[RolePayload]] = {
 _DECIDE_CONFIRM_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
     "ConfirmPayload": ConfirmPayload.read,
 }
+_DEFINE_RESOURCE_POOL_MEMBERS: dict[str, Reader[DefineResourcePoolResourcePoolPayload]] = {
+    "ResourcePoolPayload": DefineResourcePoolResourcePoolPayload.read,
+}
 _DELEGATE_APPROVAL_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
     "ConfirmPayload": ConfirmPayload.read,
 }
@@ -2603,6 +2874,9 @@ _DEPEND_ON_RESOURCE_MEMBERS: dict[str, Reader[ResourcePayload]] = {
 }
 _EXPECT_CONTENT_MEMBERS: dict[str, Reader[ResourcePayload]] = {
     "ResourcePayload": ResourcePayload.read,
+}
+_HEARTBEAT_TURN_MEMBERS: dict[str, Reader[HeartbeatTurnHeartbeatTurnPayload]] = {
+    "HeartbeatTurnPayload": HeartbeatTurnHeartbeatTurnPayload.read,
 }
 _IMPORT_DOCUMENTS_MEMBERS: dict[str, Reader[ImportPayload]] = {
     "ImportPayload": ImportPayload.read,
@@ -2621,6 +2895,9 @@ _RECORD_EVENT_MEMBERS: dict[str, Reader[EventPayload]] = {
 }
 _REFRESH_DEPENDENT_MEMBERS: dict[str, Reader[RefreshDependentPayload]] = {
     "RefreshDependentPayload": RefreshDependentPayload.read,
+}
+_RELEASE_TURN_MEMBERS: dict[str, Reader[ReleaseTurnReleaseTurnPayload]] = {
+    "ReleaseTurnPayload": ReleaseTurnReleaseTurnPayload.read,
 }
 _REMOVE_DEPENDENCY_MEMBERS: dict[str, Reader[StepPayload]] = {
     "StepPayload": StepPayload.read,
@@ -3142,6 +3419,51 @@ fragment PageInfo on PageInfo {
 }
 """
 
+_CLAIM_TURN = """\
+mutation ClaimTurn($input: ClaimTurnInput!) {
+  claimTurn(input: $input) {
+    __typename
+    ... on ClaimTurnPayload {
+      turn {
+        ...WorkerTurn
+      }
+    }
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment WorkerTurn on WorkerTurn {
+  id
+  projectId
+  planId
+  key
+  agent
+  worker
+  fence
+  attempt
+  lost
+  type
+  name
+  agentRole
+  description
+  params
+  idempotencyKey
+  planTitle
+  objective
+  leaseUntil
+  leaseMs
+  until
+}
+"""
+
 _COLLAB = """\
 query Collab($id: ID!) {
   collab(id: $id) {
@@ -3272,6 +3594,29 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_COMPLETE_TURN = """\
+mutation CompleteTurn($input: CompleteTurnInput!) {
+  completeTurn(input: $input) {
+    __typename
+    ... on CompleteTurnPayload {
+      commandId
+      seq
+      replayed
+      id
+    }
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
 }
 """
 
@@ -3876,6 +4221,42 @@ fragment Failure on Failure {
 }
 """
 
+_DEFINE_RESOURCE_POOL = """\
+mutation DefineResourcePool($input: DefineResourcePoolInput!) {
+  defineResourcePool(input: $input) {
+    __typename
+    ... on ResourcePoolPayload {
+      pool {
+        ...PoolSummary
+      }
+    }
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PoolSummary on ResourcePool {
+  name
+  capacity
+  limit
+  used
+  free
+  wanted
+  allocations
+  waiting
+  utilization
+  maxUtilization
+  strategy
+}
+"""
+
 _DELEGATE_APPROVAL = """\
 mutation DelegateApproval($input: DelegateApprovalInput!) {
   delegateApproval(input: $input) {
@@ -4229,6 +4610,26 @@ query HealthHistory($start: Timestamp!, $end: Timestamp!, $component: String, $l
 }
 """
 
+_HEARTBEAT_TURN = """\
+mutation HeartbeatTurn($input: HeartbeatTurnInput!) {
+  heartbeatTurn(input: $input) {
+    __typename
+    ... on HeartbeatTurnPayload {
+      leaseUntil
+    }
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
 _IMPORT_DOCUMENTS = """\
 mutation ImportDocuments($input: ImportDocumentsInput!) {
   importDocuments(input: $input) {
@@ -4324,6 +4725,33 @@ fragment KillSwitchSummary on KillSwitch {
   reason
   actor
   setAt
+}
+"""
+
+_MODULES = """\
+query Modules($type: String) {
+  modules(type: $type) {
+    ...ModuleSummary
+  }
+}
+
+fragment ModuleSummary on PlatformModule {
+  id
+  type
+  version
+  status
+  reason
+  capabilities
+  dependencies
+  configuration
+  health
+  healthDetails
+  checkedAt
+  process
+  startedAt
+  operations
+  failures
+  averageMs
 }
 """
 
@@ -4942,6 +5370,26 @@ fragment RefreshDependentPayload on RefreshDependentPayload {
 }
 """
 
+_RELEASE_TURN = """\
+mutation ReleaseTurn($input: ReleaseTurnInput!) {
+  releaseTurn(input: $input) {
+    __typename
+    ... on ReleaseTurnPayload {
+      id
+    }
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
 _REMOVE_DEPENDENCY = """\
 mutation RemoveDependency($input: DependencyInput!) {
   removeDependency(input: $input) {
@@ -5082,6 +5530,60 @@ fragment RerunPayload on RerunPayload {
   plan {
     ...PlanSummary
   }
+}
+"""
+
+_RESOURCE_POOLS = """\
+query ResourcePools($name: String) {
+  resources(name: $name) {
+    ...PoolSummary
+  }
+}
+
+fragment PoolSummary on ResourcePool {
+  name
+  capacity
+  limit
+  used
+  free
+  wanted
+  allocations
+  waiting
+  utilization
+  maxUtilization
+  strategy
+}
+"""
+
+_RESOURCE_SHARES = """\
+query ResourceShares($name: String!, $first: Int! = 50) {
+  resources(name: $name) {
+    ...PoolSummary
+    shares(first: $first) {
+      allocationId
+      amount
+      state
+      holder
+      priority
+      askedAt
+      grantedAt
+      leaseUntil
+    }
+  }
+}
+
+fragment PoolSummary on ResourcePool {
+  name
+  capacity
+  limit
+  used
+  free
+  wanted
+  allocations
+  waiting
+  utilization
+  maxUtilization
+  strategy
 }
 """
 
@@ -6655,6 +7157,36 @@ class Operations(Calls):
         data = await self._call(_CAPABILITIES, "Capabilities", variables)
         return Capabilities.read(data["capabilities"])
 
+    async def claim_turn(
+        self,
+        *,
+        agents: list[str],
+        worker: str,
+        command_id: str | None = None,
+        lease_ms: int | None = None,
+        plan_id: str | None = None,
+        project_id: str | None = None,
+        wait_ms: int | None = None,
+    ) -> ClaimTurnClaimTurnPayload:
+        """Take the next turn offered to one of these agents and hold it for a lease."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "agents": agents,
+                        "commandId": command_id_or_new(command_id),
+                        "leaseMs": lease_ms,
+                        "planId": plan_id,
+                        "projectId": project_id,
+                        "waitMs": wait_ms,
+                        "worker": worker,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CLAIM_TURN, "ClaimTurn", variables)
+        return member(data["claimTurn"], _CLAIM_TURN_MEMBERS)
+
     async def collab(
         self,
         *,
@@ -6709,6 +7241,34 @@ class Operations(Calls):
         variables = given({"input": given({"commandId": command_id_or_new(command_id), "id": id})})
         data = await self._call(_COMPENSATE_PLAN, "CompensatePlan", variables)
         return member(data["compensatePlan"], _COMPENSATE_PLAN_MEMBERS)
+
+    async def complete_turn(
+        self,
+        *,
+        fence: int,
+        id: str,
+        worker: str,
+        command_id: str | None = None,
+        error: Any = None,
+        output: Any = None,
+    ) -> CompleteTurnCompleteTurnPayload:
+        """Answer a turn with its output or an error; its step goes on with that. The same answer again …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "error": error,
+                        "fence": fence,
+                        "id": id,
+                        "output": output,
+                        "worker": worker,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_COMPLETE_TURN, "CompleteTurn", variables)
+        return member(data["completeTurn"], _COMPLETE_TURN_MEMBERS)
 
     async def configure_health_alerts(
         self,
@@ -7107,6 +7667,32 @@ class Operations(Calls):
         data = await self._call(_DECIDE_CONFIRM, "DecideConfirm", variables)
         return member(data["decideConfirm"], _DECIDE_CONFIRM_MEMBERS)
 
+    async def define_resource_pool(
+        self,
+        *,
+        capacity: float,
+        name: str,
+        command_id: str | None = None,
+        max_utilization: float | None = None,
+        strategy: AllocationStrategy | None = None,
+    ) -> DefineResourcePoolResourcePoolPayload:
+        """Define or change a resource pool for all processes; said again it is the same. Refused below …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "capacity": capacity,
+                        "commandId": command_id_or_new(command_id),
+                        "maxUtilization": max_utilization,
+                        "name": name,
+                        "strategy": strategy,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_DEFINE_RESOURCE_POOL, "DefineResourcePool", variables)
+        return member(data["defineResourcePool"], _DEFINE_RESOURCE_POOL_MEMBERS)
+
     async def delegate_approval(
         self,
         *,
@@ -7310,6 +7896,30 @@ class Operations(Calls):
         data = await self._call(_HEALTH_HISTORY, "HealthHistory", variables)
         return HealthHistory.read(data["healthHistory"])
 
+    async def heartbeat_turn(
+        self,
+        *,
+        fence: int,
+        id: str,
+        worker: str,
+        command_id: str | None = None,
+    ) -> HeartbeatTurnHeartbeatTurnPayload:
+        """Hold a turn for another lease; refused when it is the worker's no more: then stop working on …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "fence": fence,
+                        "id": id,
+                        "worker": worker,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_HEARTBEAT_TURN, "HeartbeatTurn", variables)
+        return member(data["heartbeatTurn"], _HEARTBEAT_TURN_MEMBERS)
+
     async def import_documents(
         self,
         *,
@@ -7363,6 +7973,16 @@ class Operations(Calls):
         variables = given({"projectId": project_id})
         data = await self._call(_KILL_SWITCHES, "KillSwitches", variables)
         return [KillSwitchSummary.read(item) for item in data["killSwitches"]]
+
+    async def modules(
+        self,
+        *,
+        type: str | None = None,
+    ) -> list[ModuleSummary]:
+        """Modules that run in any process, by type; up to 1000."""
+        variables = given({"type": type})
+        data = await self._call(_MODULES, "Modules", variables)
+        return [ModuleSummary.read(item) for item in data["modules"]]
 
     async def network(
         self,
@@ -7646,6 +8266,30 @@ class Operations(Calls):
         data = await self._call(_REFRESH_DEPENDENT, "RefreshDependent", variables)
         return member(data["refreshDependent"], _REFRESH_DEPENDENT_MEMBERS)
 
+    async def release_turn(
+        self,
+        *,
+        fence: int,
+        id: str,
+        worker: str,
+        command_id: str | None = None,
+    ) -> ReleaseTurnReleaseTurnPayload:
+        """Give a turn back unfinished: it is offered again at once."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "fence": fence,
+                        "id": id,
+                        "worker": worker,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_RELEASE_TURN, "ReleaseTurn", variables)
+        return member(data["releaseTurn"], _RELEASE_TURN_MEMBERS)
+
     async def remove_dependency(
         self,
         *,
@@ -7717,6 +8361,27 @@ class Operations(Calls):
         )
         data = await self._call(_RERUN_PLAN, "RerunPlan", variables)
         return member(data["rerunPlan"], _RERUN_PLAN_MEMBERS)
+
+    async def resource_pools(
+        self,
+        *,
+        name: str | None = None,
+    ) -> list[PoolSummary]:
+        """Resource pools by name, with what is held of them now; up to 1000."""
+        variables = given({"name": name})
+        data = await self._call(_RESOURCE_POOLS, "ResourcePools", variables)
+        return [PoolSummary.read(item) for item in data["resources"]]
+
+    async def resource_shares(
+        self,
+        *,
+        name: str,
+        first: int | None = None,
+    ) -> list[ResourceShares]:
+        """Resource pools by name, with what is held of them now; up to 1000."""
+        variables = given({"name": name, "first": first})
+        data = await self._call(_RESOURCE_SHARES, "ResourceShares", variables)
+        return [ResourceShares.read(item) for item in data["resources"]]
 
     async def restore_snapshot(
         self,

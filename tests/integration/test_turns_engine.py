@@ -402,8 +402,11 @@ async def test_two_workers_never_hold_one_turn(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("agents", "how"),
-    [([], {}), ([""], {}), (["a"], {"worker": ""}), (["a"], {"lease_ms": 1}), (["a"] * 101, {}), (["a"], {"project_id": "x"})],
-)
+    [
+        ([], {}), ([""], {}), (["a"], {"worker": ""}), (["a"], {"lease_ms": 1}), (["a"] * 101, {}),
+        (["a"], {"project_id": "x"}),
+    ],
+)  # fmt: skip
 async def test_claims_that_make_no_sense_are_refused(db: Database, agents: list[str], how: dict[str, Any]) -> None:
     world = World(db, new_id(), new_id())
     with pytest.raises(ValidationFailed):

@@ -14,15 +14,17 @@ from psg_graphql.mutations.nodes import NodeMutations
 from psg_graphql.mutations.plans import PlanMutations
 from psg_graphql.mutations.policies import PolicyMutations
 from psg_graphql.mutations.reactions import ReactionMutations
+from psg_graphql.mutations.resource_pools import ResourcePoolMutations
 from psg_graphql.mutations.resources import ResourceMutations
 from psg_graphql.mutations.sessions import SessionMutations
 from psg_graphql.mutations.snapshots import SnapshotMutations
+from psg_graphql.mutations.turns import TurnMutations
 
 
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
 class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
     ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations, SessionMutations,
-    MonitoringMutations,
+    MonitoringMutations, TurnMutations, ResourcePoolMutations,
 ):  # fmt: skip
     pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +79,13 @@ async def claim_turn(
     wait_ms: int = 0,
     actor: str | None = None,
     command_id: str | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Turn | None:
     """Take the next turn that is offered to one of ``agents``; ``None`` when none came within ``wait_ms``.
 
     Without ``project_id`` in whatever project there is one. The turn is held for ``lease_ms`` milliseconds, and longer
     by ``heartbeat_turn``; after that it is offered again. A repeated ``command_id`` gives the same turn again, as long
-    as it is held. Raises ValidationFailed.
+    as it is held. It waits no longer once ``stopped()`` is true. Raises ValidationFailed.
     """
     _check_names([*agents], worker, lease_ms)
     if project_id is not None:
@@ -99,7 +100,7 @@ async def claim_turn(
             if turn is not None:
                 return turn
         left = until - time.monotonic()
-        if left <= 0:
+        if left <= 0 or stopped():
             return None
         if project_id is None:
             await anyio.sleep(min(left, LOOK_S))
