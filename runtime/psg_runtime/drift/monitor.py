@@ -18,7 +18,6 @@ from psg.drift import (
     TOPIC,
     DriftSettings,
     FileUpdate,
-    OutsideRoot,
     Strategy,
     file_uri,
     note_root,
@@ -103,7 +102,7 @@ class DriftMonitor:
     async def check(self, uri: str, *, source: str = "watch", strategy: Strategy | None = None) -> Outcome:
         """Compare one file or ref, and reconcile it when it differs, by ``strategy`` where one is given.
 
-        Raises ``UnknownRoot``, ``RootMissing``, ``OutsideRoot``, ``ValidationFailed``.
+        Raises ``UnknownRoot``, ``RootMissing``, ``ValidationFailed``.
         """
         kind, root, _ = parse(uri)
         if root != self.root or kind == "directory":
@@ -266,8 +265,6 @@ class DriftMonitor:
     async def _quiet_check(self, uri: str, source: str) -> Outcome | None:
         try:
             return await self.check(uri, source=source)
-        except OutsideRoot as error:
-            log.warning("drift_outside_root", uri=uri, error=str(error))
         except (DatabaseError, Refused, ValidationFailed) as error:
             log.warning("drift_check_failed", uri=uri, code=error.code, error=str(error))
         return None

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import anyio
 
-from psg.drift import ABSENT, ContentNotKept, DriftSettings, Expected, Found, parse
+from psg.drift import ABSENT, ContentNotKept, DriftSettings, Expected, Found, OutsideRoot, parse
 from psg_runtime.drift.files import FileTree
 from psg_runtime.drift.git import Merge, Refs, merge
 from psg_runtime.drift.walking import Selection
