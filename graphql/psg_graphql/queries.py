@@ -29,6 +29,7 @@ from psg_graphql.pages import (
     trace_page,
 )
 from psg_graphql.past import past_plan
+from psg_graphql.platform_queries import PlatformQueries
 from psg_graphql.policy_queries import PolicyQueries
 from psg_graphql.request_context import Info
 from psg_graphql.resource_queries import ResourceQueries
@@ -57,7 +58,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 @strawberry.type(description="Reading.")
 class Query(
     ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries,
-    SessionQueries, MonitoringQueries,
+    SessionQueries, MonitoringQueries, PlatformQueries,
 ):  # fmt: skip
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:

@@ -20,6 +20,7 @@ from psg.errors import PsgError
 from psg.graph import Graph
 from psg_cli.event_bus import relayed
 from psg_cli.output import stderr, stdout
+from psg_cli.serving_modules import modules_running
 from psg_cli.settings import CliSettings
 from psg_cli.store import Store, open_store
 from psg_cli.watching import monitored
@@ -98,7 +99,7 @@ async def platform(
         await server.start(tasks)
         try:
             await worker.start(tasks)
-            async with relayed(graph), monitored(graph):
+            async with relayed(graph), monitored(graph), modules_running(graph):
                 yield Platform(f"{_base(api)}/graphql", store)
         finally:
             # Also after an error or Ctrl-C: what runs is finished and recorded, not cut off.
@@ -199,7 +200,9 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         ids = tuple([await graph.project_named(name) for name in projects])
         chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
         orchestrator = Orchestrator(graph, layer_of(graph, registry, AelSettings()), chosen)
-        async with anyio.create_task_group() as tasks, relayed(graph, ids), monitored(graph, ids):
+        async with (
+            anyio.create_task_group() as tasks, relayed(graph, ids), monitored(graph, ids), modules_running(graph)
+        ):  # fmt: skip
             worker = _Part(orchestrator)
             await worker.start(tasks)
             offers = ", ".join(registry.names()) or "no tools (name some with --tools)"

@@ -395,6 +395,23 @@ async def test_a_module_is_taken_out_and_put_back_by_its_checks_alone() -> None:
     assert await status() == "stopped"
 
 
+async def test_a_manager_that_nobody_runs_checks_before_an_operation_when_it_is_due() -> None:
+    health = Health()
+    m = await managing(registration("echo", health_check=health))
+    made = await m.initialize_module("echo")
+    health.answer = ValueError("broken")
+    with anyio.fail_after(10), pytest.raises(ModuleUnavailable, match="broken"):
+        while True:
+            await m.invoke("echo", "echo")
+    health.answer = {"status": "healthy"}
+    with anyio.fail_after(10):
+        while (await m.get_module(made.id)).status != "running":
+            try:
+                await m.invoke("echo", "echo")
+            except ModuleUnavailable:
+                await anyio.sleep(0.01)
+
+
 async def test_checks_that_block_their_threads_do_not_pile_up() -> None:
     free, entered = threading.Event(), list[int]()
 

@@ -26,6 +26,7 @@ from psg_runtime.modules.registration import (
     Started,
 )
 from psg_runtime.modules.settings import ModuleSettings
+from psg_runtime.modules.store import running_modules
 
 __all__ = [
     "MODULE_TYPES",
@@ -50,4 +51,5 @@ __all__ = [
     "OperationNotAllowed",
     "RegistrationInvalid",
     "Started",
+    "running_modules",
 ]

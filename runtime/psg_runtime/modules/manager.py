@@ -47,7 +47,8 @@ class ModuleManager:
     ``graph`` is what the ten work on and where processes tell each other of their modules (without one: modules of
     one's own only). ``project_id`` is the project they work in where the inputs name none; without one it is the
     project ``default``. Entered with ``async with`` (or ``run``) it renews the lease of its modules and checks their
-    health every ``health_check_interval_ms``; else modules are checked when asked for, and renewed when used.
+    health every ``health_check_interval_ms``; else a module is renewed and checked before an operation, when that is
+    due.
     """
 
     def __init__(
@@ -249,10 +250,12 @@ class ModuleManager:
         *,
         correlation_id: str | None = None,
         idempotency_key: str | None = None,
+        project_id: str | None = None,
         actor: str = "system",
     ) -> Any:
         """Ask a module of this process for an operation, such as ``createContext`` or ``context.create``.
 
+        ``project_id`` is the project it works in where the inputs name none (default: that of the manager).
         Raises ``ModuleUnknown``, ``ModuleNotRunning``, ``ModuleUnavailable``, ``OperationNotAllowed`` for what is not
         among its capabilities, ``ModuleFailed`` when its code fails, and what the operation itself raises. Repeated
         with the same ``idempotency_key`` an operation on the graph has one effect.
@@ -265,14 +268,17 @@ class ModuleManager:
             raise ModuleNotRunning(f"module {module_type!r} is not initialised", module=module_type)
         capability = running.check_operation(operation)
         await self._check_stopped_elsewhere(running)
+        if self._tasks is None:
+            await running.check_health_if_due()
         module = self._seen(running)
         if module.status != "running":
             raise ModuleUnavailable(
                 f"module {module_type!r} is out of service: {module.reason}", module=module_type, id=module.id
             )
         invocation = Invocation(
-            self.graph, self.project_id, module, capability, operation, correlation_id, idempotency_key, actor
-        )
+            self.graph, project_id or self.project_id, module, capability, operation, correlation_id, idempotency_key,
+            actor,
+        )  # fmt: skip
         return await running.invoke(invocation, inputs or {})
 
     def _check_not_ended(self, module_type: str) -> None:

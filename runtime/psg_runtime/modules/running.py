@@ -47,6 +47,8 @@ class RunningModule:
         self._started_ms = round(time.time() * 1000)
         self._caller = Caller()
         self._active = 0
+        self._checking = False
+        self._checked = 0.0
         self._idle = anyio.Event()
         self._counts = (0, 0, 0.0)
 
@@ -112,10 +114,20 @@ class RunningModule:
         """Check now and remember what came of it."""
         check = self.registration.health_check or self._started.health_check
         before = self.health
-        self.health = await health_of(check, self._settings.health_check_interval_ms, self._caller)
+        self._checking = True
+        try:
+            self.health = await health_of(check, self._settings.health_check_interval_ms, self._caller)
+        finally:
+            self._checking, self._checked = False, anyio.current_time()
         if before.in_service != self.health.in_service:
             log.warning("module_health", module=self.type, status=self.health.status, details=self.health.details)
         return self.health
+
+    async def check_health_if_due(self) -> None:
+        """Check when the last check is an interval ago and nobody checks at this moment."""
+        age = anyio.current_time() - self._checked
+        if not self._checking and age >= self._settings.health_check_interval_ms / 1000:
+            await self.check_health()
 
     def _capability(self, operation: str) -> str:
         registered = self.registration

@@ -96,3 +96,8 @@ def _module(row: dict[str, Any]) -> Module:
         process=row["process"], local=False, started_ms=row["started_ms"], operations=row["operations"],
         failures=row["operation_failures"], total_ms=row["total_ms"], reason=row.get("reason"),
     )  # fmt: skip
+
+
+async def running_modules(graph: Graph, module_type: str | None = None) -> list[Module]:
+    """Modules of all processes that live, by type; for those who only look."""
+    return await ModuleStore(graph, 0).live(module_type)
