@@ -75,6 +75,7 @@ class GraphTransport:
         self._held: dict[str, _Held] = {}
         self._waiting: dict[str, list[_Waiter]] = {}
         self._announced: set[str] = set()
+        self._announcing: set[str] = set()
         self._wake = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._closing = False
@@ -91,8 +92,12 @@ class GraphTransport:
 
     async def announce(self, module: str) -> None:
         """Note that a module takes messages."""
-        await self._submit(module_write("announce", module))
-        self._announced.add(module)
+        self._announcing.add(module)
+        try:
+            await self._submit(module_write("announce", module))
+            self._announced.add(module)
+        finally:
+            self._announcing.discard(module)
         self._nudge()
 
     async def withdraw(self, module: str) -> None:
@@ -223,13 +228,9 @@ class GraphTransport:
     async def _round(self) -> int:
         """Look once: end what is overdue, take what waits, tell those whose messages are over."""
         self._wake = anyio.Event()
+        before = set(self._announced)
         (state,) = await self._read("hub_state", batch={"targets": sorted(await self._reception.serving())})
-        announced = set(self._announced)  # before it is asked who there is: who comes meanwhile is not withdrawn
-        known = await self._reception.known()
-        for name in sorted(known - set(state["modules"])):
-            await self.announce(name)
-        for name in sorted(announced - known):
-            await self.withdraw(name)
+        await self._tell_who(before, set(state["modules"]))
         await self._expire([m for ids in state["overdue"] for m in ids])
         await self._take(state["waiting"])
         if self._waiting:
@@ -239,6 +240,18 @@ class GraphTransport:
             self._forgotten_at = time.monotonic()
             await self._write("hub_forget", keep_ms=self._settings.keep_ms)
         return int(state["seq"])
+
+    async def _tell_who(self, before: set[str], noted: set[str]) -> None:
+        """Announce who is here and not ``noted``, withdraw who is not here any more.
+
+        ``before`` were announced before it was read who is noted; who was announced meanwhile is left alone.
+        """
+        known = await self._reception.known()
+        for name in sorted(known - noted):
+            if name in before or name not in self._announced | self._announcing:
+                await self.announce(name)
+        for name in sorted(before - known):
+            await self.withdraw(name)
 
     async def _take(self, waiting: list[str]) -> None:
         busy = Counter(held.target for held in self._held.values())
