@@ -351,6 +351,21 @@ async def test_parts_of_the_platform_raise_alerts_that_somebody_ends(world: Worl
     assert len(odd.name) == 200 and len(odd.message) == 2_000 and "left_out" in odd.details
 
 
+async def test_the_administrator_is_told_where_nobody_was_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def channels(**given: Any) -> list[str]:
+        made = await raise_alert(world.graph, "n", "m", project_id=world.project_id, key=new_id(), **given)
+        return [delivery.url for delivery in made.deliveries]
+
+    assert await channels() == []
+    monkeypatch.setenv("PSG_MONITOR_ADMINISTRATOR_WEBHOOK", "https://admin.example.com/x")
+    assert await channels() == ["https://admin.example.com/x"]
+    assert await channels(channels=["https://team.example.com/"]) == ["https://team.example.com/"]
+    monkeypatch.setenv("PSG_MONITOR_ADMINISTRATOR_WEBHOOK", "nonsense")
+    assert await channels() == []
+
+
 async def test_an_alert_of_a_rule_ends_with_its_condition_only(world: World) -> None:
     looked = monitor(world)
     await looked.configure_health_alerts({"rules": [many_failed()]})

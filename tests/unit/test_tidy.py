@@ -18,6 +18,7 @@ from psg_cli.settings import CliSettings
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
+from psg_runtime.monitoring import MonitoringSettings
 from psg_runtime.orchestrator import OrchestratorSettings
 from psg_runtime.plan_file import load_plan
 
@@ -160,6 +161,7 @@ def _variables() -> set[str]:
         for field in kind.model_fields
     }
     known |= {"PSG_API_" + field.upper() for field in ApiSettings.model_fields}
+    known |= {"PSG_MONITOR_" + field.upper() for field in MonitoringSettings.model_fields}
     known |= {"PSG_NEO4J_" + field.upper() for field in ServerSettings.__dataclass_fields__}
     known |= {"PSG_CACHE_DIR", "PSG_PUBLISH_ADDRESS", "PSG_API", "PSG_MAX_EXECUTION_TIME"}
     return known | {"PSG_TEST_NEO4J_URI", "PSG_TEST_NEO4J_USER", "PSG_TEST_NEO4J_PASSWORD"}

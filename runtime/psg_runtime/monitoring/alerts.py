@@ -22,6 +22,7 @@ from psg_runtime.monitoring.alert_rules import AlertRule, Channel, Channels, Log
 from psg_runtime.monitoring.errors import UnknownAlert
 from psg_runtime.monitoring.model import Told
 from psg_runtime.monitoring.scope import ALERT_LOCK, Scope
+from psg_runtime.monitoring.settings import MonitoringSettings
 from psg_runtime.secrets.mask import KNOWN
 
 log = structlog.get_logger(__name__)
@@ -169,13 +170,14 @@ async def raise_alert(
     """Raise an alert that no rule is behind, such as ``notify_administrator`` of a recovery (CORE-48).
 
     The same ``key`` (default: of name and project) is the same alert: raised again while it is open it only counts,
-    after it was resolved it is open again. ``channels`` are webhooks as in rules. Returns the alert; raises
-    ``ValidationFailed``. Secrets that this process knows are taken out of what is said.
+    after it was resolved it is open again. ``channels`` are webhooks as in rules (default: that of the administrator,
+    if the settings name one). Returns the alert; raises ``ValidationFailed``. Secrets that this process knows are taken
+    out of what is said.
     """
     project_id = None if project_id is None else check_id(project_id, "project_id")
     text, facts = _told(message, details)
     said = {"name": str(name)[:200], "severity": severity, "message": text, "details": facts, "source": source[:200]}
-    hooks = _channels(channels)
+    hooks = _channels(channels) or _administrator()
     alert_id = derived_id("alert", project_id or "", key if key is not None else name)
     try:
         fresh = Alert(
@@ -304,6 +306,18 @@ def _channels(channels: Sequence[Any]) -> list[Channel]:
     except ValidationError as error:
         found = "; ".join(e["msg"] for e in error.errors(include_input=False, include_url=False))
         raise ValidationFailed(f"channels: {found}", field="channels") from None
+
+
+def _administrator() -> list[Channel]:
+    """Who is told where nobody was named; settings that cannot be read keep no alert from being raised."""
+    try:
+        settings = MonitoringSettings()
+        if settings.administrator_webhook is None:
+            return []
+        return _channels([{"url": settings.administrator_webhook, "secret": settings.administrator_secret}])
+    except (ValidationError, ValidationFailed) as error:
+        log.error("administrator_not_told", reason=type(error).__name__)
+        return []
 
 
 def _told(message: str, details: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,8 @@ class MonitoringSettings(BaseSettings):
     ``health_check_interval`` how often the health of all parts is noted, ``health_check_timeout`` how long one check
     may take. History older than ``history_keep``, or beyond ``history_records``, is removed, and so are alerts that are
     over. A webhook gets ``webhook_attempts`` attempts, the second ``webhook_backoff`` after the first, then twice as
-    long each time. Who evaluates for all processes holds a lease of ``evaluator_lease``.
+    long each time. Who evaluates for all processes holds a lease of ``evaluator_lease``. ``administrator_webhook`` is
+    told, signed with the secret named ``administrator_secret``, of alerts that name nobody to tell.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_MONITOR_", extra="ignore", frozen=True)
@@ -30,4 +31,6 @@ class MonitoringSettings(BaseSettings):
     alerts_records: int = Field(default=10_000, ge=1, le=1_000_000)
     webhook_attempts: int = Field(default=6, ge=1, le=20)
     webhook_backoff: int = Field(default=1_000, ge=1, le=600_000)
+    administrator_webhook: str | None = None
+    administrator_secret: str | None = None
     evaluator_lease: int = Field(default=20_000, ge=100, le=600_000)
