@@ -6,10 +6,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from world import META, World
+from world import META, World, step
 
+from psg.audit import verify
+from psg.plan.spec import StepSpec
+from psg.write.command import Answer
 from psg_runtime.ael import CapabilityRegistry
-from psg_runtime.coordination import current_turn
+from psg_runtime.coordination import current_turn, start_session
 from psg_runtime.coordination.reading import read_session
 
 NOW = "2026-01-31T12:00:00.000Z"
@@ -81,3 +84,18 @@ async def who() -> dict[str, Any]:
     """An agent that tells whose turn it took."""
     turn = current_turn()
     return {"by": None if turn is None else turn.participant_id, "step": None if turn is None else turn.step["key"]}
+
+
+def turn(key: str, *dependencies: str, **fields: Any) -> StepSpec:
+    """A step that an agent does."""
+    return step(key, *dependencies, type="agent", **fields)
+
+
+async def begin(world: World, collab: str, plan: str, **options: Any) -> Answer:
+    """Start a session."""
+    return await start_session(world.graph, world.project_id, collab, plan, **options)
+
+
+async def clean(world: World) -> None:
+    """The audit finds nothing."""
+    assert (await verify(world.db, world.project_id)).violations == []

@@ -34,14 +34,15 @@ def check_session(facts: Facts) -> Iterator[Finding]:
     mine = collab is not None and collab["session_plan"] == facts.id
     if session["coordinating"] and not (mine and collab["session_state"] == "running"):
         yield "session", "it is Coordinating, but no session on it is running: nobody will carry it on"
-    if mine:
+    interrupted = mine and collab["session_state"] == "running" and not session["coordinating"]
+    if mine and not interrupted:
         yield from _turns(collab, sorted(session["turns"], key=lambda turn: turn["turn_number"]))
 
 
 def _told(facts: Facts) -> Iterator[Finding]:
     """A turn was dispatched, and a completed one was told of exactly as often as it was completed."""
-    if facts.cut or not facts.complete:
-        return
+    if facts.cut or not facts.complete or any(e["op"] == "restore" for e in facts.row["events"]):
+        return  # what it was taken back to is no end that the session told of
     count = [sum(e["type"] == kind for e in facts.row["events"]) for kind in (DISPATCHED, COMPLETED)]
     turn, over = facts.props["turn_id"], facts.props.get("status") in TERMINAL_STEP
     if not count[0]:

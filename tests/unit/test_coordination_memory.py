@@ -280,10 +280,9 @@ async def test_an_agent_that_never_answers_fails_its_turn() -> None:
     async def never(action: Any) -> None:
         await anyio.sleep_forever()
 
+    steps = plan(step("a"), step("b", 1))
     with anyio.fail_after(10), pytest.raises(MapInvariantViolated) as caught:
-        await broadcast_coordination(
-            collab(), plan(step("a"), step("b", 1)), Layer(p0=never), turn_timeout_ms=20
-        )
+        await broadcast_coordination(collab(), steps, Layer(p0=never), turn_timeout_ms=20)
     assert caught.value.details["participant_id"] == "p0"
     assert caught.value.details["error"]["code"] == "action_timeout"
 
@@ -355,6 +354,9 @@ async def test_a_session_that_changes_nothing_stops() -> None:
     result = await round_robin_coordination(collab("round_robin"), steps, layer, loop_after=3)
     assert len(layer.actions) == 3
     assert result.events[-1]["payload"]["status"] == "stopped"
+    all_at_once = plan(*(step(f"s{i}", i % 2) for i in range(10)))
+    result = await broadcast_coordination(collab(), all_at_once, layer, loop_after=3)
+    assert result.events[-1]["payload"]["status"] == "completed"
 
 
 async def test_a_pair_alternates() -> None:

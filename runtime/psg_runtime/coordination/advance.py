@@ -112,12 +112,12 @@ def _end(session: StoredSession, plan: Row, collab: Row, hashes: Mapping[str, st
         return End("completed") if plan["status"] == "completed" else End("cancelled", f"its plan was {plan['status']}")
     if collab["status"] == "suspended" or plan["stopping"]:
         return False
+    if not next_turns(session.table):
+        return False if left else End("completed")
     if _stuck(session, hashes):
         if left:
             return False
         return End("stopped", f"no progress: the last {session.loop_after} turns gave the same output")
-    if not left and not next_turns(session.table):
-        return End("completed")
     return True
 
 

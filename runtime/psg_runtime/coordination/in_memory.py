@@ -157,14 +157,12 @@ class _Session:
         await self._emit(events.STARTED, fields, {"mode": self.table.mode})
         roles = {p.participant_id: p.role_id for p in self.table.participants}
         await self._emit(events.ASSIGNED, fields, {"participants": roles})
-        state = "completed"
         while (turns := next_turns(self.table)) and not self._stuck():
             await self._round(turns)
             if failed := next((t for t in self.result.turns if t.turn_id not in self._completed), None):
-                state = "failed"
-                await self._emit(events.ENDED, fields, {"status": state, "reason": not_completed(failed.turn_id)})
+                await self._emit(events.ENDED, fields, {"status": "failed", "reason": not_completed(failed.turn_id)})
                 raise self._violated(failed)
-        await self._emit(events.ENDED, fields, {"status": "stopped" if self._stuck() else state})
+        await self._emit(events.ENDED, fields, {"status": "stopped" if turns else "completed"})
         return self.result
 
     def _stuck(self) -> bool:

@@ -24,7 +24,7 @@ from psg_runtime.coordination.modes import check_session, next_turns, to_be_disp
 from psg_runtime.coordination.stored import RUNNING, Row, StoredSession, metadata_text
 from psg_runtime.launch import BUILT_IN
 
-MAX_STEPS = 5_000
+MAX_STEPS = 2_000
 MAX_PARTICIPANTS = 1_000
 METADATA_BYTES = 65_536
 
@@ -66,12 +66,24 @@ async def start_session(
     async def decide(locked: Locked) -> Change:
         collab = await node_inside(locked, "Collab", collab_id, None)
         session, plan = await _prepared(locked, collab, plan_id, wanted, loop_after, offered)
-        begin = approvals.resume_plan if plan["status"] == "in_progress" else approvals.start_plan
-        change = await begin(locked, plan_id, expected_revision, command)
+        change = await _started(locked, plan, expected_revision, command)
         _begin(change, session, collab, metadata or {})
         return change
 
     return await graph.locked(project_id, command, decide)
+
+
+async def _started(locked: Locked, plan: Row, expected_revision: int | None, command: Command) -> Change:
+    """The change that lets the plan run: its start, its resumption, or nothing when it runs already."""
+    if plan["status"] != "in_progress":
+        return await approvals.start_plan(locked, plan["id"], expected_revision, command)
+    if plan["paused"]:
+        return await approvals.resume_plan(locked, plan["id"], expected_revision, command)
+    change = Change(command)
+    change.require(plan["id"], ["Plan"], "plan_id", revision=expected_revision, status=["in_progress"])
+    change.adjust(plan["id"], {}, add=["Runnable"])
+    change.answer = {"plan": plan["id"], "trace": plan["trace_id"]}
+    return change
 
 
 def _check(bindings: Mapping[str, str], metadata: Mapping[str, Any] | None, loop_after: int | None) -> None:
@@ -106,9 +118,10 @@ async def _prepared(
     collab_id = collab["id"]
     if collab["status"] not in ("draft", "active"):
         raise SessionRefused(f"collab {collab_id} is {collab['status']}; a session needs an active one", id=collab_id)
-    if collab.get("session_state") == RUNNING:
+    left_over = collab.get("session_state") == RUNNING
+    if left_over:
         await _refuse_running(locked, collab)
-    plan = await _plan(locked, plan_id)
+    plan = await _plan(locked, plan_id, left_over=left_over and collab["session_plan"] == plan_id)
     people = await locked.read("session_participants", collab_id=collab_id)
     if any(row["context_id"] != plan["context_id"] for row in people):
         raise SessionRefused(f"collab {collab_id} and plan {plan_id} belong to different contexts", id=collab_id)
@@ -137,13 +150,15 @@ async def _refuse_running(locked: Locked, collab: Row) -> None:
         raise SessionRefused(f"collab {collab['id']} has a session already, on plan {other['id']}", id=collab["id"])
 
 
-async def _plan(locked: Locked, plan_id: str) -> Row:
+async def _plan(locked: Locked, plan_id: str, *, left_over: bool) -> Row:
+    """Read a plan that a session can begin on; one that runs only where an earlier session of this Collab, which a
+    restore interrupted, left it so."""
     plan = await locked.read_one("coordinated_plan", plan_id=plan_id)
     if plan is None or plan["deleted"]:
         raise NotFound(f"id: plan {plan_id} does not exist in this project", id=plan_id)
     if plan["coordinating"]:
         raise SessionRefused(f"plan {plan_id} is coordinated already, by collab {plan['collab']['id']}", id=plan_id)
-    if plan["status"] == "in_progress" and not plan["paused"]:
+    if plan["status"] == "in_progress" and not plan["paused"] and not left_over:
         raise SessionRefused(f"plan {plan_id} runs already without a session; pause it first", id=plan_id)
     if (plan["steps_total"] or 0) > MAX_STEPS:
         raise SessionRefused(f"plan {plan_id} has {plan['steps_total']} steps; a session takes up to {MAX_STEPS}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import psg_cypher
 from psg_neo4j.database import Database
 from psg_runtime.coordination.stored import RUNNING
@@ -27,6 +30,14 @@ class TurnGate(Gate):
         )
         if binding is None or binding["turn_id"] != turn_id or binding["state"] != RUNNING:
             return None  # the session is over: it is a step like any other
-        take(attempt.action, turn_of(attempt.claim, binding), binding["agent"], self._registry)
+        take(attempt.action, turn_of(attempt.claim, binding), self._agent(binding), self._registry)
         attempt.notes |= {"turn_id": turn_id, "participant_id": binding["participant_id"]}
         return None
+
+    def _agent(self, binding: Mapping[str, Any]) -> str | None:
+        """Who does the turn: what was found when the session began, else what has the participant's id here."""
+        agent: str | None = binding["agent"]
+        mine = binding["participant_id"]
+        if agent is None and self._registry is not None and self._registry.type_of(mine) is not None:
+            return str(mine)
+        return agent
