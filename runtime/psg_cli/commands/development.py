@@ -22,6 +22,7 @@ from psg_cli.settings import CliSettings, load_settings, settings_invalid
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
+from psg_runtime.monitoring.settings import MonitoringSettings
 from psg_runtime.orchestrator.settings import OrchestratorSettings
 
 _REDACTED = "********"
@@ -29,6 +30,7 @@ _TITLES: dict[type[BaseSettings], str] = {
     CliSettings: "command line",
     ApiSettings: "API",
     OrchestratorSettings: "orchestrator",
+    MonitoringSettings: "monitoring",
     AelSettings: "adapters",
 }
 
