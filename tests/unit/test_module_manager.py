@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -31,8 +28,6 @@ from psg_runtime.modules import (
     RegistrationInvalid,
     Started,
 )
-from psg_runtime.modules.operation_names import capability_of, snake
-from psg_runtime.modules.versions import satisfies
 
 pytestmark = pytest.mark.anyio
 
@@ -54,71 +49,6 @@ async def managing(*registrations: ModuleRegistration) -> ModuleManager:
     for one in registrations:
         await made.register(one)
     return made
-
-
-@pytest.mark.parametrize(
-    ("version", "wanted", "fits"),
-    [
-        ("1.2.3", "^1.0.0", True), ("2.0.0", "^1.0.0", False), ("0.2.5", "^0.2.3", True), ("0.3.0", "^0.2.3", False),
-        ("0.0.3", "^0.0.3", True), ("0.0.4", "^0.0.3", False), ("1.5.9", "~1.5", True), ("1.6.0", "~1.5.2", False),
-        ("1.9.9", "1.x", True), ("2.0.0", "1", False), ("2.9.0", ">=1.0.0 <3", True), ("3.0.0", ">=1.0.0, <3", False),
-        ("5.0.0", "*", True), ("2.5.0", "1.0.0 || ^2.0.0", True), ("1.2.9", "<=1.2", True), ("1.3.0", "<=1.2", False),
-        ("1.3.0", ">1.2", True), ("1.2.9", ">1.2", False), ("1.0.0", "=1.0.0", True), ("1.0.0+b", "1.0.0", True),
-        ("1.0.0-beta", "^1.0.0", False), ("1.0.0-beta", "^1.0.0-alpha", True), ("1.1.0-beta", "^1.0.0-alpha", False),
-        ("1.0.0-beta", ">1.0.0-alpha <1.0.0", True), ("0.9.0", "^1.0.0-alpha", False), ("1.2.3", "v1.2.3", True),
-    ],
-)  # fmt: skip
-@pytest.mark.req("CORE-23")
-def test_ranges_of_versions(version: str, wanted: str, fits: bool) -> None:
-    assert satisfies(version, wanted) is fits
-
-
-@pytest.mark.req("CORE-23")
-def test_the_projects_own_pre_releases_count_as_their_release() -> None:
-    assert satisfies("1.0.0-alpha", "^1.0.0", own=True)
-    assert not satisfies("1.0.0-alpha", "^2.0.0", own=True)
-
-
-@pytest.mark.parametrize("bad", ["", " ", "one", "^", "1.0.0.0", ">=", "^1.0.0 ||", "1..2", "x" * 300, "=>1", "1.0.0-"])
-def test_what_is_no_range_is_refused(bad: str) -> None:
-    with pytest.raises(RegistrationInvalid, match="range"):
-        satisfies("1.0.0", bad)
-
-
-@pytest.mark.req("CORE-22")
-def test_a_registration_is_read_in_both_spellings() -> None:
-    async def healthy() -> dict[str, Any]:
-        return {"status": "healthy", "details": {}}
-
-    camel = ModuleRegistration.model_validate({
-        "moduleType": "context", "version": "1.0.0-alpha", "capabilities": ["context.create", "context.query"],
-        "dependencies": [{"moduleType": "role", "version": "^1.0.0"}], "configuration": {"maxContexts": 10},
-        "healthCheck": healthy,
-    })  # fmt: skip
-    assert camel == ModuleRegistration(
-        module_type="context", version="1.0.0-alpha", capabilities=("context.create", "context.query"),
-        dependencies=({"module_type": "role", "version": "^1.0.0"},), configuration={"maxContexts": 10},
-        health_check=healthy,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"module_type": "Search"}, "no module type"), ({"module_type": ""}, "no module type"),
-        ({"version": "1"}, "no semantic version"), ({"version": "01.0.0"}, "no semantic version"),
-        ({"capabilities": ["find"]}, "not named search"), ({"capabilities": ["context.create"]}, "not named search"),
-        ({"capabilities": ["search.find", "search.find"]}, "twice"), ({"unknown": 1}, "unknown"),
-        ({"dependencies": [{"module_type": "role", "version": "latest"}]}, "no range"),
-        ({"dependencies": [{"module_type": "role"}, {"module_type": "role"}]}, "named twice"),
-        ({"configuration": {"x": float("nan")}}, "not JSON"), ({"health_check": 7}, "healthCheck|health_check"),
-    ],
-)  # fmt: skip
-async def test_a_registration_that_is_wrong_is_refused_by_name(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(RegistrationInvalid, match=told):
-        await ModuleManager().register({"module_type": "search", "version": "1.0.0", **changes})
-    with pytest.raises(RegistrationInvalid):
-        await ModuleManager().register("search")  # type: ignore[arg-type]
 
 
 @pytest.mark.req("CORE-19", "CORE-22")
@@ -174,19 +104,6 @@ async def test_capabilities_bound_what_may_be_invoked() -> None:
     with pytest.raises(OperationNotAllowed, match="brings no operation"):
         await m.invoke("search", "promised")
     assert calls == ["find"]
-
-
-@pytest.mark.parametrize(
-    ("operation", "capability"),
-    [
-        ("createContext", "context.create"), ("create_context", "context.create"), ("create", "context.create"),
-        ("context.create", "context.create"), ("queryContexts", "context.query"), ("check", "context.checkAll"),
-    ],
-)
-def test_operations_by_their_names(operation: str, capability: str) -> None:
-    offered = ("context.create", "context.query", "context.checkAll")
-    assert capability_of("context", operation, offered, {"check": "context.checkAll"}) == capability
-    assert snake("checkAllHTTPCalls") == "check_all_httpcalls"
 
 
 @pytest.mark.req("CORE-20")
@@ -464,69 +381,3 @@ async def test_the_ten_modules_are_registered_from_the_start() -> None:
 async def test_a_configuration_of_the_context_module_that_cannot_be_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(RegistrationInvalid, match=next(iter(bad))):
         await ModuleManager().initialize_module("context", bad)
-
-
-PACKAGE = """
-from psg_runtime.modules import ModuleRegistration
-def module():
-    return ModuleRegistration(module_type="{kind}", version="{version}", capabilities=["{kind}.version"],
-        operations={{"version": lambda inputs: "{version}"}})
-"""
-
-
-class Site:
-    """A folder of installed packages, as an installer leaves them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def install(self, package: str, version: str, kind: str = "clock", target: str = "module") -> None:
-        (self.path / f"{package}.py").write_text(PACKAGE.format(kind=kind, version=version))
-        info = self.path / f"{package}-1.dist-info"
-        info.mkdir(exist_ok=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[psg.modules]\n{package} = {package}:{target}\n")
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield Site(tmp_path)
-    for name in [n for n in sys.modules if n.startswith("psg_test_pkg")]:
-        del sys.modules[name]
-
-
-async def test_modules_of_packages_come_and_go_without_a_restart(site: Site) -> None:
-    m = ModuleManager(settings=QUICK)
-    with pytest.raises(ModuleUnknown, match="psg_test_pkg_clock"):
-        await m.load("psg_test_pkg_clock")
-    site.install("psg_test_pkg_clock", "1.0.0")
-    (loaded,) = await m.load("psg_test_pkg_clock")
-    assert (loaded.module_type, loaded.version) == ("clock", "1.0.0")
-    made = await m.initialize_module("clock")
-    assert await m.invoke("clock", "version") == "1.0.0"
-    # A newer one is installed; the old one goes on until it is unloaded.
-    site.install("psg_test_pkg_clock", "1.10.0")
-    with pytest.raises(ModuleExists):
-        await m.load("psg_test_pkg_clock")
-    await m.unload("clock")
-    assert "clock" not in m.registrations() and (await m.get_module(made.id)).status == "stopped"
-    with pytest.raises(ModuleNotRunning):
-        await m.invoke("clock", "version")
-    await m.load()
-    await m.initialize_module("clock")
-    assert await m.invoke("clock", "version") == "1.10.0"
-    # Two packages that bring the same module: none of them wins by chance.
-    site.install("psg_test_pkg_other", "3.0.0")
-    with pytest.raises(ModuleExists, match="clock"):
-        await ModuleManager().load()
-
-
-@pytest.mark.parametrize("target", ["nothing", "__name__"])
-async def test_a_package_that_cannot_be_loaded_is_named(site: Site, target: str) -> None:
-    site.install("psg_test_pkg_bad", "1.0.0", target=target)
-    m = ModuleManager()
-    with pytest.raises(RegistrationInvalid, match="psg_test_pkg_bad"):
-        await m.load("psg_test_pkg_bad")
-    assert tuple(m.registrations()) == MODULE_TYPES
