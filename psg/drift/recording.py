@@ -48,7 +48,7 @@ class Move:
     """One thing to tell the graph about ``uri``; valid while its node is as ``expected`` says (``None``: not there).
 
     ``agreed``: both sides are as ``found`` now. ``flagged``: they differ and stay so, for ``reason``. ``conflict``:
-    they differ and a person decides. ``claimed``: this process is about to write the file; others keep away for 30 s.
+    they differ and a person decides. ``claimed``: this process is about to write the file; others keep away meanwhile.
     ``drift`` is told when it was detected just now. ``keep`` is content that is about to be overwritten.
     """
 
@@ -87,9 +87,13 @@ async def record(
     settings: DriftSettings,
     *,
     holder: str,
+    lease_ms: int = CLAIM_MS,
     actor: str = "drift",
 ) -> Recorded:
-    """Commit moves, at most ``BATCH`` of them; ``holder`` names the process that claims and writes files."""
+    """Commit moves, at most ``BATCH`` of them.
+
+    ``holder`` names the process that claims and writes files; for ``lease_ms`` others keep away from what it claims.
+    """
     told = Recorded()
     if not moves:
         return told
@@ -98,7 +102,7 @@ async def record(
     async def decide(locked: Locked) -> Change:
         for kept in (told.done, told.late, told.confirms, told.due):
             kept.clear()
-        return await _Recording(locked, Change(command), settings, holder, told).run(moves)
+        return await _Recording(locked, Change(command), settings, (holder, lease_ms), told).run(moves)
 
     try:
         await graph.locked(project_id, command, decide)
@@ -111,12 +115,12 @@ class _Recording:
     """One commit."""
 
     def __init__(
-        self, locked: Locked, change: Change, settings: DriftSettings, holder: str, told: Recorded
+        self, locked: Locked, change: Change, settings: DriftSettings, claims: tuple[str, int], told: Recorded
     ) -> None:
         self._locked = locked
         self._change = change
         self._settings = settings
-        self._holder = holder
+        self._holder, self._lease_ms = claims
         self._told = told
         self._marked: list[Expected] = []
 
@@ -230,7 +234,7 @@ class _Recording:
         self._told.confirms[move.uri] = confirm
 
     async def _claimed(self, move: Move, now: Expected) -> None:
-        until = self._locked.now_ms + CLAIM_MS
+        until = self._locked.now_ms + self._lease_ms
         self._change.adjust(now.id, {"claimed_by": self._holder, "claimed_until": until})
         if move.drift is None:
             note = {"event": {"payload": {"uri": move.uri, "hash": now.hash}, "fields": {}}}

@@ -104,7 +104,8 @@ async def test_what_is_no_file_any_more_is_told_once_and_left_alone(drift: Drift
     (drift.path / "dir").unlink()
     (drift.path / "a.txt").unlink()
     drift.write("a.txt", "x")
-    assert (await drift.monitor.scan()).results == {"agreed": 1}
+    assert (await drift.monitor.scan()).results == {"agreed": 1, "written": 1}
+    assert drift.read("dir/b.txt") == "y"
 
 
 async def test_a_directory_that_cannot_be_read_or_is_away_deletes_nothing(

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from psg.drift import ABSENT, ChangedMeanwhile, Found, NotAFile, OutsideRoot, RootMissing, Unreadable, content_digest
+from psg_neo4j import faults
 
 CHUNK = 1_048_576
 TEMPORARY = b".psg-drift-"
@@ -228,6 +229,7 @@ def _put_over(parent: int, temporary: bytes, name: bytes, expected_hash: str) ->
     if not _exchange(parent, temporary, name):
         os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
         return
+    faults.at("drift_exchanged")
     out = _look(parent, temporary, -1)
     if out.hash != expected_hash:
         _exchange(parent, temporary, name)

@@ -15,6 +15,7 @@ from anyio.abc import TaskStatus
 
 import psg_cypher
 from psg.drift import (
+    CLAIM_MS,
     TOPIC,
     DriftSettings,
     FileUpdate,
@@ -50,7 +51,8 @@ class DriftMonitor:
     """Detects and reconciles what differs between a tracked directory of a project and the directory ``path`` here.
 
     Any number of them may watch one directory, in any number of processes: each difference is reconciled once. Settings
-    are those of the graph, read anew by each scan.
+    are those of the graph, read anew by each scan. ``interval_ms``: time between scans, else as the settings say;
+    ``lease_ms``: for how long others leave a file alone that a process is writing which died.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class DriftMonitor:
         *,
         actor: str = "drift",
         interval_ms: int | None = None,
+        lease_ms: int = CLAIM_MS,
     ) -> None:
         self.graph = graph
         self.project_id = project_id
@@ -69,6 +72,7 @@ class DriftMonitor:
         self._tree = FileTree(path)
         self._actor = actor
         self._interval_ms = interval_ms
+        self._lease_ms = lease_ms
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"
         self._stop = anyio.Event()
         self._one_at_a_time = anyio.Lock()
@@ -281,5 +285,6 @@ class DriftMonitor:
 
     def _reconciler(self, outside: Outside, settings: DriftSettings) -> Reconciler:
         return Reconciler(
-            self.graph, self.project_id, outside, settings, holder=self._holder, actor=self._actor
-        )
+            self.graph, self.project_id, outside, settings, holder=self._holder, actor=self._actor,
+            lease_ms=self._lease_ms,
+        )  # fmt: skip

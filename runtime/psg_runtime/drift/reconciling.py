@@ -6,6 +6,7 @@ was seen, and whole or not at all. Broken off anywhere, the next look at it find
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +18,7 @@ import psg_cypher
 from psg.drift import (
     BATCH,
     BATCH_BYTES,
+    CLAIM_MS,
     MEANS,
     ChangedMeanwhile,
     ContentNotKept,
@@ -35,6 +37,7 @@ from psg.drift import (
 )
 from psg.errors import PsgError
 from psg.graph import Graph
+from psg_neo4j import faults
 from psg_runtime.drift.sides import Outside
 
 log = structlog.get_logger(__name__)
@@ -85,14 +88,16 @@ class Reconciler:
     """Reconciles files or refs of one tracked directory with the graph; any number of processes may do so at once."""
 
     def __init__(
-        self, graph: Graph, project_id: str, outside: Outside, settings: DriftSettings, *, holder: str, actor: str
-    ) -> None:
+        self, graph: Graph, project_id: str, outside: Outside, settings: DriftSettings, *, holder: str, actor: str,
+        lease_ms: int = CLAIM_MS,
+    ) -> None:  # fmt: skip
         self._graph = graph
         self._project_id = project_id
         self._outside = outside
         self._settings = settings
         self._holder = holder
         self._actor = actor
+        self._lease_ms = lease_ms
         self.due: set[str] = set()
         """Uris whose dependents something is to be done about because of what was reconciled."""
 
@@ -125,15 +130,17 @@ class Reconciler:
             else:
                 works[difference.uri] = work
         with anyio.CancelScope(shield=True):  # whoever is told to stop finishes what it began to write
+            until = time.monotonic() + self._lease_ms / 1000
             told = await self._record([w.move for w in works.values()])
             late = set(told.late)
-            await self._write([w for uri, w in works.items() if w.writes and uri not in late], late)
+            await self._write([w for uri, w in works.items() if w.writes and uri not in late], late, until)
         return outcomes + [_outcome(w, told, late) for w in works.values()]
 
     async def _record(self, moves: Sequence[Move]) -> Recorded:
         told = await record(
-            self._graph, self._project_id, moves, self._settings, holder=self._holder, actor=self._actor
-        )
+            self._graph, self._project_id, moves, self._settings, holder=self._holder, lease_ms=self._lease_ms,
+            actor=self._actor,
+        )  # fmt: skip
         self.due.update(told.due)
         return told
 
@@ -229,13 +236,20 @@ class Reconciler:
 
     # Writing
 
-    async def _write(self, works: Sequence[_Work], late: set[str]) -> None:
-        """Write what was claimed, and tell how it went."""
+    async def _write(self, works: Sequence[_Work], late: set[str], until: float) -> None:
+        """Write what was claimed, as long as the claim holds, and tell how it went."""
         if not works:
             return
         uris = [w.difference.uri for w in works]
         fresh = await resources_by_uri(self._graph.db, self._project_id, uris)
-        moves = [await self._put(work, fresh.get(work.difference.uri)) for work in works]
+        moves = []
+        for work in works:
+            faults.at("drift_claimed", work.difference.uri)
+            if time.monotonic() > until:  # somebody else may be at it by now
+                late.add(work.difference.uri)
+                continue
+            moves.append(await self._put(work, fresh.get(work.difference.uri)))
+            faults.at("drift_written", work.difference.uri)
         told = await self._record(moves)
         late.update(told.late)
 
