@@ -7,7 +7,7 @@ made is its correlation id, and stays with the command's events in the log.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,25 +52,26 @@ def traceparent() -> str | None:
         return None
     from opentelemetry import trace
 
-    found = trace.get_current_span().get_span_context()
+    return traceparent_of(trace.get_current_span())
+
+
+def traceparent_of(span: Span) -> str | None:
+    """Return a span for others to go on with, ``None`` when it is none."""
+    found = span.get_span_context()
     return f"00-{found.trace_id:032x}-{found.span_id:016x}-{int(found.trace_flags):02x}" if found.is_valid else None
 
 
-def started(name: str, kind: Kind, parent: str | None, attributes: dict[str, Any]) -> Span | None:
+def started(name: str, kind: Kind = "internal", parent: str | None = None) -> Span | None:
     """Begin a span that is not made the current one; whoever asks for it has to ``end()`` it."""
-    return None if _tracer is None else _started(_tracer, name, kind, parent, attributes)
+    return None if _tracer is None else _started(_tracer, name, kind, parent, {})
 
 
-@contextmanager
-def within(current: Span | None) -> Iterator[None]:
-    """Have ``current`` as the current span inside the block."""
-    if current is None:
-        yield
-        return
-    from opentelemetry import trace
+def enter(span: Span) -> Callable[[], None]:
+    """Make a span the current one of this task; what is returned, called in the same task, takes that back."""
+    from opentelemetry import context, trace
 
-    with trace.use_span(current, record_exception=False, set_status_on_exception=False):
-        yield
+    token = context.attach(trace.set_span_in_context(span))
+    return lambda: context.detach(token)
 
 
 def note_failure(current: Span | None, code: str) -> None:
@@ -87,13 +88,14 @@ def _spanned(
     tracer: Tracer, name: str, kind: Kind, parent: str | None, attributes: dict[str, Any]
 ) -> Iterator[Span | None]:
     made = _started(tracer, name, kind, parent, attributes)
+    leave = enter(made)
     try:
-        with within(made):
-            yield made
+        yield made
     except BaseException as error:
         note_failure(made, str(getattr(error, "code", None) or type(error).__name__))
         raise
     finally:
+        leave()
         made.end()
 
 

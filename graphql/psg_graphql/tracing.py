@@ -27,34 +27,46 @@ class Traces(SchemaExtension):
         """Begin with the request, end with the answer (of a subscription: with its last event)."""
         request = getattr(self.execution_context.context, "request", None)
         parent = None if request is None else request.headers.get("traceparent")
-        span = self._span = tracing.started("GraphQL", "server", parent, {})
+        span = self._span = tracing.started("GraphQL", "server", parent)
+        refused: BaseException | None = None
         try:
             yield
+        except BaseException as error:
+            refused = error
+            raise
         finally:
             if span is not None:
                 self._name(span)
-                code = _code(self.execution_context.result)
+                code = _code(self.execution_context, refused)
                 if code is not None:
                     tracing.note_failure(span, code)
                 span.end()
 
     def on_parse(self) -> Iterator[None]:
         """Time the parsing."""
-        with tracing.within(self._span), tracing.span("GraphQL parse"):
-            yield
+        yield from self._timed("GraphQL parse")
 
     def on_validate(self) -> Iterator[None]:
         """Time the validation."""
-        with tracing.within(self._span), tracing.span("GraphQL validate"):
-            yield
+        yield from self._timed("GraphQL validate")
 
     def on_execute(self) -> Iterator[None]:
         """Have what is executed belong to the operation's span."""
-        if self._kind() is OperationType.SUBSCRIPTION:
+        if self._span is None or self._kind() is OperationType.SUBSCRIPTION:
             yield
             return
-        with tracing.within(self._span):
+        leave = tracing.enter(self._span)
+        yield
+        leave()  # not after an error: then this may go on in another place, and the request's own context ends anyway
+
+    def _timed(self, name: str) -> Iterator[None]:
+        # Never the current span: an extension that refuses leaves this generator to the garbage collector.
+        span = None if self._span is None else tracing.started(name, parent=tracing.traceparent_of(self._span))
+        try:
             yield
+        finally:
+            if span is not None:
+                span.end()
 
     def _kind(self) -> OperationType | None:
         try:
@@ -72,7 +84,8 @@ class Traces(SchemaExtension):
             span.set_attribute("graphql.operation.name", name)
 
 
-def _code(result: Any) -> str | None:
-    for error in getattr(result, "errors", None) or ():
-        return str((error.extensions or {}).get("code", "graphql_error"))
+def _code(ran: Any, refused: BaseException | None) -> str | None:
+    """The code of the first error, which is masked by then, or of what an extension refused the request with."""
+    for error in getattr(ran.result, "errors", None) or ran.pre_execution_errors or (refused,):
+        return None if error is None else str((getattr(error, "extensions", None) or {}).get("code", "graphql_error"))
     return None
