@@ -32,6 +32,8 @@ KINDS: dict[str, str] = {
     "transition": "a status changed otherwise than by its table, or without its event",
     "deltas": "the announced node and edge deltas do not add up to what is stored",
     "resources": "more of a resource pool is held than may be, or shares are not those of whole allocations",
+    "message": "a message between modules is not what its state says, or the log does not tell of it",
+    "drift": "what is known of a file or ref contradicts itself: its state, its hash, its content or its request",
     "schema": "a constraint or an index of the platform is missing",
 }
 """Every kind of violation with what it means; the names are stable."""

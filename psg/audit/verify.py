@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import psg_cypher
+from psg.audit.messages import audit_messages
 from psg.audit.project import AuditProject
 from psg.audit.report import Report, Violation
 from psg.audit.resources import audit_resources
@@ -44,6 +45,7 @@ async def verify(db: Database, project_id: str | None = None, *, progress: Progr
     async for found in _projects(db, project_id):
         report.checked["projects"] += 1
         await AuditProject(db, found, report, progress or _silent).run()
+        await audit_messages(db, found, report)
     if project_id is not None and not report.checked["projects"]:
         raise NotFound(f"project {project_id} does not exist", project_id=project_id)
     return report

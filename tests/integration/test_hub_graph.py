@@ -391,6 +391,34 @@ async def test_payloads_and_outputs_are_encrypted_where_payloads_are(hubs: Hubs)
     assert "s3cret" not in str(await hubs.world.query("MATCH (n {project_id: $project_id}) RETURN properties(n) AS p"))
 
 
+DAMAGES = {
+    "does not stand in its queue": "m.position = -1",
+    "but has an answer": "m.output = '1'",
+    "still stands in a queue": "m.status = 'completed', m.done_ms = 1",
+    "is none of a message": "m.status = 'lost'",
+    "which its error contradicts": "m.status = 'failed', m.done_ms = 1, m.target = ''",
+    "does not tell": "m.id = 'another'",
+}
+
+
+@pytest.mark.parametrize("fault", DAMAGES)
+async def test_the_audit_names_a_message_that_is_not_as_it_should_be(db: Database, fault: str) -> None:
+    world = await World.create(db)
+    async with AsyncExitStack() as stack:
+        hubs = Hubs(world, stack)
+        hub = await hubs.start({"context": echo, "role": echo})
+        await hubs.announced("plan")
+        assert (await hub.route_message(message(id="fine", targetModule="role"))).success
+        await hub.enqueue(message(id="m"))
+        assert (await verify(db, world.project_id)).violations == []
+        await world.damage(
+            f"MATCH (m:HubMessage {{project_id: $project_id, id: 'm'}}) SET {DAMAGES[fault]}"
+        )
+        found = (await verify(db, world.project_id)).violations
+    assert {(v.kind, v.node_id in ("m", "another")) for v in found} == {("message", True)}
+    assert any(fault in v.message for v in found)
+
+
 async def test_what_a_hub_on_the_graph_needs_is_told(hubs: Hubs) -> None:
     with pytest.raises(ValidationFailed, match="project_id"):
         CommunicationHub(hubs.world.graph)

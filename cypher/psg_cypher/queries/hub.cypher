@@ -133,3 +133,24 @@ RETURN m.id AS key, labels(m) AS labels, properties(m) AS props
 // One message, open or over.
 MATCH (m:HubMessage {project_id: $project_id, id: $id})
 RETURN m {.*} AS message
+
+// name: audit_hub_page :read :many
+// The ids of the next messages of a project.
+MATCH (m:HubMessage) WHERE m.project_id = $project_id AND m.id > $after
+WITH m ORDER BY m.project_id, m.id LIMIT toInteger($limit)
+RETURN m.id AS id
+
+// name: audit_hub_messages :read :many
+// What the audit needs to know of messages.
+MATCH (h:ProjectHead {id: $project_id})
+UNWIND $batch.ids AS id
+MATCH (m:HubMessage {project_id: $project_id, id: id})
+RETURN m.id AS id, m.status AS status, m.target AS target, m.target_module AS target_module, m.position AS position,
+  m.owner AS owner, m.fence AS fence, m.done_ms AS done_ms, m.error IS NOT NULL AS error,
+  m.error IS NOT NULL OR m.output IS NOT NULL AS answered, coalesce(h.earliest_seq, 1) AS earliest
+
+// name: audit_hub_commands :read :many
+// Which of these commands the log of a project knows.
+UNWIND $batch.ids AS id
+MATCH (e:Event {project_id: $project_id, command_id: id})
+RETURN e.command_id AS command_id

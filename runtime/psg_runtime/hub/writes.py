@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psg.events.projection import EMITTED
+from psg.messages import COMPLETED, EXPIRED, FAILED, PENDING, answering_command, sending_command
 from psg.model.codec import dumps, loads, sealed
 from psg.model.ids import derived_id, new_id
 from psg.write.change import Change
@@ -14,8 +15,7 @@ from psg.write.command import Command
 from psg_runtime.hub.message import InterModuleMessage, MessageResult
 
 STATEMENT = "hub_apply"
-EXPIRED = "expired"
-_STATUS = {"completed": "completed", "failed": "failed", EXPIRED: "cancelled"}
+_STATUS = {COMPLETED: "completed", FAILED: "failed", EXPIRED: "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def send_write(message: InterModuleMessage, timeout_ms: int | None, limit: int) 
     """Accept a message; the same one again is the same command."""
     command = Command(
         "route_message", message.content, actor=message.source_module,
-        command_id=derived_id("hub_message", message.id), correlation_id=message.correlation_id,
+        command_id=sending_command(message.id), correlation_id=message.correlation_id,
     )  # fmt: skip
     props = {
         "source_module": message.source_module, "target_module": message.target_module,
@@ -61,7 +61,7 @@ def send_write(message: InterModuleMessage, timeout_ms: int | None, limit: int) 
         "op": "send", "id": message.id, "source": message.source_module, "target": message.target_module,
         "rank": message.priority.rank, "limit": limit, "timeout_ms": timeout_ms, "props": props,
     }  # fmt: skip
-    return HubWrite(command, _event("message_sent", message, "pending"), row)
+    return HubWrite(command, _event("message_sent", message, PENDING), row)
 
 
 def finish_write(message: InterModuleMessage, fence: int, result: MessageResult) -> HubWrite:
@@ -82,7 +82,7 @@ def expire_write(message: InterModuleMessage, *, fence: int | None = None, overd
 def _over(
     message: InterModuleMessage, fence: int | None, status: str, payload: Mapping[str, Any], **row: Any
 ) -> HubWrite:
-    command_id = new_id() if fence is None else derived_id("hub_finish", message.id, str(fence), status)
+    command_id = new_id() if fence is None else answering_command(message.id, fence, status)
     command = Command(
         "finish_message", [message.id, fence, status], actor=message.target_module, command_id=command_id,
         correlation_id=message.correlation_id,
