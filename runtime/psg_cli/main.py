@@ -30,6 +30,7 @@ COMMANDS = {
     "modules": "psg_cli.commands.modules:modules",
     "resources": "psg_cli.commands.modules:resources",
     "session": "psg_cli.commands.sessions:session",
+    "workflow": "psg_cli.commands.workflows:workflow",
     "drift": "psg_cli.commands.drift:drift",
     "snapshot": "psg_cli.commands.snapshots:snapshot",
     "replay": "psg_cli.replay:replay",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from psg_runtime.contracts import OrchestratorPlan as OrchestratorPlan
     from psg_runtime.contracts import PlanStep as PlanStep
     from psg_runtime.contracts import StepResult as StepResult
+    from psg_runtime.core_orchestrator import CoreOrchestrator as CoreOrchestrator
+    from psg_runtime.core_orchestrator import CoreOrchestratorConfig as CoreOrchestratorConfig
+    from psg_runtime.core_orchestrator import WorkflowDefinition as WorkflowDefinition
+    from psg_runtime.core_orchestrator import WorkflowResult as WorkflowResult
     from psg_runtime.execution_core import ExecutionAttempt as ExecutionAttempt
     from psg_runtime.execution_core import ExecutionPolicy as ExecutionPolicy
     from psg_runtime.execution_core import ExecutionReport as ExecutionReport
@@ -80,6 +84,10 @@ _EXPORTS = {
     "MessageResult": "hub",
     "SystemEvent": "hub",
     "GraphModules": "single_agent",
+    "CoreOrchestrator": "core_orchestrator",
+    "CoreOrchestratorConfig": "core_orchestrator",
+    "WorkflowDefinition": "core_orchestrator",
+    "WorkflowResult": "core_orchestrator",
     "RuntimeContext": "single_agent",
     "RuntimeModuleRegistry": "single_agent",
     "RuntimeResult": "single_agent",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from psg_runtime.core_orchestrator.compiling import check_workflow, compile_workflow
+from psg_runtime.core_orchestrator.components import Catalog
 from psg_runtime.core_orchestrator.core import CoreOrchestrator
 from psg_runtime.core_orchestrator.definition import (
     ErrorHandling,
@@ -28,6 +29,7 @@ from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.core_orchestrator.stages import StageRunner
 
 __all__ = [
+    "Catalog",
     "CoreOrchestrator",
     "CoreOrchestratorConfig",
     "ErrorHandling",
