@@ -366,6 +366,23 @@ async def test_the_administrator_is_told_where_nobody_was_named(
     assert await channels() == []
 
 
+async def test_what_cannot_be_read_holds_up_nothing_else(world: World) -> None:
+    looked = monitor(world, sender=sender("127.0.0.0/8"))
+    rules = [many_failed(threshold=0), many_failed(threshold=0)]
+    await looked.configure_health_alerts({"rules": rules})
+    await world.damage("MATCH (r:AlertRule {id: $id}) SET r.payload = '{}'", id=rules[0]["id"])
+    for name in ("broken", "whole"):
+        await raise_alert(world.graph, name, "m", project_id=world.project_id, key=new_id(), channels=["http://[::1]:9/"])
+    await world.damage("MATCH (a:Alert {project_id: $project_id, name: 'broken'}) SET a.deliveries = '[{}]'")
+    assert [rule.id for rule in await looked.alert_rules()] == [rules[1]["id"]]
+    assert [a.rule for a in await looked.evaluate_alerts()] == [rules[1]["id"]]
+    assert sorted(a.name for a in await looked.alerts()) == sorted(["whole", rules[1]["id"]])
+    await deliver_due(world.db, Scope(world.project_id), sender(), attempts_max=1, backoff_ms=1)
+    assert await due(world) == []
+    await looked.configure_health_alerts({"remove": [rule["id"] for rule in rules]})
+    assert await looked.alert_rules() == []
+
+
 async def test_an_alert_of_a_rule_ends_with_its_condition_only(world: World) -> None:
     looked = monitor(world)
     await looked.configure_health_alerts({"rules": [many_failed()]})

@@ -195,6 +195,13 @@ MATCH (a:Undelivered) WHERE a.due_at <= datetime.realtime().epochMillis
 WITH a ORDER BY a.due_at LIMIT toInteger($limit)
 RETURN a.id AS id
 
+// name: alert_give_up :write :many
+// Forgets that somebody is to be told of an alert that cannot be read; behind the lock for alerts.
+MATCH (a:Alert {id: $id})
+SET a.due_at = null
+REMOVE a:Undelivered
+RETURN a.id AS id
+
 // name: alert_count :read :one
 // How many alerts there are.
 MATCH (a:Alert) RETURN count(a) AS count

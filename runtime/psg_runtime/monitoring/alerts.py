@@ -124,7 +124,7 @@ class AlertBook:
     async def get(self, ids: Sequence[str]) -> dict[str, Alert]:
         """Alerts by id, as they are now."""
         rows = await self.read("alerts_by_id", batch={"ids": list(ids)})
-        return {row["alert"]["id"]: alert_of(row["alert"]) for row in rows}
+        return {alert.id: alert for alert in alerts_of(rows)}
 
     def put(self, alert: Alert, *, numbered: bool = True) -> Alert:
         """Store an alert; ``numbered`` unless only its deliveries changed."""
@@ -240,13 +240,13 @@ async def alert_page(
         psg_cypher.statement("alert_page"), **scope.alert_bounds, status=status, limit=limit,
         before=2**62 if before is None else before,
     )  # fmt: skip
-    return [alert_of(row["alert"]) for row in rows]
+    return alerts_of(rows)
 
 
 async def alert_changes(db: Database, scope: Scope, after: int, limit: int = 100) -> list[Alert]:
     """Alerts that changed behind the number ``after``, in the order of their last change: each once, as it is now."""
     rows = await db.read(psg_cypher.statement("alert_changes"), **scope.alert_bounds, after=after, limit=limit)
-    return [alert_of(row["alert"]) for row in rows]
+    return alerts_of(rows)
 
 
 async def alert_head(db: Database) -> int:
@@ -280,8 +280,18 @@ def log_alerts(changed: Sequence[Alert]) -> None:
             )  # fmt: skip
 
 
-def alert_of(row: Row) -> Alert:
-    """An alert as it was stored."""
+def alerts_of(rows: Sequence[Row]) -> list[Alert]:
+    """Alerts as they were stored; one that cannot be read keeps no other from being told."""
+    found: list[Alert] = []
+    for row in rows:
+        try:
+            found.append(_alert_of(row["alert"]))
+        except ValueError:
+            log.error("alert_unreadable", alert=str(row["alert"].get("id")))
+    return found
+
+
+def _alert_of(row: Row) -> Alert:
     texts = {name: loads(row.get(name)) for name in ("details", "channels", "deliveries", "value")}
     fields = {name: value for name, value in row.items() if name in Alert.model_fields and name not in texts}
     return Alert.model_validate(
@@ -289,9 +299,13 @@ def alert_of(row: Row) -> Alert:
     )
 
 
-def rule_of(row: Row) -> AlertRule:
-    """A rule as it was stored."""
-    return AlertRule.model_validate(loads(row["payload"]))
+def rule_of(row: Row) -> AlertRule | None:
+    """A rule as it was stored; None where it cannot be read, which keeps no other from being judged."""
+    try:
+        return AlertRule.model_validate(loads(row["payload"]))
+    except (ValueError, KeyError, TypeError):
+        log.error("alert_rule_unreadable", rule=str(row.get("id")))
+        return None
 
 
 def _props(alert: Alert) -> Row:

@@ -95,10 +95,13 @@ async def deliver_due(
 
     async def tell(alert_id: str) -> None:
         nonlocal tried
-        for alert, delivery in await _take(db, alert_id):
-            tried += 1
-            error = await _sent(sender, alert, delivery)
-            await _note(db, alert_id, delivery, error, attempts_max, backoff_ms)
+        try:
+            for alert, delivery in await _take(db, alert_id):
+                tried += 1
+                error = await _sent(sender, alert, delivery)
+                await _note(db, alert_id, delivery, error, attempts_max, backoff_ms)
+        except PsgError as error:
+            log.warning("alert_not_delivered", alert=alert_id, code=error.code)
 
     async with anyio.create_task_group() as tasks:
         for row in rows:
@@ -111,8 +114,11 @@ async def _take(db: Database, alert_id: str) -> list[tuple[Alert, Delivery]]:
 
     async def work(book: AlertBook) -> list[tuple[Alert, Delivery]]:
         alert = (await book.get([alert_id])).get(alert_id)
-        due = [d for d in alert.next_deliveries if d.due_at <= book.now_ms] if alert is not None else []
-        if alert is None or not due:
+        if alert is None:  # removed meanwhile, or nobody can read it
+            await book.read("alert_give_up", id=alert_id)
+            return []
+        due = [d for d in alert.next_deliveries if d.due_at <= book.now_ms]
+        if not due:
             return []
         until = book.now_ms + _TAKEN_MS
         later = {id(d): d.model_copy(update={"attempts": d.attempts + 1, "due_at": until}) for d in due}

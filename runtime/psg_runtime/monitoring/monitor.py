@@ -190,7 +190,7 @@ class SystemMonitor:
 
     async def alert_rules(self) -> list[AlertRule]:
         """The rules of this scope, by id."""
-        return [alert_store.rule_of(row) for row in await rule_book.rule_rows(self._db, self.scope)]
+        return await rule_book.rules_of(self._db, self.scope)
 
     async def alerts(self, status: str | None = None, *, limit: int = 100) -> list[Alert]:
         """Alerts of this scope, the one that changed last first."""

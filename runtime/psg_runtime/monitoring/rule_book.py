@@ -46,13 +46,13 @@ async def configure(
         await book.read("alert_rules_put", batch={"rows": rows})
 
     await with_alerts(db, work)
-    return [rule_of(row) for row in await rule_rows(db, scope)]
+    return await rules_of(db, scope)
 
 
-async def rule_rows(db: Database, scope: Scope) -> list[Row]:
-    """The stored rules of a scope; the platform's scope holds those of all projects too."""
+async def rules_of(db: Database, scope: Scope) -> list[AlertRule]:
+    """The rules of a scope; the platform's scope holds those of all projects too."""
     rows = await db.read(psg_cypher.statement("alert_rules"), **scope.alert_bounds)
-    return [row["rule"] for row in rows]
+    return [rule for row in rows if (rule := rule_of(row["rule"])) is not None]
 
 
 async def evaluate(db: Database, scope: Scope, observed: Mapping[str | None, Observed], source: str) -> list[Alert]:
@@ -111,6 +111,8 @@ async def take_lease(db: Database, scope: Scope, owner: str, lease_ms: int) -> b
 
 def _judged(row: Row, observed: Mapping[str | None, Observed], now_ms: int) -> Verdict:
     rule = rule_of(row)
+    if rule is None:
+        return Verdict(row.get("since_ms"))
     seen = observed.get(rule.project_id)
     return judge(rule, None if seen is None else seen.holds(rule), row.get("since_ms"), bool(row.get("open")), now_ms)
 
@@ -123,6 +125,7 @@ def _fired(
     row: Row, observed: Mapping[str | None, Observed], verdict: Verdict, now_ms: int, source: str
 ) -> Alert:
     rule = rule_of(row)
+    assert rule is not None  # it was judged
     value = observed[rule.project_id].value(rule)
     shown = f"{value:g}" if isinstance(value, float) else value
     said = f"{rule.description}: " if rule.description else ""
