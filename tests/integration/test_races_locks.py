@@ -16,6 +16,7 @@ import pytest
 from bus_races import bus_acknowledge, bus_take
 from conftest import TEST_SETTINGS, FreshNeo4j
 from sample_graph import quiet_server, role_document, uuid4
+from turn_races import turn_heartbeat
 
 import psg_cypher
 from psg.commands.documents import store_document
@@ -473,7 +474,7 @@ RACES = {
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
         kill_switch_global_lock, platform_lock,
         hub_apply, hub_claim, hub_hold, hub_forget,
-        resource_lock, resource_renew, bus_take, bus_acknowledge,
+        resource_lock, resource_renew, bus_take, bus_acknowledge, turn_heartbeat,
     )
 }  # fmt: skip
 # Renewing is raced against ending.

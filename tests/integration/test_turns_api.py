@@ -72,9 +72,11 @@ async def test_a_worker_does_the_turns_of_its_agent_several_at_a_time(world: Wor
         return {"key": given.key, "goal": given.objective, "params": given.params}
 
     plan_id = await world.started(*(turn(f"s{i}") for i in range(6)))
-    async with running_api(world.db) as api, Client(f"{api.url}/graphql") as client, world.running(tools()):
-        async with working(client, world, handler, concurrency=3):
-            assert await world.finished(plan_id) == ["completed"]
+    async with (
+        running_api(world.db) as api, Client(f"{api.url}/graphql") as client, world.running(tools()),
+        working(client, world, handler, concurrency=3),
+    ):  # fmt: skip
+        assert await world.finished(plan_id) == ["completed"]
     steps = await world.steps(plan_id)
     assert steps["s3"]["output"] == {"key": "s3", "goal": "to be tested", "params": {"n": "s3"}}
     assert 1 < most <= 3
@@ -91,9 +93,11 @@ async def test_what_a_handler_raises_is_the_error_of_the_step(world: World) -> N
         return "well"
 
     plans = [await world.started(turn(key, retries=1)) for key in ("known", "odd", "big")]
-    async with running_api(world.db) as api, Client(f"{api.url}/graphql") as client, world.running(tools()):
-        async with working(client, world, handler):
-            assert await world.finished(*plans) == ["failed", "completed", "failed"]
+    async with (
+        running_api(world.db) as api, Client(f"{api.url}/graphql") as client, world.running(tools()),
+        working(client, world, handler),
+    ):  # fmt: skip
+        assert await world.finished(*plans) == ["failed", "completed", "failed"]
     known, odd, big = [next(iter((await world.steps(p)).values())) for p in plans]
     assert {k: known["error"][k] for k in ("code", "message", "category", "retryable")} == {
         "code": "no_file", "message": "no such file", "category": "resource_error", "retryable": False,
