@@ -8,6 +8,7 @@ from typing import Any
 import psg_cypher
 from psg.audit.budgets import check_budget, read_accounts
 from psg.audit.checkpoint import beginning
+from psg.audit.drift import check_resource
 from psg.audit.facts import Facts, Finding
 from psg.audit.frontier import check_plan, check_step
 from psg.audit.history import check_log, check_segment, check_status
@@ -35,6 +36,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from check_log(facts)
     yield from check_budget(facts)
     yield from check_session(facts)
+    yield from check_resource(facts)
     if facts.label == "Step":
         yield from check_step(facts)
         yield from check_turn(facts)
