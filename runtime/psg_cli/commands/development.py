@@ -22,8 +22,10 @@ from psg_cli.settings import CliSettings, load_settings, settings_invalid
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
+from psg_runtime.bus.settings import BusSettings
 from psg_runtime.monitoring.settings import MonitoringSettings
 from psg_runtime.orchestrator.settings import OrchestratorSettings
+from psg_runtime.tracing.settings import TracingSettings
 
 _REDACTED = "********"
 _TITLES: dict[type[BaseSettings], str] = {
@@ -32,6 +34,8 @@ _TITLES: dict[type[BaseSettings], str] = {
     OrchestratorSettings: "orchestrator",
     MonitoringSettings: "monitoring",
     AelSettings: "adapters",
+    BusSettings: "event bus",
+    TracingSettings: "traces",
 }
 
 config = typer.Typer(name="config", no_args_is_help=True, help="The settings in force here.")
