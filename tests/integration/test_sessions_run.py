@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
+import orjson
 import pytest
-from kit_oracle import oracle
+from kit_oracle import invariants_of, oracle
 from sample_graph import KIT, needs_kit
 from sessions import Sessions, agents, begin, clean, turn, who
 from world import World, step
 
+from psg.documents.bundle import export_bundle
+from psg.documents.files import write_json
 from psg.documents.importing import import_documents
 from psg.errors import InvalidTransition, NotFound, UnknownCapability, ValidationFailed
 from psg.events.models import check_event
@@ -137,7 +141,7 @@ async def test_round_robin_on_the_graph(world: World, sessions: Sessions) -> Non
 @needs_kit
 @pytest.mark.req("DD-56", "DD-57", "C-10", "C-30")
 @pytest.mark.parametrize("side", ["input", "expected"])
-async def test_the_golden_flow_of_turns(db: Database, tmp_path: Any, side: str) -> None:
+async def test_the_golden_flow_of_turns(db: Database, tmp_path: Path, side: str) -> None:
     kit = oracle()
     folder = KIT / "golden/map-flow-01-turn-taking" / side
     documents = {module: kit.load(folder / f"{module}.json") for module in ("context", "plan", "collab")}
@@ -160,9 +164,11 @@ async def test_the_golden_flow_of_turns(db: Database, tmp_path: Any, side: str) 
         "MAPSessionStarted": 1, "MAPRolesAssigned": 1, "MAPTurnDispatched": 3, "MAPTurnCompleted": 3,
         "MAPSessionCompleted": 1,
     }  # fmt: skip
-    done = await world.graph.export_document(world.project_id, "plan", plan)
-    assert kit.object_errors("plan", done) == [] and done["status"] == "completed"
-    assert kit.object_errors("collab", await world.graph.export_document(world.project_id, "collab", collab)) == []
+    await export_bundle(db, world.project_id, plan, tmp_path)
+    write_json(tmp_path / "collab.json", await world.graph.export_document(world.project_id, "collab", collab))
+    with (tmp_path / "events.ndjson").open("ab") as file:
+        file.write(b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in profile))
+    assert kit.bundle_errors(str(tmp_path), "MAP", invariants_of(folder)) == []
     await clean(world)
 
 
