@@ -74,7 +74,7 @@ CALL (now) {
   WITH target, free, overdue
   RETURN collect(CASE WHEN free > 0 THEN target END) AS waiting, collect(overdue) AS overdue
 }
-RETURN h.seq AS seq, coalesce(h.hub_modules, []) AS modules, waiting, overdue
+RETURN coalesce(h.hub_modules, []) AS modules, waiting, overdue
 
 // name: hub_claim :write :many
 // Takes the next messages of each queue for a process, for as long as the lease; the fence tells its takers apart.

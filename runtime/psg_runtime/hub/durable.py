@@ -43,7 +43,6 @@ log = structlog.get_logger(__name__)
 
 Row = Mapping[str, Any]
 FORGET_S = 60.0
-FLOOR_S = 0.002
 
 
 @dataclass(slots=True)
@@ -215,17 +214,16 @@ class GraphTransport:
         task_status.started()
         while not self._closing:
             try:
-                seq = await self._round()
+                await self._round()
             except PsgError as error:
                 log.warning("hub_round_failed", code=error.code, project_id=self._project_id, error=str(error))
                 await anyio.sleep(self._settings.poll_ms / 1000)
                 continue
-            if self._reception.fixed and not self._announced and not self._waiting:
+            idle = self._reception.fixed and not self._announced and not self._waiting
+            with anyio.move_on_after(None if idle else self._settings.poll_ms / 1000):
                 await self._wake.wait()
-            await anyio.sleep(FLOOR_S)  # a project that is written to all the time is looked at some of the time
-            await self._graph.signals.wait(self._project_id, seq, self._settings.poll_ms / 1000)
 
-    async def _round(self) -> int:
+    async def _round(self) -> None:
         """Look once: end what is overdue, take what waits, tell those whose messages are over."""
         self._wake = anyio.Event()
         before = set(self._announced)
@@ -239,7 +237,6 @@ class GraphTransport:
         if time.monotonic() - self._forgotten_at > FORGET_S:
             self._forgotten_at = time.monotonic()
             await self._write("hub_forget", keep_ms=self._settings.keep_ms)
-        return int(state["seq"])
 
     async def _tell_who(self, before: set[str], noted: set[str]) -> None:
         """Announce who is here and not ``noted``, withdraw who is not here any more.
@@ -278,6 +275,7 @@ class GraphTransport:
         finally:
             if self._held.get(row["id"]) is held:
                 del self._held[row["id"]]
+            self._nudge()  # there is room for another
 
     async def _answer(self, row: Row, held: _Held) -> None:
         message = message_of(row)

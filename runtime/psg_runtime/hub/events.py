@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 FAMILY = "external_integration"
 MARK = "broadcast"
 PAGE = 200
+UNHEARD_S = 1.0
+"""How often the end of the log is looked for while nobody subscribes."""
 
 _delivering: ContextVar[bool] = ContextVar("psg_hub_delivering", default=False)
 
@@ -43,11 +45,19 @@ class Subscribers:
     def __init__(self, timeout_ms: int) -> None:
         self._timeout_s = timeout_ms / 1000
         self._handlers: defaultdict[str, list[EventHandler]] = defaultdict(list)
+        self._arrived = anyio.Event()
+
+    async def arrival(self, seconds: float) -> None:
+        """Wait until somebody is added, but no longer than so many seconds."""
+        self._arrived = anyio.Event()
+        with anyio.move_on_after(seconds):
+            await self._arrived.wait()
 
     def add(self, event_type: str, handler: EventHandler) -> None:
         """Deliver events of this type to ``handler``, each once however often it was added."""
         if handler not in self._handlers[event_type]:
             self._handlers[event_type].append(handler)
+        self._arrived.set()
 
     def remove(self, event_type: str, handler: EventHandler) -> None:
         """Deliver nothing of this type to ``handler`` any more; one that was never added is no error."""
@@ -136,7 +146,9 @@ class LogEvents:
                 log.warning("log_not_read", code=error.code, project_id=self._project_id)
                 await anyio.sleep(self._settings.poll_ms / 1000)
                 continue
-            if not more:
+            if not self._subscribers:
+                await self._subscribers.arrival(UNHEARD_S)
+            elif not more:
                 await self._graph.signals.wait(self._project_id, self._cursor, self._settings.poll_ms / 1000)
 
     async def _page(self) -> bool:
