@@ -255,7 +255,7 @@ class SystemMonitor:
                 tasks.start_soon(self._every, self.settings.metrics_collection_interval / 1000, self._look)
                 tasks.start_soon(self._every, self.settings.health_check_interval / 1000, self._note_health)
                 tasks.start_soon(self._every, min(_LOOK_S, self.settings.webhook_backoff / 1000), self._deliver)
-                tasks.start_soon(self._every, _PRUNE_EVERY_S, self._prune)
+                tasks.start_soon(self._every, _PRUNE_EVERY_S, self._prune, _PRUNE_EVERY_S)
                 task_status.started()
                 await self._stop.wait()
                 tasks.cancel_scope.cancel()
@@ -266,7 +266,8 @@ class SystemMonitor:
                 except PsgError as error:
                     log.warning("lease_not_given_back", code=error.code)
 
-    async def _every(self, seconds: float, work: Any) -> None:
+    async def _every(self, seconds: float, work: Any, first_after: float = 0.0) -> None:
+        await anyio.sleep(first_after)
         while True:
             began = time.monotonic()
             try:
@@ -282,12 +283,13 @@ class SystemMonitor:
         return await rule_book.take_lease(self._db, self.scope, self.id, self.settings.evaluator_lease)
 
     async def _look(self) -> None:
-        if await self.is_evaluator():
+        if await self.alert_rules() and await self.is_evaluator():
             await self.evaluate_alerts()
         await self.latest_metrics()
 
     async def _note_health(self) -> None:
-        if await self.is_evaluator():
+        """What is seen of all is noted by one process, what a process sees of its own modules by itself."""
+        if self.scope.project_id is not None or await self.is_evaluator():
             await self.check_system_health()
 
     async def _deliver(self) -> None:
@@ -300,8 +302,6 @@ class SystemMonitor:
         )  # fmt: skip
 
     async def _prune(self) -> None:
-        if not await self.is_evaluator():
-            return
         settings, now = self.settings, int(time.time() * 1000)
         await past.prune(self._db, now, settings.history_keep, settings.history_records)
         await alert_store.prune_alerts(self._db, now, settings.alerts_keep, settings.alerts_records)
