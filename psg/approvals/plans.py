@@ -22,7 +22,11 @@ from psg.write.writer import Locked
 async def propose_plan(locked: Locked, plan_id: str, expected_revision: int | None, command: Command) -> Change:
     """Decide draft → proposed; a plan that needs an approval asks for it in the same commit."""
     plan = await plan_inside(locked, plan_id, expected_revision)
-    change = lifecycle.plan_transition(plan_id, "proposed", expected_revision, command, proposed_by=command.actor)
+    before = plan["proposed_by"]  # a plan that was taken back to draft keeps who proposed it first
+    change = lifecycle.plan_transition(
+        plan_id, "proposed", expected_revision, command,
+        extra={"proposed_by": command.actor}, was=None if before is None else {"proposed_by": before},
+    )  # fmt: skip
     if plan["approval"] is not None and plan["status"] == "draft" and not plan["loading"]:
         change.answer["confirm"] = await ask_for_plan(
             locked, change, plan, proposed_by=command.actor, role="orchestrator"

@@ -20,11 +20,17 @@ CANCELLED = ("cancelled", "the plan was cancelled")
 
 
 def plan_transition(
-    plan_id: str, target: str, expected_revision: int | None, command: Command, **more: Any
+    plan_id: str,
+    target: str,
+    expected_revision: int | None,
+    command: Command,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    was: Mapping[str, Any] | None = None,
 ) -> Change:
     """Return the change to a status that has exactly one way to it (proposed, draft); judged after the lock.
 
-    ``more`` are properties that change with it.
+    ``extra`` properties change with it; ``was`` are their values until now, where they had any.
     """
     (current,) = sources("Plan", target)
     change = Change(command)
@@ -32,7 +38,7 @@ def plan_transition(
     change.require(
         plan_id, ["Plan"], "id", revision=expected_revision, status=[current], target=target, holds=holds
     )
-    change.transition("Plan", plan_id, current, target, plan=plan_id, extra=more)
+    change.transition("Plan", plan_id, current, target, plan=plan_id, extra=extra, was=was)
     change.answer = {"plan": plan_id}
     return change
 

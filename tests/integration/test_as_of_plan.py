@@ -165,6 +165,16 @@ async def compare_log(world: World) -> None:
         assert told.faults == []
 
 
+async def test_a_plan_proposed_twice_is_read_as_it_was_between(world: World) -> None:
+    plan_id = await world.draft(step("a"))
+    graph, project_id, states = world.graph, world.project_id, {}
+    for move in (graph.propose_plan, graph.revise_plan, graph.propose_plan):
+        await move(project_id, plan_id)
+        states[await world.head_seq()] = await seen(world, plan_id)
+    for seq, then in states.items():
+        assert same_shape(await snapshots.plan_as_of(world.db, project_id, plan_id, seq)) == then
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.req("L3-57", "DD-02", "DD-03")
 @pytest.mark.parametrize("seed", [1, 2, 3, pytest.param(4, marks=pytest.mark.long)])

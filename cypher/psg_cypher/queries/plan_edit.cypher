@@ -6,7 +6,7 @@ RETURN p.id AS id, p.status AS status, p.revision AS revision, coalesce(p.paused
   coalesce(p.loading, false) AS loading, p.steps_open AS steps_open, p.steps_total AS steps_total,
   p.steps_failed AS steps_failed, p.steps_next AS steps_next, p.paused_ms AS paused_ms, p.trace_id AS trace_id,
   coalesce(p.restores, 0) AS restores, p.parent_step AS parent_step, p.approval AS approval,
-  p:Tombstone AS deleted, p:Closing AS closing, c.id AS context_id, c.status AS context_status
+  p.proposed_by AS proposed_by, p:Tombstone AS deleted, p:Closing AS closing, c.id AS context_id, c.status AS context_status
 
 // name: plan_steps_by_key :read :many
 // Steps of a plan by their keys, with what a new dependency on them needs.
