@@ -6,6 +6,7 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -110,3 +111,31 @@ async def test_a_process_of_the_platform_runs_the_modules(db: Database, monkeypa
     other = ModuleManager(Graph(db))
     assert not set(ids) & {m.id for m in await other.list_modules(everywhere=True)}
     await db.write(statement("MATCH (m:ModuleInstance) WHERE m.id IN $ids DELETE m", "write"), ids=ids)
+
+
+async def example(server: Any, name: str) -> str:
+    env = {
+        "PSG_NEO4J_URI": server.uri, "PSG_NEO4J_USER": server.user, "PSG_NEO4J_PASSWORD": server.password
+    }  # fmt: skip
+    path = Path(__file__).parents[2] / "examples" / name
+    done = await anyio.run_process([sys.executable, str(path)], env={**os.environ, **env})
+    return done.stdout.decode()
+
+
+async def test_the_examples_do_what_they_say(neo4j_server: Any, db: Database) -> None:
+    async with anyio.create_task_group() as tasks:
+        told: dict[str, str] = {}
+
+        async def run_one(name: str) -> None:
+            told[name] = await example(neo4j_server, name)
+
+        for name in ("own_module.py", "shared_resources.py"):
+            tasks.start_soon(run_one, name)
+    assert "runs: context, glossary, role, trace" in told["own_module.py"]
+    assert "refused: module 'glossary' is out of service" in told["own_module.py"]
+    assert told["own_module.py"].splitlines()[-1].startswith("{'words': 1")
+    lines = told["shared_resources.py"].splitlines()
+    assert lines[0].startswith("refused: pool 'example.gpu': 3 were asked for")
+    assert sum(" runs with " in line for line in lines) == 5 and lines[-1] == "used in the end: 0"
+    await db.write(statement("MATCH (p:ResourcePool {name: 'example.gpu'}) DELETE p", "write"))
+    await db.write(statement("MATCH (a:Allocation {pool: '~example.gpu'}) DELETE a", "write"))
