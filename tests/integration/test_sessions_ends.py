@@ -167,3 +167,14 @@ async def test_a_broadcast_with_equal_answers_is_no_loop(world: World, sessions:
         await begin(world, collab, plan, loop_after=2)
         view = await sessions.over(collab)
     assert (view.state, len(view.turns)) == ("completed", 4)
+
+
+async def test_a_turn_waits_in_the_queue_from_its_dispatch_on(world: World, sessions: Sessions) -> None:
+    """What was blocked for long was not kept waiting by anybody who could have claimed it."""
+    collab = await sessions.collab("pair", {"a": None, "b": None})
+    plan = await world.approved(turn("s1"), turn("s2", policy={"timeout": {"queue_ms": 60_000}}))
+    await begin(world, collab, plan, check_offers=False)
+    await world.damage("MATCH (p:Plan {project_id: $project_id, id: $plan}) SET p.started_ms = 1", plan=plan)
+    async with world.running(agents(a=who, b=who)):
+        view = await sessions.over(collab)
+    assert (view.state, view.reason) == ("completed", None)

@@ -25,6 +25,7 @@ from psg.model.cipher import Cipher
 from psg.model.codec import using
 from psg.model.ids import UUID4, new_id
 from psg_neo4j import Database
+from psg_runtime import GraphReplay
 from psg_runtime.ael import ActionContext, ActionResult, CapabilityRegistry
 from psg_runtime.coordination import (
     SessionRefused,
@@ -32,6 +33,7 @@ from psg_runtime.coordination import (
     session_events,
     session_profile_events,
 )
+from psg_runtime.replay import redecide
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
@@ -135,6 +137,8 @@ async def test_round_robin_on_the_graph(world: World, sessions: Sessions) -> Non
     assert [(t.step_key, t.participant_id) for t in view.turns] == [("b", "b"), ("d", "b"), ("c", "b"), ("a", "b")]
     assert max(most) == 1
     assert {s["executed_by"] for s in (await world.steps(plan)).values()} == {"b"}
+    _, run = await GraphReplay(world.graph, world.project_id).history(plan)
+    assert redecide(run).difference is None
     await clean(world)
 
 

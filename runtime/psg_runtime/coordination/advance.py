@@ -63,7 +63,8 @@ async def _decide(locked: Locked, plan_id: str, command: Command) -> Change:
         change.adjust(plan_id, {}, remove=["Coordinating"])  # what it was of was taken back to before
         change.note(events.FAMILY, "map_session_lost", "Plan", plan_id, {}, plan=plan_id)
         return change
-    session = StoredSession.of(plan_id, collab, await locked.read("session_turn_steps", plan_id=plan_id))
+    rows = await locked.read("session_turn_steps", plan_id=plan_id)
+    session = StoredSession.of(plan_id, collab, rows, locked.now_ms)
     told = await _tell(locked, change, session, collab)
     end = _end(session, plan, collab, told)
     if isinstance(end, End):

@@ -136,6 +136,7 @@ async def _prepared(
     session = StoredSession(
         collab_id, plan_id, (collab.get("session_number") or 0) + 1, mode_of(collab["mode"]), participants,
         {p.participant_id: _agent(p, bindings, offered) for p in participants}, frozenset(bindings), loop_after, rows,
+        locked.now_ms,
     )  # fmt: skip
     check_session(session.table)
     if offered is not None:

@@ -38,6 +38,7 @@ class StoredSession:
     fixed: frozenset[str]
     loop_after: int | None
     rows: Sequence[Row]
+    now_ms: int = 0
     table: Table = field(init=False)
     _status: dict[str, str] = field(init=False)
     _rows: dict[str, Row] = field(init=False)
@@ -48,13 +49,13 @@ class StoredSession:
         self.table = Table(self.mode, self.participants, [self._step(row) for row in self.rows])
 
     @classmethod
-    def of(cls, plan_id: str, collab: Row, rows: Sequence[Row]) -> StoredSession:
+    def of(cls, plan_id: str, collab: Row, rows: Sequence[Row], now_ms: int = 0) -> StoredSession:
         """Return the session that a Collab holds (a row of ``coordinated_plan``)."""
         said = loads(collab["session"]) or {}
         return cls(
             collab["id"], plan_id, collab["session_number"], said["mode"],
             [Participant(**p) for p in said["participants"]], said["agents"], frozenset(said["fixed"]),
-            said.get("loop_after"), rows,
+            said.get("loop_after"), rows, now_ms,
         )  # fmt: skip
 
     def text(self) -> str:
@@ -125,7 +126,7 @@ class StoredSession:
         props = {"status": "pending", **{k: row[k] for k in ("condition", "type", "order_index", "join")}}
         record = StepRecord(row["id"], row["key"], row["position"], props, list(row["dependencies"]))
         derived, labels = frontier_state(record, self._status, 0)
-        kept = {k: derived[k] for k in ("waits", "gated")}
+        kept = {"waits": derived["waits"], "gated": derived["gated"], "ready_ms": self.now_ms}
         change.transition(
             "Step", row["id"], "blocked", "pending", plan=self.plan_id, operational={**kept, **(operational or {})},
             add=labels,
