@@ -33,6 +33,7 @@ KINDS: dict[str, str] = {
     "deltas": "the announced node and edge deltas do not add up to what is stored",
     "resources": "more of a resource pool is held than may be, or shares are not those of whole allocations",
     "message": "a message between modules is not what its state says, or the log does not tell of it",
+    "alert": "a rule has more than one open alert, or an alert's number, end or messages contradict each other",
     "drift": "what is known of a file or ref contradicts itself: its state, its hash, its content or its request",
     "schema": "a constraint or an index of the platform is missing",
 }

@@ -22,6 +22,8 @@ from scripted_server import Received, ScriptedServer, reply, serving
 from world import World, registry, step
 
 from psg.audit import verify
+from psg.audit.alerts import audit_alerts
+from psg.audit.report import Report
 from psg.errors import Refused, ValidationFailed
 from psg.model.ids import new_id
 from psg_neo4j import Database
@@ -364,6 +366,31 @@ async def test_the_administrator_is_told_where_nobody_was_named(
     assert await channels(channels=["https://team.example.com/"]) == ["https://team.example.com/"]
     monkeypatch.setenv("PSG_MONITOR_ADMINISTRATOR_WEBHOOK", "nonsense")
     assert await channels() == []
+
+
+async def test_the_audit_sees_alerts_that_contradict_themselves(world: World) -> None:
+    async def found() -> list[str]:
+        report = Report()
+        await audit_alerts(world.db, report)
+        mine = [v for v in report.violations if v.project_id == world.project_id]
+        assert {v.kind for v in mine} <= {"alert"}
+        return [v.message for v in mine]
+
+    looked = monitor(world)
+    await looked.configure_health_alerts({"rules": [many_failed(threshold=0)]})
+    (fired,) = await looked.evaluate_alerts()
+    assert await found() == []
+    damages = {
+        "a.seq = 1099511627776": "number", "a.status = 'asleep'": "status", "a.resolved_ms = 1": "contradict",
+        "a.due_at = 1": "nobody would see", "a.status = 'resolved'": "is resolved", "a.rule = 'x'": "another rule's",
+    }  # fmt: skip
+    kept = await world.query("MATCH (a:Alert {id: $id}) RETURN a {.*} AS a", id=fired.id)
+    for damage, told in damages.items():
+        await world.damage(f"MATCH (a:Alert {{id: $id}}) SET {damage}", id=fired.id)
+        assert any(told in message for message in await found()), damage
+        await world.damage("MATCH (a:Alert {id: $id}) SET a = $kept", id=fired.id, kept=kept[0]["a"])
+    await world.damage("CREATE (a:Alert) SET a = $kept", kept=kept[0]["a"] | {"id": new_id()})
+    assert any("2 alerts that are not over" in message for message in await found())
 
 
 async def test_what_cannot_be_read_holds_up_nothing_else(world: World) -> None:

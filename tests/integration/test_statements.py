@@ -68,7 +68,7 @@ OPERATIONAL = (
     "coordinated_by", "before_ms", "keep_last", "hub_modules", "target",
     "workflow_timeout_ms", "workflow_limit", "workflow_correlation", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
-    "component", "since_ms", "open",
+    "component", "since_ms", "open", "resolved_ms", "rule",
     "turn", "offered_to", "turn_worker", "turn_lease", "turn_lease_ms", "turn_beat", "turn_until", "turn_queue",
     "turn_total", "turn_lost", "turn_offered", "turn_answer", "turn_attempt_ms", "turn_heartbeat_ms",
     "module_type", "stop_ms", "pool", "pools", "allocation", "amount", "asked_ms", "limit",
