@@ -41,7 +41,8 @@ async def mark_dependents(
         details = {"event": {"payload": payload, "fields": {}}}
         change.note(FAMILY, "dependent_stale", row["label"], row["id"], details, plan=row["plan"])
         if wanted != "mark":
-            due.setdefault(resource.id, resource.due())[row["id"]] = {"do": wanted, "since": locked.now_ms}
+            # What is still to be done from before is done once.
+            due.setdefault(resource.id, resource.due()).setdefault(row["id"], {"do": wanted, "since": locked.now_ms})
     for resource_id, wanted in due.items():
         set_due(change, by_id[resource_id].row, wanted)
     return [by_id[resource_id].uri for resource_id in due]

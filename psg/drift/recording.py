@@ -217,7 +217,7 @@ class _Recording:
         told = {**move.found.told, "reason": move.reason}
         if now.confirm is not None:
             await close_request(self._locked, self._change, now.confirm, "it changed again")
-        if move.found.hash != now.hash and now.state == "synced":
+        if move.found.hash != now.hash and (move.drift is not None or now.state == "synced"):
             self._marked.append(now)
         after = {"state": "drifted", "found": dumps(told), "confirm": None}
         self._set(now, after, "resource_drifted", {"claimed_by": None, "claimed_until": None})
@@ -225,7 +225,7 @@ class _Recording:
     async def _conflict(self, move: Move, now: Expected) -> None:
         if now.confirm is not None:
             await close_request(self._locked, self._change, now.confirm, "it changed again")
-        if now.state == "synced":
+        if move.drift is not None or now.state == "synced":
             self._marked.append(now)
         confirm = open_request(self._locked, self._change, now, move.found, move.reason or "it differs")
         told = {**move.found.told, "reason": move.reason}

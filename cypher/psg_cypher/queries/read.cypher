@@ -52,7 +52,7 @@ OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN CASE WHEN n IS NULL THEN null ELSE n {.*, deleted: n:Tombstone, target_id: t.id,
   target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
-    'Extension', 'Core', 'Network']][0],
+    'Extension', 'Core', 'Network', 'Resource']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
   decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision) WHERE n:Tombstone OR NOT d:Tombstone
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} END AS node
@@ -213,7 +213,7 @@ OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN n {.*, deleted: false, target_id: t.id,
   target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
-    'Extension', 'Core', 'Network']][0],
+    'Extension', 'Core', 'Network', 'Resource']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
   decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision) WHERE n:Tombstone OR NOT d:Tombstone
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} AS node
@@ -227,7 +227,7 @@ OPTIONAL MATCH (n)-[:CONFIRMS]->(t:PsgNode)
 OPTIONAL MATCH (n)-[:GATES]->(s:Step)
 RETURN n {.*, deleted: false, target_id: t.id,
   target_label: [l IN labels(t) WHERE l IN ['Context', 'Plan', 'Step', 'Trace', 'Confirm', 'Role', 'Dialog', 'Collab',
-    'Extension', 'Core', 'Network']][0],
+    'Extension', 'Core', 'Network', 'Resource']][0],
   step_id: s.id, plan_id: CASE WHEN t:Plan THEN t.id ELSE coalesce(s.plan, t.plan) END,
   decisions: COLLECT { MATCH (n)<-[:DECIDES]-(d:Decision) WHERE n:Tombstone OR NOT d:Tombstone
     RETURN d {.*, deleted: d:Tombstone, confirm_id: n.id} ORDER BY d.position }} AS node
