@@ -20,6 +20,7 @@ from psg_runtime.coordination import (
     coordinate,
     round_robin_coordination,
 )
+from psg_runtime.single_agent import RuntimeContext
 
 pytestmark = pytest.mark.anyio
 
@@ -314,12 +315,13 @@ async def test_what_agents_share_is_there_for_the_next() -> None:
         seen.append(dict(shared))
         return {"coordination": {"metadata": {action["participant_id"]: len(seen)}}}
 
-    shared: dict[str, Any] = {"goal": "one"}
+    run = RuntimeContext.new({"goal": "one"})
+    shared = run.coordination.metadata
     await round_robin_coordination(
         collab("round_robin"), plan(step("a", None), step("b", None)), Layer(p0=add, p1=add), metadata=shared
     )
     assert seen == [{"goal": "one"}, {"goal": "one", "p0": 1}]
-    assert shared == {"goal": "one", "p0": 1, "p1": 2}
+    assert run.coordination.metadata == {"goal": "one", "p0": 1, "p1": 2}
 
 
 async def test_events_go_over_the_bus() -> None:

@@ -26,7 +26,7 @@ from psg_runtime.coordination.model import TERMINAL
 from psg_runtime.coordination.modes import next_turns
 from psg_runtime.coordination.stored import RUNNING, Row, StoredSession, completed, metadata_text
 
-AT_ONCE = 500
+AT_ONCE = 100
 """Turns that are told of in one commit; what is left follows in the next."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Protocol
@@ -100,7 +100,7 @@ async def coordinate(
     mode: Mode | None = None,
     roles: Mapping[str, str] | None = None,
     agents: Mapping[str, str] | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: MutableMapping[str, Any] | None = None,
     emit_event: Emit | None = None,
     bus: Publisher | None = None,
     project_id: str | None = None,
@@ -131,7 +131,7 @@ class _Session:
     """One run; only its own event loop touches it."""
 
     agents: Mapping[str, str]
-    metadata: dict[str, Any]
+    metadata: MutableMapping[str, Any]
     sinks: list[Emit]
     update: UpdateNode | None
     turn_timeout_ms: int | None
