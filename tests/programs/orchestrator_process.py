@@ -2,7 +2,7 @@
 
 Environment: PSG_TEST_URI, PSG_TEST_USER, PSG_TEST_PASSWORD, and PSG_* settings. Tools: ``noop``; ``slow`` (seconds),
 which appends its idempotency key and fence to the file ``effects``; ``hang``, which leaves a mark there and never
-returns. Prints ``ready`` once the lease is held.
+returns; the agent ``coder`` is whatever worker fetches its turns. Prints ``ready`` once the lease is held.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ async def main() -> None:
     registry.register(name="noop", type="tool", call=noop)
     registry.register(name="slow", type="tool", call=slow)
     registry.register(name="hang", type="tool", call=hang)
+    registry.register(name="coder", type="agent", adapter="external")
     uri, user, password = (env[f"PSG_TEST_{name}"] for name in ("URI", "USER", "PASSWORD"))
     async with Database.connect(uri, user, password) as db:
         orchestrator = Orchestrator(Graph(db), AdapterLayer(registry))

@@ -112,7 +112,8 @@ RETURN p.id AS id, p.status AS status, coalesce(p.paused, false) AS paused, p.pa
 
 // name: restore_frontier :write :one
 // Recomputes what the frontier keeps about the open steps of a plan: counts, labels, who asks whom (DESIGN §4).
-// A step in progress that nobody runs goes back to the frontier, or waits for the Confirm that was asked for.
+// A step in progress that nobody runs goes back to the frontier, or waits for the Confirm that was asked for; a turn
+// that is offered, held or answered stays that.
 MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position IS NOT NULL
 WITH s WHERE NOT s:Tombstone
 FOREACH (u IN CASE WHEN s:Unlocking THEN [s] ELSE [] END | REMOVE u:Unlocking SET u.unlock_after = null)
@@ -129,7 +130,7 @@ CALL (s) {
   RETURN collect(c.status) AS asked
 }
 WITH s, waits, failures, completions, asked, s.condition IS NOT NULL OR s.type IN $gated OR skips > 0 AS gated,
-  s.status = 'in_progress' AND s.owner IS NULL AND NOT s:Timer AS adrift,
+  s.status = 'in_progress' AND s.owner IS NULL AND NOT s:Timer AND NOT s:Offered AS adrift,
   CASE WHEN s.join = 'any' AND dependencies = 0 THEN 'all' ELSE coalesce(s.join, 'not_skipped') END AS join
 SET s.waits = waits, s.gated = gated
 REMOVE s:Ready, s:Undecided
@@ -141,7 +142,7 @@ FOREACH (x IN CASE WHEN open AND undecided THEN [s] ELSE [] END | SET x:Undecide
 FOREACH (x IN CASE WHEN open AND NOT undecided THEN [s] ELSE [] END | SET x:Ready)
 FOREACH (x IN CASE WHEN adrift AND 'pending' IN asked THEN [s] ELSE [] END | SET x.parked = 'confirm')
 FOREACH (x IN CASE WHEN adrift AND NOT 'pending' IN asked THEN [s] ELSE [] END |
-  SET x:Ready, x.parked = CASE WHEN size(asked) > 0 THEN 'decided' END)
+  SET x:Ready, x.parked = CASE WHEN size(asked) > 0 THEN 'decided' WHEN x.parked = 'turn' THEN 'turn' END)
 RETURN count(s) AS steps
 
 // name: restore_plan :write :one
