@@ -56,6 +56,7 @@ SessionState = Literal["cancelled", "completed", "failed", "interrupted", "none"
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
 StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "plan", "tool", "wait"]
 TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
+WorkflowRunStatus = Literal["cancelled", "completed", "failed", "paused", "pending", "running"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -574,6 +575,64 @@ class PlanPayload:
             seq=data["seq"],
             replayed=data["replayed"],
             plan=PlanSummary.read(data["plan"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowExecutionSummary:
+    """An execution of a workflow, which is a plan of the graph."""
+
+    execution_id: str
+    plan_id: str
+    workflow_id: str
+    workflow_name: str
+    correlation_id: str
+    status: WorkflowRunStatus
+    timeout: int
+    duration: int | None
+    stages_total: int
+    stages_done: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    error: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> WorkflowExecutionSummary:
+        return cls(
+            execution_id=data["executionId"],
+            plan_id=data["planId"],
+            workflow_id=data["workflowId"],
+            workflow_name=data["workflowName"],
+            correlation_id=data["correlationId"],
+            status=data["status"],
+            timeout=data["timeout"],
+            duration=data["duration"],
+            stages_total=data["stagesTotal"],
+            stages_done=data["stagesDone"],
+            created_at=data["createdAt"],
+            started_at=data["startedAt"],
+            completed_at=data["completedAt"],
+            error=data["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowPayload:
+    """WorkflowPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    execution: WorkflowExecutionSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> WorkflowPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            execution=WorkflowExecutionSummary.read(data["execution"]),
         )
 
 
@@ -2702,17 +2761,17 @@ class TrackedResources:
 
 
 @dataclass(frozen=True, slots=True)
-class EventBatch:
-    """New events, in order, without gaps or repeats."""
+class WatchAlertsAlertBatch:
+    """Alerts that changed, each as it is now."""
 
-    events: list[Event]
     cursor: str
+    alerts: list[AlertSummary]
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> EventBatch:
+    def read(cls, data: Mapping[str, Any]) -> WatchAlertsAlertBatch:
         return cls(
-            events=[Event.read(item) for item in data["events"]],
             cursor=data["cursor"],
+            alerts=[AlertSummary.read(item) for item in data["alerts"]],
         )
 
 
@@ -2741,6 +2800,21 @@ class Closing:
         return cls(
             cursor=data["cursor"],
             reason=data["reason"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """New events, in order, without gaps or repeats."""
+
+    events: list[Event]
+    cursor: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> EventBatch:
+        return cls(
+            events=[Event.read(item) for item in data["events"]],
+            cursor=data["cursor"],
         )
 
 
@@ -2794,6 +2868,72 @@ class PlanProgress:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class WorkflowStages:
+    """What came of one stage."""
+
+    stage_id: str
+    status: str
+    output: Any | None
+    error: Any | None
+    reason: str | None
+    attempts: int
+    duration: int | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> WorkflowStages:
+        return cls(
+            stage_id=data["stageId"],
+            status=data["status"],
+            output=data["output"],
+            error=data["error"],
+            reason=data["reason"],
+            attempts=data["attempts"],
+            duration=data["duration"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """An execution of a workflow, which is a plan of the graph."""
+
+    execution_id: str
+    plan_id: str
+    workflow_id: str
+    workflow_name: str
+    correlation_id: str
+    status: WorkflowRunStatus
+    timeout: int
+    duration: int | None
+    stages_total: int
+    stages_done: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    error: Any | None
+    stages: list[WorkflowStages] | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Workflow:
+        return cls(
+            execution_id=data["executionId"],
+            plan_id=data["planId"],
+            workflow_id=data["workflowId"],
+            workflow_name=data["workflowName"],
+            correlation_id=data["correlationId"],
+            status=data["status"],
+            timeout=data["timeout"],
+            duration=data["duration"],
+            stages_total=data["stagesTotal"],
+            stages_done=data["stagesDone"],
+            created_at=data["createdAt"],
+            started_at=data["startedAt"],
+            completed_at=data["completedAt"],
+            error=data["error"],
+            stages=None if data["stages"] is None else [WorkflowStages.read(item) for item in data["stages"]],
+        )
+
+
 _ACKNOWLEDGE_ALERT_MEMBERS: dict[str, Reader[AcknowledgeAlertAlertPayload]] = {
     "AlertPayload": AcknowledgeAlertAlertPayload.read,
 }
@@ -2817,6 +2957,9 @@ _APPROVE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
 }
 _CANCEL_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_CANCEL_WORKFLOW_MEMBERS: dict[str, Reader[WorkflowPayload]] = {
+    "WorkflowPayload": WorkflowPayload.read,
 }
 _CLAIM_TURN_MEMBERS: dict[str, Reader[ClaimTurnClaimTurnPayload]] = {
     "ClaimTurnPayload": ClaimTurnClaimTurnPayload.read,
@@ -2872,6 +3015,9 @@ _DELETE_NODE_MEMBERS: dict[str, Reader[DeletePayload]] = {
 _DEPEND_ON_RESOURCE_MEMBERS: dict[str, Reader[ResourcePayload]] = {
     "ResourcePayload": ResourcePayload.read,
 }
+_EXECUTE_WORKFLOW_MEMBERS: dict[str, Reader[WorkflowPayload]] = {
+    "WorkflowPayload": WorkflowPayload.read,
+}
 _EXPECT_CONTENT_MEMBERS: dict[str, Reader[ResourcePayload]] = {
     "ResourcePayload": ResourcePayload.read,
 }
@@ -2883,6 +3029,9 @@ _IMPORT_DOCUMENTS_MEMBERS: dict[str, Reader[ImportPayload]] = {
 }
 _PAUSE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_PAUSE_WORKFLOW_MEMBERS: dict[str, Reader[WorkflowPayload]] = {
+    "WorkflowPayload": WorkflowPayload.read,
 }
 _PROPOSE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
@@ -2913,6 +3062,9 @@ _RESTORE_SNAPSHOT_MEMBERS: dict[str, Reader[RestorePayload]] = {
 }
 _RESUME_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
+}
+_RESUME_WORKFLOW_MEMBERS: dict[str, Reader[WorkflowPayload]] = {
+    "WorkflowPayload": WorkflowPayload.read,
 }
 _REVISE_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
@@ -2979,6 +3131,11 @@ _UPDATE_EXTENSION_MEMBERS: dict[str, Reader[ExtensionPayload]] = {
 }
 _UPDATE_NETWORK_MEMBERS: dict[str, Reader[NetworkPayload]] = {
     "NetworkPayload": NetworkPayload.read,
+}
+_WATCH_ALERTS_MEMBERS: dict[str, Reader[WatchAlertsAlertBatch | Heartbeat | Closing]] = {
+    "AlertBatch": WatchAlertsAlertBatch.read,
+    "Heartbeat": Heartbeat.read,
+    "Closing": Closing.read,
 }
 _WATCH_EVENTS_MEMBERS: dict[str, Reader[EventBatch | Heartbeat | Closing]] = {
     "EventBatch": EventBatch.read,
@@ -3382,6 +3539,50 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_CANCEL_WORKFLOW = """\
+mutation CancelWorkflow($input: WorkflowInput!) {
+  cancelWorkflow(input: $input) {
+    __typename
+    ...WorkflowPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment WorkflowExecutionSummary on WorkflowExecution {
+  executionId
+  planId
+  workflowId
+  workflowName
+  correlationId
+  status
+  timeout
+  duration
+  stagesTotal
+  stagesDone
+  createdAt
+  startedAt
+  completedAt
+  error
+}
+
+fragment WorkflowPayload on WorkflowPayload {
+  commandId
+  seq
+  replayed
+  execution {
+    ...WorkflowExecutionSummary
+  }
 }
 """
 
@@ -4471,6 +4672,50 @@ fragment PageInfo on PageInfo {
 }
 """
 
+_EXECUTE_WORKFLOW = """\
+mutation ExecuteWorkflow($input: ExecuteWorkflowInput!) {
+  executeWorkflow(input: $input) {
+    __typename
+    ...WorkflowPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment WorkflowExecutionSummary on WorkflowExecution {
+  executionId
+  planId
+  workflowId
+  workflowName
+  correlationId
+  status
+  timeout
+  duration
+  stagesTotal
+  stagesDone
+  createdAt
+  startedAt
+  completedAt
+  error
+}
+
+fragment WorkflowPayload on WorkflowPayload {
+  commandId
+  seq
+  replayed
+  execution {
+    ...WorkflowExecutionSummary
+  }
+}
+"""
+
 _EXPECT_CONTENT = """\
 mutation ExpectContent($input: ExpectContentInput!) {
   expectContent(input: $input) {
@@ -4882,6 +5127,50 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_PAUSE_WORKFLOW = """\
+mutation PauseWorkflow($input: WorkflowInput!) {
+  pauseWorkflow(input: $input) {
+    __typename
+    ...WorkflowPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment WorkflowExecutionSummary on WorkflowExecution {
+  executionId
+  planId
+  workflowId
+  workflowName
+  correlationId
+  status
+  timeout
+  duration
+  stagesTotal
+  stagesDone
+  createdAt
+  startedAt
+  completedAt
+  error
+}
+
+fragment WorkflowPayload on WorkflowPayload {
+  commandId
+  seq
+  replayed
+  execution {
+    ...WorkflowExecutionSummary
+  }
 }
 """
 
@@ -5534,8 +5823,8 @@ fragment RerunPayload on RerunPayload {
 """
 
 _RESOURCE_POOLS = """\
-query ResourcePools($name: String) {
-  resources(name: $name) {
+query ResourcePools($first: Int! = 100, $after: String! = "") {
+  resources(first: $first, after: $after) {
     ...PoolSummary
   }
 }
@@ -5672,6 +5961,50 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_RESUME_WORKFLOW = """\
+mutation ResumeWorkflow($input: WorkflowInput!) {
+  resumeWorkflow(input: $input) {
+    __typename
+    ...WorkflowPayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment WorkflowExecutionSummary on WorkflowExecution {
+  executionId
+  planId
+  workflowId
+  workflowName
+  correlationId
+  status
+  timeout
+  duration
+  stagesTotal
+  stagesDone
+  createdAt
+  startedAt
+  completedAt
+  error
+}
+
+fragment WorkflowPayload on WorkflowPayload {
+  commandId
+  seq
+  replayed
+  execution {
+    ...WorkflowExecutionSummary
+  }
 }
 """
 
@@ -6804,6 +7137,56 @@ fragment NetworkSummary on Network {
 }
 """
 
+_WATCH_ALERTS = """\
+subscription WatchAlerts($projectId: ID, $after: String) {
+  alerts(projectId: $projectId, after: $after) {
+    __typename
+    ... on AlertBatch {
+      cursor
+      alerts {
+        ...AlertSummary
+      }
+    }
+    ...Heartbeat
+    ...Closing
+  }
+}
+
+fragment AlertSummary on Alert {
+  id
+  name
+  status
+  severity
+  message
+  rule
+  projectId
+  source
+  times
+  seq
+  startedAt
+  changedAt
+  resolvedAt
+  acknowledgedAt
+  acknowledgedBy
+  deliveries {
+    url
+    event
+    status
+    attempts
+    error
+  }
+}
+
+fragment Closing on Closing {
+  cursor
+  reason
+}
+
+fragment Heartbeat on Heartbeat {
+  cursor
+}
+"""
+
 _WATCH_EVENTS = """\
 subscription WatchEvents($projectId: ID!, $after: String, $families: [EventFamily!], $planId: ID) {
   events(
@@ -6930,6 +7313,69 @@ fragment StepSummary on Step {
   error
   startedAt
   finishedAt
+}
+"""
+
+_WORKFLOW = """\
+query Workflow($projectId: ID!, $executionId: String!) {
+  workflow(projectId: $projectId, executionId: $executionId) {
+    ...WorkflowExecutionSummary
+    ...WorkflowStages
+  }
+}
+
+fragment WorkflowExecutionSummary on WorkflowExecution {
+  executionId
+  planId
+  workflowId
+  workflowName
+  correlationId
+  status
+  timeout
+  duration
+  stagesTotal
+  stagesDone
+  createdAt
+  startedAt
+  completedAt
+  error
+}
+
+fragment WorkflowStages on WorkflowExecution {
+  stages {
+    stageId
+    status
+    output
+    error
+    reason
+    attempts
+    duration
+  }
+}
+"""
+
+_WORKFLOWS = """\
+query Workflows($projectId: ID!, $first: Int! = 50, $status: WorkflowRunStatus) {
+  workflows(projectId: $projectId, first: $first, status: $status) {
+    ...WorkflowExecutionSummary
+  }
+}
+
+fragment WorkflowExecutionSummary on WorkflowExecution {
+  executionId
+  planId
+  workflowId
+  workflowName
+  correlationId
+  status
+  timeout
+  duration
+  stagesTotal
+  stagesDone
+  createdAt
+  startedAt
+  completedAt
+  error
 }
 """
 
@@ -7143,6 +7589,28 @@ class Operations(Calls):
         )
         data = await self._call(_CANCEL_PLAN, "CancelPlan", variables)
         return member(data["cancelPlan"], _CANCEL_PLAN_MEMBERS)
+
+    async def cancel_workflow(
+        self,
+        *,
+        execution_id: str,
+        project_id: str,
+        command_id: str | None = None,
+    ) -> WorkflowPayload:
+        """End an execution; no further stage starts."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "executionId": execution_id,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CANCEL_WORKFLOW, "CancelWorkflow", variables)
+        return member(data["cancelWorkflow"], _CANCEL_WORKFLOW_MEMBERS)
 
     async def capabilities(
         self,
@@ -7809,6 +8277,30 @@ class Operations(Calls):
         data = await self._call(_DIALOGS, "Dialogs", variables)
         return Dialogs.read(data["dialogs"])
 
+    async def execute_workflow(
+        self,
+        *,
+        definition: Any,
+        project_id: str,
+        command_id: str | None = None,
+        inputs: Any = None,
+    ) -> WorkflowPayload:
+        """Begin a workflow, or let it wait for its turn. Refused, naming every mistake, before anything …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "definition": definition,
+                        "inputs": inputs,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_EXECUTE_WORKFLOW, "ExecuteWorkflow", variables)
+        return member(data["executeWorkflow"], _EXECUTE_WORKFLOW_MEMBERS)
+
     async def expect_content(
         self,
         *,
@@ -8049,6 +8541,28 @@ class Operations(Calls):
         )
         data = await self._call(_PAUSE_PLAN, "PausePlan", variables)
         return member(data["pausePlan"], _PAUSE_PLAN_MEMBERS)
+
+    async def pause_workflow(
+        self,
+        *,
+        execution_id: str,
+        project_id: str,
+        command_id: str | None = None,
+    ) -> WorkflowPayload:
+        """Let no further stage of an execution start; those that run finish."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "executionId": execution_id,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_PAUSE_WORKFLOW, "PauseWorkflow", variables)
+        return member(data["pauseWorkflow"], _PAUSE_WORKFLOW_MEMBERS)
 
     async def plan(
         self,
@@ -8365,10 +8879,11 @@ class Operations(Calls):
     async def resource_pools(
         self,
         *,
-        name: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
     ) -> list[PoolSummary]:
-        """Resource pools by name, with what is held of them now; up to 1000."""
-        variables = given({"name": name})
+        """Resource pools by name, with what is held of them now."""
+        variables = given({"first": first, "after": after})
         data = await self._call(_RESOURCE_POOLS, "ResourcePools", variables)
         return [PoolSummary.read(item) for item in data["resources"]]
 
@@ -8378,7 +8893,7 @@ class Operations(Calls):
         name: str,
         first: int | None = None,
     ) -> list[ResourceShares]:
-        """Resource pools by name, with what is held of them now; up to 1000."""
+        """Resource pools by name, with what is held of them now."""
         variables = given({"name": name, "first": first})
         data = await self._call(_RESOURCE_SHARES, "ResourceShares", variables)
         return [ResourceShares.read(item) for item in data["resources"]]
@@ -8426,6 +8941,28 @@ class Operations(Calls):
         )
         data = await self._call(_RESUME_PLAN, "ResumePlan", variables)
         return member(data["resumePlan"], _RESUME_PLAN_MEMBERS)
+
+    async def resume_workflow(
+        self,
+        *,
+        execution_id: str,
+        project_id: str,
+        command_id: str | None = None,
+    ) -> WorkflowPayload:
+        """Go on with a paused execution; no completed stage runs again."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "executionId": execution_id,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_RESUME_WORKFLOW, "ResumeWorkflow", variables)
+        return member(data["resumeWorkflow"], _RESUME_WORKFLOW_MEMBERS)
 
     async def revise_plan(
         self,
@@ -9062,6 +9599,18 @@ class Operations(Calls):
         data = await self._call(_UPDATE_NETWORK, "UpdateNetwork", variables)
         return member(data["updateNetwork"], _UPDATE_NETWORK_MEMBERS)
 
+    def watch_alerts(
+        self,
+        *,
+        project_id: str | None = None,
+        after: str | None = None,
+    ) -> AsyncGenerator[WatchAlertsAlertBatch | Heartbeat | Closing]:
+        """Alerts that change behind `after` (absent: from now on), each as it is then."""
+        variables = given({"projectId": project_id, "after": after})
+        return self._subscribe(
+            _WATCH_ALERTS, "WatchAlerts", variables, lambda data: member(data["alerts"], _WATCH_ALERTS_MEMBERS)
+        )
+
     def watch_events(
         self,
         *,
@@ -9094,3 +9643,26 @@ class Operations(Calls):
         return self._subscribe(
             _WATCH_PLAN, "WatchPlan", variables, lambda data: member(data["planProgress"], _WATCH_PLAN_MEMBERS)
         )
+
+    async def workflow(
+        self,
+        *,
+        project_id: str,
+        execution_id: str,
+    ) -> Workflow | None:
+        """An execution of a workflow with its stages; null when there is none."""
+        variables = given({"projectId": project_id, "executionId": execution_id})
+        data = await self._call(_WORKFLOW, "Workflow", variables)
+        return None if data["workflow"] is None else Workflow.read(data["workflow"])
+
+    async def workflows(
+        self,
+        *,
+        project_id: str,
+        first: int | None = None,
+        status: WorkflowRunStatus | None = None,
+    ) -> list[WorkflowExecutionSummary]:
+        """Executions of workflows of a project, the latest first."""
+        variables = given({"projectId": project_id, "first": first, "status": status})
+        data = await self._call(_WORKFLOWS, "Workflows", variables)
+        return [WorkflowExecutionSummary.read(item) for item in data["workflows"]]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,15 +15,18 @@ import anyio.to_thread
 import httpx2
 import pytest
 import structlog.testing
+from conftest import Neo4jServer
 from graphql_api import Api, next_of, running_api, subscribe
 from monitored_world import monitor, watched_world
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
-from world import World, step
+from world import World, statement, step
 
 from psg.graph import Graph
 from psg.model.ids import new_id
 from psg_cli.main import app
+from psg_client import Client
+from psg_client.generated import WatchAlertsAlertBatch
 from psg_graphql.app import create_app
 from psg_graphql.global_id import global_id
 from psg_graphql.settings import ApiSettings
@@ -28,6 +35,7 @@ from psg_runtime.monitoring import raise_alert
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "alerts.py"
 ALERT = "id name status severity message rule projectId times seq acknowledgedBy deliveries { url status }"
 
 
@@ -176,6 +184,46 @@ async def test_rules_and_alerts_through_two_servers_on_one_database(db: Database
         bad = await configure(one, rules=[{"id": "x"}], projectId=project(world))
         assert bad["__typename"] == "ValidationError" and "either a metric" in bad["message"]
         await world.graph.cancel_plan(world.project_id, plan)
+
+
+async def test_the_client_hears_alerts_and_goes_on_where_it_stopped(api: Api, world: World) -> None:
+    given: dict[str, Any] = {"project_id": world.project_id, "key": new_id()}
+    async with Client(f"{api.url}/graphql") as client, anyio.create_task_group() as tasks:
+        heard: list[WatchAlertsAlertBatch] = []
+        some = anyio.Event()
+
+        async def listen(after: str | None) -> None:
+            async with aclosing(client.watch_alerts(project_id=project(world), after=after)) as stream:
+                async for item in stream:
+                    if isinstance(item, WatchAlertsAlertBatch):
+                        heard.append(item)
+                        some.set()
+                        return
+
+        first = await raise_alert(world.graph, "one", "m", **given)
+        with anyio.fail_after(20):
+            tasks.start_soon(listen, str(first.seq - 1))
+            await some.wait()
+        assert [(a.id, a.status) for a in heard[0].alerts] == [(first.id, "firing")]
+        await monitor(world).acknowledge_alert(first.id, resolve=True)
+        with anyio.fail_after(20):
+            await listen(heard[0].cursor)
+        assert [(a.id, a.status) for a in heard[1].alerts] == [(first.id, "resolved")]
+
+
+async def test_the_example_raises_an_alert_and_ends_it(neo4j_server: Neo4jServer, db: Database) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PSG_")}
+    environment = {
+        **kept, "PSG_NEO4J_URI": neo4j_server.uri, "PSG_NEO4J_USER": neo4j_server.user,
+        "PSG_NEO4J_PASSWORD": neo4j_server.password,
+    }  # fmt: skip
+    with anyio.fail_after(90):
+        done = await anyio.run_process([sys.executable, str(EXAMPLE)], env=environment, check=False)
+    said = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode()
+    told = [line for line in said.splitlines() if line.startswith(("firing: ", "resolved: "))]
+    assert told == ["firing: queue_length > 10 (now 12)", "resolved: queue_length > 10 (now 12)"]
+    await db.write(statement("MATCH (a:Alert) WHERE a.rule STARTS WITH 'long-queue-' DELETE a", "write"))
 
 
 async def configure(api: Api, **given: Any) -> dict[str, Any]:
