@@ -19,12 +19,13 @@ from psg_graphql.mutations.resources import ResourceMutations
 from psg_graphql.mutations.sessions import SessionMutations
 from psg_graphql.mutations.snapshots import SnapshotMutations
 from psg_graphql.mutations.turns import TurnMutations
+from psg_graphql.mutations.workflows import WorkflowMutations
 
 
 @strawberry.type(description="Writing. Every command is stored under its `commandId`: repeated, it has one effect.")
 class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
     ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations, SessionMutations,
-    MonitoringMutations, TurnMutations, ResourcePoolMutations,
+    MonitoringMutations, TurnMutations, ResourcePoolMutations, WorkflowMutations,
 ):  # fmt: skip
     pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psg_runtime.core_orchestrator.compiling import check_workflow, compile_workflow
-from psg_runtime.core_orchestrator.components import Catalog
+from psg_runtime.core_orchestrator.components import Catalog, catalog_everywhere
 from psg_runtime.core_orchestrator.core import CoreOrchestrator
 from psg_runtime.core_orchestrator.definition import (
     ErrorHandling,
@@ -52,6 +52,7 @@ __all__ = [
     "WorkflowStage",
     "WorkflowStatus",
     "WorkflowTimeout",
+    "catalog_everywhere",
     "check_workflow",
     "compile_workflow",
     "stages_served",

@@ -83,6 +83,19 @@ class Catalog:
         return [*registration.capabilities, *registration.operation_names]
 
 
+async def catalog_everywhere(graph: Graph, project_id: str) -> Catalog:
+    """The ten modules, those of installed packages, and those that run in other processes."""
+    modules = ModuleManager(graph, project_id)
+    await modules.load()
+    known = modules.registrations()
+    for module in await modules.list_modules(everywhere=True):
+        if module.module_type not in known:
+            known[module.module_type] = ModuleRegistration(
+                module_type=module.module_type, version=module.version, capabilities=module.capabilities
+            )
+    return Catalog(known)
+
+
 @dataclass(frozen=True, slots=True)
 class _Named:
     module_type: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psg_cypher
@@ -12,7 +12,7 @@ from psg.commands.reactions import NothingLeft
 from psg.errors import CommandReused, DuplicateId, NotFound, Refused, ValidationFailed
 from psg.graph import Graph
 from psg.model.ids import check_id, derived_id, new_id
-from psg.write.command import Command
+from psg.write.command import Answer, Command
 from psg_runtime.ael import CapabilityRegistry
 from psg_runtime.core_orchestrator.compiling import compile_workflow
 from psg_runtime.core_orchestrator.definition import WorkflowDefinition
@@ -25,6 +25,7 @@ from psg_runtime.orchestrator.clocks import elapsed_ms
 from psg_runtime.orchestrator.time_limits import read_pauses
 
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
+ACTOR = "core-orchestrator"
 PAGE_MAX = 1_000
 RUN_STATUSES = ("pending", "running", "paused", "completed", "failed", "cancelled")
 _STORED = {"pending": "draft", "running": "in_progress", "paused": "in_progress"}
@@ -32,12 +33,16 @@ _STORED = {"pending": "draft", "running": "in_progress", "paused": "in_progress"
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution that was asked for: its id, and what ties everything that it does together."""
+    """An execution that was asked for: its id, what ties its work together, whether it began or waits for its turn.
+
+    ``answer`` is that of the command that let it in.
+    """
 
     id: str
     correlation_id: str
     workflow_id: str
     began: bool
+    answer: Answer = field(repr=False, compare=False)
 
 
 class WorkflowEngine:
@@ -63,7 +68,7 @@ class WorkflowEngine:
         correlation_id: str | None = None,
         execution_id: str | None = None,
         catalog: ModuleCatalog | None = None,
-        actor: str = "core-orchestrator",
+        actor: str = ACTOR,
     ) -> Execution:
         """Check, store and begin a workflow; where as many run as may, it waits for its turn.
 
@@ -96,7 +101,7 @@ class WorkflowEngine:
             self.project_id, command,
             lambda locked: workflows.enter(locked, plan_id, limit, self.config.max_concurrent_workflows, command),
         )  # fmt: skip
-        return Execution(plan_id, correlation, made.id, bool(answer.ids["began"]))
+        return Execution(plan_id, correlation, made.id, bool(answer.ids["began"]), answer)
 
     def _tied_to(self, correlation: str) -> str:
         """What the events of a start tell: the trace that its stages go on with where tracing is on.
@@ -118,7 +123,7 @@ class WorkflowEngine:
         }  # fmt: skip
         try:
             await self.graph.create_document(
-                self.project_id, "context", document, actor="core-orchestrator",
+                self.project_id, "context", document, actor=ACTOR,
                 command_id=derived_id("workflows-context", self.project_id),
             )  # fmt: skip
         except (DuplicateId, CommandReused):
@@ -128,31 +133,33 @@ class WorkflowEngine:
 
     # Steering
 
-    async def pause(self, execution_id: str, *, actor: str = "core-orchestrator") -> None:
+    async def pause(self, execution_id: str, **request: Any) -> Answer:
         """Let no further stage start; those that run finish. Raises ``ExecutionNotFound``, ``Refused``."""
         await self._state(execution_id)
-        await self.graph.pause_plan(self.project_id, execution_id, actor=actor)
+        return await self.graph.pause_plan(self.project_id, execution_id, **{"actor": ACTOR, **request})
 
-    async def resume(self, execution_id: str, *, actor: str = "core-orchestrator") -> None:
+    async def resume(self, execution_id: str, **request: Any) -> Answer:
         """Go on where it was paused; no completed stage runs again. Raises ``ExecutionNotFound``, ``Refused``."""
         await self._state(execution_id)
-        await self.graph.resume_plan(self.project_id, execution_id, actor=actor)
+        return await self.graph.resume_plan(self.project_id, execution_id, **{"actor": ACTOR, **request})
 
-    async def cancel(self, execution_id: str, *, actor: str = "core-orchestrator") -> None:
+    async def cancel(self, execution_id: str, **request: Any) -> Answer:
         """End it: no stage starts, what runs is stopped. Raises ``ExecutionNotFound``, ``InvalidTransition``."""
         state, _ = await self._state(execution_id)
+        asked = {"actor": ACTOR, "command_id": new_id(), **request}
         if state["status"] == "draft":
-            command = Command("cancel_waiting", [execution_id], actor)
+            # Of the two commands at most one is carried out: the first gives up where its turn came meanwhile.
+            waiting = Command("cancel_waiting", [execution_id], asked["actor"], derived_id("w", asked["command_id"]))
             try:
-                await self.graph.locked(
-                    self.project_id, command, lambda locked: workflows.cancel_waiting(locked, execution_id, command)
+                answer = await self.graph.locked(
+                    self.project_id, waiting, lambda locked: workflows.cancel_waiting(locked, execution_id, waiting)
                 )
             except workflows.NotWaiting:
-                pass  # its turn came in this very moment
+                pass
             else:
                 await self.graph.close_plan(self.project_id, execution_id)
-                return
-        await self.graph.cancel_plan(self.project_id, execution_id, actor=actor)
+                return answer
+        return await self.graph.cancel_plan(self.project_id, execution_id, **asked)
 
     # Telling
 
@@ -207,7 +214,7 @@ class WorkflowEngine:
 
     async def begin_next(self) -> bool:
         """Let the execution begin that waits longest, if there is a place; returns whether more may begin."""
-        command = Command("begin_workflow", [new_id()], "core-orchestrator")
+        command = Command("begin_workflow", [new_id()], ACTOR)
         try:
             answer = await self.graph.locked(
                 self.project_id, command, lambda locked: workflows.begin_next(locked, command)
@@ -233,7 +240,7 @@ class WorkflowEngine:
         if elapsed_ms(started_ms, now, pauses) < timeout_ms:
             return False
         message = f"the workflow was not over within {timeout_ms} ms"
-        command = Command("fail_workflow", [execution_id], "core-orchestrator")
+        command = Command("fail_workflow", [execution_id], ACTOR)
         try:
             await self.graph.locked(
                 self.project_id, command,
@@ -252,7 +259,7 @@ class WorkflowEngine:
         for row in rows:
             try:
                 await self.graph.delete(
-                    self.project_id, "Plan", row["id"], actor="core-orchestrator",
+                    self.project_id, "Plan", row["id"], actor=ACTOR,
                     command_id=derived_id("forget", row["id"]),
                 )  # fmt: skip
             except (NotFound, Refused, CommandReused):
