@@ -263,5 +263,3 @@ def _same(stored: Any, wanted: Any) -> bool:
         except PsgError:
             return False
     return bool(stored == wanted)
-
-

@@ -50,7 +50,7 @@ class TrackedResource(Node):
     path: str | None = strawberry.field(description="The path as a person writes it.")
     kind: ResourceKind
     state: ResourceState | None
-    hash: str | None = strawberry.field(description="SHA-256 of the content, object id of a ref; null: it is not there.")
+    hash: str | None = strawberry.field(description="SHA-256 of the content, object id of a ref; null: not there.")
     size: Long | None
     modified_at: Timestamp | None = strawberry.field(description="Time of the file when both sides were the same.")
     found: JSON | None = strawberry.field(description="What was seen outside while the two differ.")

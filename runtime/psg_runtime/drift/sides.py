@@ -105,6 +105,3 @@ class GitRefs:
 
 def _ref(uri: str) -> str:
     return parse(uri)[2].decode()
-
-
-
