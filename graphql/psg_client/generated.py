@@ -7387,10 +7387,21 @@ class Operations(Calls):
         self,
         *,
         id: str,
+        command_id: str | None = None,
         resolve: bool | None = None,
     ) -> AcknowledgeAlertAlertPayload:
         """Say that somebody cares for an alert; doing it again changes nothing."""
-        variables = given({"input": given({"id": id, "resolve": resolve})})
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "id": id,
+                        "resolve": resolve,
+                    }
+                ),
+            }
+        )
         data = await self._call(_ACKNOWLEDGE_ALERT, "AcknowledgeAlert", variables)
         return member(data["acknowledgeAlert"], _ACKNOWLEDGE_ALERT_MEMBERS)
 
@@ -7741,6 +7752,7 @@ class Operations(Calls):
     async def configure_health_alerts(
         self,
         *,
+        command_id: str | None = None,
         project_id: str | None = None,
         remove: list[str] | None = None,
         rules: list[Any] | None = None,
@@ -7748,7 +7760,14 @@ class Operations(Calls):
         """Make, change or remove rules of alerts, all or none; doing it again changes nothing."""
         variables = given(
             {
-                "input": given({"projectId": project_id, "remove": remove, "rules": rules}),
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "projectId": project_id,
+                        "remove": remove,
+                        "rules": rules,
+                    }
+                ),
             }
         )
         data = await self._call(_CONFIGURE_HEALTH_ALERTS, "ConfigureHealthAlerts", variables)

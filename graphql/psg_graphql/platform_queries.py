@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from psg_graphql.connections import MAX_FIRST
+from psg_graphql.connections import DEFAULT_FIRST, MAX_FIRST, First, page_size
 from psg_graphql.request_context import Info
 from psg_graphql.roots import query
 from psg_graphql.types.platform import PlatformModule, ResourcePool, module_from, pool_from
@@ -25,11 +25,14 @@ class PlatformQueries:
         found = await running_modules(info.context.graph, type)
         return [module_from(module) for module in found[: 10 * MAX_FIRST]]
 
-    @query("Resource pools by name, with what is held of them now; up to 1000.")
+    @query("Resource pools by name, with what is held of them now.")
     async def resources(
         self,
         info: Info,
         name: Annotated[str | None, strawberry.argument(description="Only the pool of this name.")] = None,
+        first: First = DEFAULT_FIRST,
+        after: Annotated[str, strawberry.argument(description="Only pools behind this name.")] = "",
     ) -> list[ResourcePool]:
         usage = await ResourceManager(info.context.graph).get_resource_usage(name)
-        return [pool_from(pool) for pool in list(usage.pools.values())[: 10 * MAX_FIRST]]
+        behind = [pool for key, pool in usage.pools.items() if key > after]
+        return [pool_from(pool) for pool in behind[: page_size(first)]]

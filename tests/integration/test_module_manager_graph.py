@@ -306,7 +306,8 @@ async def test_bad_inputs_are_told_by_name(world: World) -> None:
         ("context", "query", {"contextId": 1}, InvalidId, "context_id"),
         ("context", "update", {"contextId": world.context_id}, ValidationFailed, "changes"),
         ("context", "create", {"status": "happy", "title": "x"}, ValidationFailed, "status"),
-        ("context", "create", {"projectId": "x"}, InvalidId, "project_id"),
+        ("context", "create", {"projectId": str(uuid.uuid4())}, ValidationFailed, "about project"),
+        ("context", "create", [("title", "x")], ValidationFailed, "mapping"),  # type: ignore[list-item]
         ("role", "query", {"status": "active"}, ValidationFailed, "status"),
         ("role", "check", {"approvers": "lead", "resource": "r"}, ValidationFailed, "approvers"),
         ("role", "check", {"approvers": []}, ValidationFailed, "resource"),

@@ -333,6 +333,30 @@ async def test_optimising_returns_what_lapsed_serves_who_waits_and_proposes_the_
     assert (await m.optimize_resource_allocation()).to_dict()["granted"] == []
 
 
+async def test_two_who_wait_alone_keep_their_places_for_longer_than_a_lease(db: Database, name: str) -> None:
+    m = manager(db, lease_ms=500)
+    await m.define_pool(name, 2)
+    for _ in range(2):
+        await ResourceManager(Graph(db)).allocate_resources({"resources": {name: 1}})
+
+    async def ask() -> None:
+        with pytest.raises(ResourceTimeout):
+            await m.allocate_resources({"resources": {name: 1}, "timeout": 1_500})
+        seen.append((await m.get_resource_usage(name)).pools[name].waiting)
+
+    async def both() -> bool:
+        shares = await m.list_allocations(name)
+        asked = [s["askedMs"] for s in shares if s["state"] == "waiting"]
+        return len(asked) == 2 and min(s["leaseUntilMs"] for s in shares) > max(asked) + 2 * 500
+
+    seen: list[int] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        tasks.start_soon(ask)
+        await until(both)
+    assert seen[-1] == 0
+
+
 async def test_ended_allocations_are_forgotten_after_a_while(db: Database, name: str) -> None:
     m = manager(db)
     await m.define_pool(name, 1)
@@ -342,6 +366,16 @@ async def test_ended_allocations_are_forgotten_after_a_while(db: Database, name:
         statement("MATCH (a:Allocation) WHERE a.id STARTS WITH $id SET a.ended_ms = 1", "write"), id=mine.id
     )
     assert (await m.optimize_resource_allocation()).forgotten >= 1
+    old = await m.allocate_resources({"resources": {name: 1}})
+    await m.release_resources(old.id)
+    # Also without anybody who optimises, now and then.
+    await db.write(
+        statement("MATCH (a:Allocation) WHERE a.id STARTS WITH $id SET a.ended_ms = 1", "write"), id=old.id
+    )
+    await db.write(statement("MATCH (p:ResourcePool {name: $name}) SET p.swept_ms = 1", "write"), name=name)
+    await m.release_resources((await m.allocate_resources({"resources": {name: 1}})).id)
+    with pytest.raises(AllocationUnknown):
+        await m.release_resources(old.id)
     with pytest.raises(AllocationUnknown):
         await m.release_resources(mine.id)
 

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from psg.errors import ValidationFailed
 from psg_runtime.modules import (
     MODULE_TYPES,
     DependencyCircular,
@@ -141,6 +142,14 @@ async def test_a_module_that_is_shut_down_receives_no_operations() -> None:
         await m.invoke("user", "echo")
     with pytest.raises(ModuleUnknown):
         await m.invoke("nothing", "echo")
+
+
+async def test_what_is_no_operation_is_refused() -> None:
+    m = await managing(registration("echo"))
+    await m.initialize_module("echo")
+    for operation, inputs in ((7, {}), ("echo", "text"), ("echo", [1])):
+        with pytest.raises(ValidationFailed):
+            await m.invoke("echo", operation, inputs)  # type: ignore[arg-type]
 
 
 async def test_what_runs_may_end_when_its_module_is_shut_down() -> None:

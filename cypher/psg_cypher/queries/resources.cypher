@@ -52,7 +52,7 @@ UNWIND $batch.names AS name
 CALL (name) {
   MATCH (a:Allocation) WHERE a.pool = '~' + name
   WITH a WHERE a.ended_ms < toInteger($before_ms)
-  WITH a LIMIT 500
+  WITH a LIMIT 2000
   DELETE a
   RETURN count(*) AS forgotten
 }

@@ -13,12 +13,14 @@ from psg_cli.commands.plans import ApiOption
 from psg_cli.failures import UsageError, execute
 from psg_cli.output import JsonFlag, plain, print_json, stdout, table
 from psg_cli.settings import load_settings
+from psg_client import Client
 from psg_client.generated import AllocationStrategy, ModuleSummary, PoolSummary, ResourceShares
 
 resources = typer.Typer(
     name="resources", invoke_without_command=True, help="Resource pools that all processes share, and who holds them."
 )
 _STRATEGIES: dict[str, AllocationStrategy] = {"fair": "fair", "priority": "priority", "performance": "performance"}
+PAGE = 100
 _STYLES = {"running": "green", "unavailable": "red", "starting": "yellow"}
 
 
@@ -75,13 +77,22 @@ def list_resources(context: typer.Context, api_url: ApiOption = None, as_json: J
 
     async def command() -> None:
         async with open_client(load_settings(api_url=api_url)) as client:
-            pools = await client.resource_pools()
+            pools = await _all_pools(client)
         if as_json:
             print_json([asdict(pool) for pool in pools])
         else:
             _show_pools(pools)
 
     execute(command, as_json=as_json)
+
+
+async def _all_pools(client: Client) -> list[PoolSummary]:
+    found: list[PoolSummary] = []
+    while page := await client.resource_pools(first=PAGE, after=found[-1].name if found else ""):
+        found += page
+        if len(page) < PAGE:
+            break
+    return found
 
 
 @resources.command("show")

@@ -15,6 +15,7 @@ from psg_runtime.modules.errors import RegistrationInvalid
 from psg_runtime.modules.registration import ModuleRegistration, registration_of
 
 ENTRY_POINT_GROUP = "psg.modules"
+_OWN = ("psg", "psg_cli", "psg_client", "psg_cypher", "psg_graphql", "psg_neo4j", "psg_runtime")
 
 
 def found(name: str | None = None) -> list[EntryPoint]:
@@ -49,7 +50,7 @@ def _with_source(value: ModuleRegistration | Mapping[str, Any], entry: EntryPoin
 def forget(source: str) -> None:
     """Forget imported code, so that the next load reads it anew; never the platform's own."""
     top = source.partition(".")[0]
-    if not top or top in ("platform", "psg", "psg_runtime") or top in sys.stdlib_module_names:
+    if not top or top in _OWN or top in sys.stdlib_module_names:
         return
     for name in [n for n in sys.modules if n == source or n.startswith(f"{source}.")]:
         del sys.modules[name]

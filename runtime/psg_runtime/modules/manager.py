@@ -10,6 +10,7 @@ import anyio
 import anyio.abc
 import structlog
 
+from psg.errors import ValidationFailed
 from psg.graph import Graph
 from psg_neo4j.errors import PsgError
 from psg_runtime.modules import entry_points
@@ -21,15 +22,14 @@ from psg_runtime.modules.errors import (
     ModuleNotRunning,
     ModuleUnavailable,
     ModuleUnknown,
-    RegistrationInvalid,
 )
 from psg_runtime.modules.registration import (
-    MODULE_TYPES,
     Environment,
     HealthStatus,
     Invocation,
     Module,
     ModuleRegistration,
+    configured,
     registration_of,
 )
 from psg_runtime.modules.running import RunningModule
@@ -161,7 +161,7 @@ class ModuleManager:
     async def _initialize(self, module_type: str, config: Mapping[str, Any] | None) -> RunningModule:
         async with self._starting.setdefault(module_type, anyio.Lock()):
             registration = self._registered[module_type]
-            configuration = _configured(registration, config)
+            configuration = configured(registration, config)
             running = self._modules.get(module_type)
             if running is not None:
                 if config is not None and running.configuration != configuration:
@@ -172,7 +172,12 @@ class ModuleManager:
                 return running
             made = RunningModule(registration, configuration, self.settings)
             await made.start(Environment(self.graph, self.project_id, configuration, made.id))
-            await self._store.beat([made.module(self._unmet(made))])
+            try:
+                await self._store.beat([made.module(self._unmet(made))])
+            except BaseException:  # nobody will ever stop what nobody knows of
+                with anyio.CancelScope(shield=True):
+                    await made.stop()
+                raise
             self._modules[module_type] = made
             self._ended = {i: r for i, r in self._ended.items() if r.type != module_type}
             return made
@@ -195,6 +200,14 @@ class ModuleManager:
         if running.stopped:
             raise ModuleNotRunning(f"module {running.type!r} is stopped already", id=module_id)
         await self._end(running)
+
+    async def _end_soon(self, running: RunningModule) -> None:
+        """End a module without waiting for what it still does, where there is somebody to wait for it."""
+        if self._tasks is None:
+            await self._end(running)
+        else:
+            running.refusing = True
+            self._tasks.start_soon(self._end, running)
 
     async def _end(self, running: RunningModule) -> None:
         if self._modules.get(running.type) is running:
@@ -260,6 +273,8 @@ class ModuleManager:
         among its capabilities, ``ModuleFailed`` when its code fails, and what the operation itself raises. Repeated
         with the same ``idempotency_key`` an operation on the graph has one effect.
         """
+        if not isinstance(operation, str) or not isinstance(inputs or {}, Mapping):
+            raise ValidationFailed("an operation is a name, and its inputs are a mapping", module=module_type)
         running = self._modules.get(module_type)
         if running is None:
             self._check_not_ended(module_type)
@@ -291,8 +306,8 @@ class ModuleManager:
         if self._tasks is None and anyio.current_time() - self._renewed > self.settings.lease_ms / 3000:
             await self._renew()
         elif await self._store.stopped(running.id):
-            await self._end(running)
-        if running.stopped:
+            await self._end_soon(running)
+        if running.stopped or running.refusing:
             raise ModuleNotRunning(f"module {running.type!r} was shut down", module=running.type, id=running.id)
 
     def _by_id(self, module_id: str) -> RunningModule | None:
@@ -345,7 +360,7 @@ class ModuleManager:
         self._renewed = anyio.current_time()
         stopped = await self._store.beat([self._seen(running) for running in self._modules.values()])
         for running in [r for r in self._modules.values() if r.id in stopped]:
-            await self._end(running)
+            await self._end_soon(running)
 
     async def _keep_lease(self) -> None:
         beats = 0
@@ -374,17 +389,3 @@ class ModuleManager:
                 await self._store.beat([self._seen(running)])
             except PsgError as error:
                 log.warning("module_health_not_told", module=running.type, code=error.code)
-
-
-def _configured(registration: ModuleRegistration, config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Defaults overridden by what is given; of the platform's own modules a key that they do not have is refused."""
-    given = dict(config or {})
-    unknown = sorted(set(given) - set(registration.configuration))
-    if registration.module_type in MODULE_TYPES and registration.source == "platform" and unknown:
-        known = ", ".join(sorted(registration.configuration)) or "nothing"
-        raise RegistrationInvalid(
-            f"configuration of module {registration.module_type!r}: {', '.join(map(str, unknown))} is not among what "
-            f"can be configured ({known})",
-            keys=unknown,
-        )  # fmt: skip
-    return registration.configuration | given

@@ -147,6 +147,20 @@ def registration_of(value: ModuleRegistration | Mapping[str, Any]) -> ModuleRegi
         raise RegistrationInvalid(f"module registration: {_first(error)}") from None
 
 
+def configured(registration: ModuleRegistration, config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Defaults overridden by what is given; of the platform's own modules a key that they do not have is refused."""
+    given = dict(config or {})
+    unknown = sorted(set(given) - set(registration.configuration))
+    if registration.module_type in MODULE_TYPES and registration.source == "platform" and unknown:
+        known = ", ".join(sorted(registration.configuration)) or "nothing"
+        raise RegistrationInvalid(
+            f"configuration of module {registration.module_type!r}: {', '.join(map(str, unknown))} is not among what "
+            f"can be configured ({known})",
+            keys=unknown,
+        )  # fmt: skip
+    return registration.configuration | given
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """A running (or stopped) module of this process or of another one.

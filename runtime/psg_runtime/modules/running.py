@@ -41,6 +41,7 @@ class RunningModule:
         self.configuration = dict(configuration)
         self.health = HealthStatus(status="healthy")
         self.stopped = False
+        self.refusing = False
         self._settings = settings
         self._started = Started()
         self._operations: dict[str, Operation] = {}

@@ -185,6 +185,7 @@ async def release(ledger: Ledger, *, allocation_id: str, token: str) -> Verdict:
         raise _ended(allocation_id, known[0])
     await ledger.read(known[0]["pools"])
     ledger.end(allocation_id, known[0]["pools"], "released", token=token)
+    await ledger.sweep()
     return await _settled(ledger)
 
 
@@ -204,7 +205,7 @@ async def withdraw(ledger: Ledger, *, allocation_id: str) -> Verdict:
 async def optimize(ledger: Ledger, *, names: list[str]) -> Verdict:
     """Return what lapsed, give what is free, forget what ended long ago, propose the rest."""
     await ledger.read(names)
-    forgotten = await ledger.sweep()
+    forgotten = await ledger.sweep(every_ms=0)
     verdict = await _settled(ledger)
     result = OptimizationResult(
         tuple(ledger.reclaimed), tuple(ledger.given), forgotten, tuple(_proposals(ledger, names))

@@ -11,6 +11,7 @@ from psg_neo4j.database import Row, Transaction
 from psg_runtime.resources.strategy import Ask, Pool, granted
 
 KEPT_MS = 3_600_000
+SWEPT_MS = 10_000
 """How long an ended allocation is remembered, so that a second release is told from an unknown one."""
 ENDED = "~"
 
@@ -138,12 +139,16 @@ class Ledger:
         if self._dropped:
             await self.transaction.run(psg_cypher.statement("resource_shares_drop"), batch={"ids": self._dropped})
 
-    async def sweep(self) -> int:
-        """Forget what ended long ago; returns how many shares."""
+    async def sweep(self, *, every_ms: int = SWEPT_MS) -> int:
+        """Forget what ended long ago, of pools where nobody did so lately; returns how many shares."""
+        names = sorted(n for n, pool in self.pools.items() if self.now - pool.get("swept_ms", 0) >= every_ms)
+        if not names:
+            return 0
+        for name in names:
+            self.define(name, swept_ms=self.now)
         rows = await self.transaction.run(
-            psg_cypher.statement("resource_shares_sweep"), batch={"names": sorted(self.pools)},
-            before_ms=self.now - KEPT_MS,
-        )  # fmt: skip
+            psg_cypher.statement("resource_shares_sweep"), batch={"names": names}, before_ms=self.now - KEPT_MS
+        )
         return int(rows[0]["forgotten"])
 
 

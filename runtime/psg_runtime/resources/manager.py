@@ -99,7 +99,7 @@ class ResourceManager:
         amounts, holder = asked.amounts(), asked.holder or PROCESS
         lease_ms = asked.lease_ms or self.settings.lease_ms
         ask = decisions.Wanted(asked.id, holder, amounts, asked.priority, lease_ms, asked.timeout_ms > 0)
-        with self._waiters.waiting(asked.id, amounts) as wakened:
+        with self._waiters.waiting(asked.id) as wakened:
             try:
                 verdict = await self._decided(partial(decisions.ask, wanted=ask, **self._rules()))
                 self._seen.update(amounts)
@@ -116,7 +116,7 @@ class ResourceManager:
 
     async def _awaited(self, asked: ResourceRequest, wakened: anyio.Event) -> Verdict:
         with anyio.move_on_after(asked.timeout_ms / 1000):
-            await self._waiters.until(asked.id, wakened, self._optimize_pools, alone=self._tasks is None)
+            await self._waiters.until(wakened, asked.resources, self._optimize_pools, alone=self._tasks is None)
         verdict = await self._decided(partial(decisions.withdraw, allocation_id=asked.id))
         if not verdict.granted:
             what = ", ".join(f"{shown(a)} of {n}" for n, a in asked.amounts().items())

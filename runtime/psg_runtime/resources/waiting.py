@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,41 +28,41 @@ class Waiters:
     def __init__(self, db: Database, settings: ResourceSettings) -> None:
         self._db = db
         self._settings = settings
-        self._events: dict[str, tuple[anyio.Event, tuple[str, ...]]] = {}
-        # Those whose request is written: only what is stored can be looked at.
-        self._open: set[str] = set()
+        self._events: dict[anyio.Event, str] = {}
+        # Those whose request is written, with their pools: only what is stored can be looked at.
+        self._open: dict[anyio.Event, tuple[str, ...]] = {}
         self._some = anyio.Event()
         self._renewed = 0.0
 
     @contextmanager
-    def waiting(self, allocation_id: str, pools: Iterable[str]) -> Iterator[anyio.Event]:
+    def waiting(self, allocation_id: str) -> Iterator[anyio.Event]:
         """Take part in being woken, from before the request is written."""
         event = anyio.Event()
-        self._events[allocation_id] = (event, tuple(pools))
+        self._events[event] = allocation_id
         try:
             yield event
         finally:
-            del self._events[allocation_id]
+            del self._events[event]
 
-    def wake(self, allocation_ids: Iterable[str]) -> None:
+    def wake(self, allocation_ids: Collection[str]) -> None:
         """Wake those who were granted something."""
-        for allocation_id in allocation_ids:
-            if found := self._events.get(allocation_id):
-                found[0].set()
+        for event, allocation_id in self._events.items():
+            if allocation_id in allocation_ids:
+                event.set()
 
-    async def until(self, allocation_id: str, event: anyio.Event, reclaim: Reclaim, *, alone: bool) -> None:
+    async def until(self, event: anyio.Event, pools: Iterable[str], reclaim: Reclaim, *, alone: bool) -> None:
         """Wait until a request is decided; ``alone``: nobody watches for this process, so it looks itself."""
-        self._open.add(allocation_id)
+        self._open[event] = tuple(pools)
         self._some.set()
         try:
             while alone and not event.is_set():
                 with anyio.move_on_after(self._settings.poll_ms / 1000):
                     await event.wait()
                 if not event.is_set():
-                    await self._look([allocation_id], reclaim)
+                    await self._look(reclaim)
             await event.wait()
         finally:
-            self._open.discard(allocation_id)
+            del self._open[event]
 
     async def watch(self, reclaim: Reclaim) -> None:
         """Look, while anybody waits, with one statement for all of them."""
@@ -71,14 +71,14 @@ class Waiters:
             self._some = anyio.Event()
             while self._open:
                 await anyio.sleep(self._settings.poll_ms / 1000)
-                await self._look(list(self._open), reclaim)
+                await self._look(reclaim)
 
-    async def _look(self, allocation_ids: list[str], reclaim: Reclaim) -> None:
-        waiting = {i: self._events[i] for i in allocation_ids if i in self._events}
-        shares = {f"{i}/{name}": i for i, (_, pools) in waiting.items() for name in pools}
+    async def _look(self, reclaim: Reclaim) -> None:
+        waiting = {self._events[event]: pools for event, pools in self._open.items()}
+        shares = {f"{i}/{name}": i for i, pools in waiting.items() for name in pools}
         if not shares:
             return
-        names = sorted({name for _, pools in waiting.values() for name in pools})
+        names = sorted({name for pools in waiting.values() for name in pools})
         try:
             if anyio.current_time() - self._renewed > self._settings.lease_ms / 3000:
                 self._renewed = anyio.current_time()
@@ -92,5 +92,5 @@ class Waiters:
         except PsgError as error:
             log.warning("waiting_not_looked_at", code=error.code, error=error.message)
             return
-        open_ = {shares[s["id"]] for s in row["shares"] if s["state"] == "waiting"}
-        self.wake(i for i in waiting if i not in open_)
+        still = {shares[s["id"]] for s in row["shares"] if s["state"] == "waiting"}
+        self.wake(set(waiting) - still)

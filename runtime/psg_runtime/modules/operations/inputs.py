@@ -29,10 +29,16 @@ class Request:
 
     @classmethod
     async def of(cls, inputs: Mapping[str, Any], invocation: Invocation) -> Request:
-        """The request with its project: the one that the inputs name, the module's, or the project ``default``."""
+        """The request with its project: that of the invocation, the one that the inputs name, or ``default``.
+
+        An invocation for one project does nothing to another.
+        """
         if invocation.graph is None:
             raise ValidationFailed(f"{invocation.capability}: this module manager has no graph to work on")
-        named = inputs.get("project_id", inputs.get("projectId")) or invocation.project_id
+        named, bound = inputs.get("project_id", inputs.get("projectId")), invocation.project_id
+        if bound is not None and named not in (None, bound):
+            raise ValidationFailed(f"{invocation.capability}: project_id: this is about project {bound} only")
+        named = named or bound
         project_id = check_id(named, "project_id") if named else await invocation.graph.ensure_project()
         return cls(invocation, inputs, project_id)
 
