@@ -17,7 +17,8 @@ from psg.graph import Graph
 from psg.model.cipher import Cipher, is_sealed
 from psg.model.codec import using
 from psg.model.ids import new_id
-from psg_neo4j import Database
+from psg_neo4j import Database, faults
+from psg_neo4j.errors import DatabaseUnavailable
 from psg_runtime.hub import (
     CommunicationHub,
     ForeignSource,
@@ -389,6 +390,21 @@ async def test_payloads_and_outputs_are_encrypted_where_payloads_are(hubs: Hubs)
         stored = (await hubs.messages())["m"]
         assert is_sealed(stored["payload"]) and is_sealed(stored["output"])
     assert "s3cret" not in str(await hubs.world.query("MATCH (n {project_id: $project_id}) RETURN properties(n) AS p"))
+
+
+async def test_a_database_that_is_away_for_a_moment_delays_and_loses_nothing(hubs: Hubs) -> None:
+    passed: list[int] = []
+
+    def away() -> None:
+        passed.append(1)
+        if len(passed) <= 3:
+            raise DatabaseUnavailable("away")
+
+    sender = await hubs.start({"context": echo})
+    with faults.arm("before_commit/hub_claim", away):
+        await hubs.start({"plan": echo})
+        result = await sender.route_message(message(payload={"n": 1}))
+    assert result.output == {"n": 1} and len(passed) >= 4
 
 
 DAMAGES = {

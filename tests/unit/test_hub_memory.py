@@ -351,6 +351,26 @@ async def test_a_subscriber_that_raises_or_hangs_harms_no_other_and_may_speak_as
     assert (await hub.route_message(message(operation="tell"))).success and taken[2:] == [True]
 
 
+def test_fields_of_an_event_that_the_hub_does_not_know_are_its_payload() -> None:
+    event = SystemEvent.parse({"type": "x", "planId": "p-1", "payload": {"n": 1}, "correlationId": "w"})
+    assert event.payload == {"planId": "p-1", "n": 1} and event.correlation_id == "w"
+    assert SystemEvent.parse(event.to_dict()) == event
+    with pytest.raises(ValidationFailed):
+        SystemEvent.parse({"type": "x", "payload": {"x": "y" * 61_440}})
+    with pytest.raises(ValidationFailed):
+        SystemEvent.parse({"payload": {}})
+
+
+async def test_secrets_of_the_environment_are_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-and-more")
+
+    async def plan(given: InterModuleMessage) -> None:
+        raise RuntimeError("refused: hunter2-and-more")
+
+    result = await (await hub_with(plan=plan)).route_message(message())
+    assert "hunter2" not in str(result.to_dict()) and "refused" in str(result.error)
+
+
 @pytest.mark.parametrize(
     "settings", [{"queue_size": 0}, {"timeout_ms": -1}, {"timeout_ms": 1.5}, {"queue_size": True}, {"speed": 1}]
 )

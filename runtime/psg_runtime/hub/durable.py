@@ -23,11 +23,11 @@ from psg.graph import Graph
 from psg.model.ids import new_id
 from psg.write.command import Answer
 from psg_neo4j.errors import DatabaseError
-from psg_runtime.hub.errors import DeliveryFailed, ForeignSource, HubNotRunning, MessageForgotten, UnknownTarget
-from psg_runtime.hub.memory import full, late
+from psg_runtime.hub.errors import DeliveryFailed, HubNotRunning, MessageForgotten
 from psg_runtime.hub.message import InterModuleMessage, MessageResult
 from psg_runtime.hub.port import HubSettings
 from psg_runtime.hub.reception import Reception, result_of
+from psg_runtime.hub.refusals import full, late, unknown_source, unknown_target
 from psg_runtime.hub.writes import (
     STATEMENT,
     HubWrite,
@@ -328,11 +328,18 @@ class GraphTransport:
         return await self._expire([m for ids in state["overdue"] for m in ids])
 
     async def _expire(self, ids: list[str]) -> int:
-        for message_id in ids:
+        async with anyio.create_task_group() as tasks:
+            for message_id in ids:
+                tasks.start_soon(self._expire_one, message_id)
+        return len(ids)
+
+    async def _expire_one(self, message_id: str) -> None:
+        try:
             row = await self._find(message_id)
             if row is not None:
                 await self._submit(expire_write(message_of(row), overdue=True))
-        return len(ids)
+        except PsgError as error:  # the next look finds it again
+            log.warning("message_not_ended", message=message_id, code=error.code)
 
     # Small things
 
@@ -376,19 +383,3 @@ def _accepted(message: InterModuleMessage, answer: Answer, limit: int) -> None:
         raise unknown_target(message.target_module, message.correlation_id)
     if refused == "foreign_source":
         raise unknown_source(message.source_module, message.correlation_id)
-
-
-def unknown_target(module: str, correlation_id: str | None) -> UnknownTarget:
-    """The refusal of a message to nobody."""
-    return UnknownTarget(
-        f"target_module: no module {module!r} is registered; register it, or start the process that has it",
-        target=module, correlation_id=correlation_id,
-    )  # fmt: skip
-
-
-def unknown_source(module: str, correlation_id: str | None) -> ForeignSource:
-    """The refusal of a message from nobody."""
-    return ForeignSource(
-        f"source_module: no module {module!r} is registered, so nobody can speak in its name",
-        source=module, correlation_id=correlation_id,
-    )  # fmt: skip

@@ -11,13 +11,17 @@ import anyio
 from psg.errors import ValidationFailed
 from psg.graph import Graph
 from psg.model.ids import check_id
-from psg_runtime.hub.durable import GraphTransport, unknown_source, unknown_target
-from psg_runtime.hub.errors import ForeignSource, HubNotRunning
+from psg_runtime.hub.durable import GraphTransport
+from psg_runtime.hub.errors import HubNotRunning
 from psg_runtime.hub.events import LogEvents, Subscribers
 from psg_runtime.hub.memory import MemoryTransport
 from psg_runtime.hub.message import InterModuleMessage, MessagePriority, MessageResult, SystemEvent
-from psg_runtime.hub.port import EventHandler, HubSettings, MessageHandler, ModuleDirectory
+from psg_runtime.hub.port import EventHandler, HubSettings, MessageHandler, ModuleDirectory, Transport
 from psg_runtime.hub.reception import Reception, speaking
+from psg_runtime.hub.refusals import foreign_name, unknown_source, unknown_target
+
+MOST = 10**10
+"""No setting is larger: as milliseconds, about four months."""
 
 
 class CommunicationHub:
@@ -50,7 +54,7 @@ class CommunicationHub:
         self._log: LogEvents | None = None
         self._running = False
         if graph is None:
-            self._transport: GraphTransport | MemoryTransport = MemoryTransport(self._reception, self.settings)
+            self._transport: Transport = MemoryTransport(self._reception, self.settings)
             return
         if project_id is None:
             raise ValidationFailed("project_id: a hub on the graph belongs to a project", field="project_id")
@@ -225,10 +229,7 @@ def _own_name(source: str, correlation_id: str | None, module: str | None = None
     """Refuse a name that is not that of ``module``, or of the module whose code runs here."""
     sender = module or speaking()
     if sender is not None and sender != source:
-        raise ForeignSource(
-            f"source_module: module {sender!r} cannot speak in the name of {source!r}",
-            source=source, sender=sender, correlation_id=correlation_id,
-        )  # fmt: skip
+        raise foreign_name(source, sender, correlation_id)
 
 
 def _settings(**given: int) -> HubSettings:
@@ -240,8 +241,8 @@ def _settings(**given: int) -> HubSettings:
 
 
 def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValidationFailed(f"{name}: {value!r} is not a whole number above 0", field=name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise ValidationFailed(f"{name}: {value!r} is not a whole number from 1 to {MOST}", field=name)
     return value
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import anyio
 
 from psg.errors import CommandReused
-from psg_runtime.hub.errors import MessageTimeout, QueueFull
 from psg_runtime.hub.message import InterModuleMessage, MessageResult
 from psg_runtime.hub.port import HubSettings
 from psg_runtime.hub.reception import Reception
+from psg_runtime.hub.refusals import full, late
 
 RESULTS_KEPT = 256
 
@@ -135,22 +135,3 @@ class MemoryTransport:
         over = [key for key, known in self._known.items() if known.result is not None]
         for key in over[: max(0, len(over) - RESULTS_KEPT)]:
             del self._known[key]
-
-
-def full(message: InterModuleMessage, limit: int) -> QueueFull:
-    """The refusal of one message too many."""
-    return QueueFull(
-        f"module {message.target_module!r} has {limit} messages that are not answered, as many as are allowed; "
-        f"message {message.id} was not accepted",
-        target=message.target_module, limit=limit, message_id=message.id, correlation_id=message.correlation_id,
-    )  # fmt: skip
-
-
-def late(message: InterModuleMessage, timeout_ms: int) -> MessageTimeout:
-    """What the sender is told when no answer came."""
-    return MessageTimeout(
-        f"module {message.target_module!r} did not answer message {message.id} ({message.operation}) within "
-        f"{timeout_ms} ms",
-        target=message.target_module, message_id=message.id, timeout_ms=timeout_ms,
-        correlation_id=message.correlation_id,
-    )  # fmt: skip

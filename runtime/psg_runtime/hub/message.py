@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from psg.model.codec import digest, dumps, moment
 from psg.model.ids import new_id
@@ -119,7 +120,10 @@ class MessageResult(ContractModel):
 
 
 class SystemEvent(_Told):
-    """Something that happened, for every subscriber of its ``type``; ``payload`` is JSON, up to 60 KiB."""
+    """Something that happened, for every subscriber of its ``type``; ``payload`` is JSON, up to 60 KiB.
+
+    The specification leaves open what an event has: fields that are none of these are taken as parts of the payload.
+    """
 
     type: Name = Field(validation_alias=AliasChoices("type", "eventType", "event_type"))
     payload: EventPayload = Field(default_factory=dict)
@@ -127,3 +131,19 @@ class SystemEvent(_Told):
     id: Name = Field(default_factory=new_id)
     correlation_id: Name | None = None
     timestamp: Moment = Field(default_factory=lambda: datetime.now(UTC))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rest_is_payload(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        rest = {name: value for name, value in given.items() if name not in _EVENT_FIELDS}
+        payload = given.get("payload") or {}
+        if not rest or not isinstance(payload, dict):
+            return given
+        return {k: v for k, v in given.items() if k not in rest} | {"payload": {**rest, **payload}}
+
+
+_EVENT_FIELDS = frozenset(
+    spelled for name in (*SystemEvent.model_fields, "event_type") for spelled in (name, to_camel(name))
+)

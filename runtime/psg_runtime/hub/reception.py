@@ -17,6 +17,7 @@ from psg.errors import ValidationFailed
 from psg.model.codec import storable
 from psg.model.ids import derived_id
 from psg_runtime.ael.failures import failure_of
+from psg_runtime.ael.masking import SecretMask
 from psg_runtime.hub.errors import UnknownTarget
 from psg_runtime.hub.message import MESSAGE_BYTES, InterModuleMessage, MessageResult
 from psg_runtime.hub.port import MessageHandler, ModuleDirectory
@@ -47,6 +48,7 @@ class Reception:
     def __init__(self, directory: ModuleDirectory | None) -> None:
         self._directory = directory
         self._handlers: dict[str, MessageHandler] = {}
+        self._mask = SecretMask()
         self._keyed = directory is not None and _takes_key(directory)
 
     @property
@@ -86,7 +88,7 @@ class Reception:
             with speaks(message.target_module):
                 output = _checked(await self._call(message))
         except Exception as raised:
-            error = failure_of(raised)
+            error = self._mask.value(failure_of(raised))
             log.info(
                 "message_failed", message=message.id, target=message.target_module, operation=message.operation,
                 code=error["code"], correlation_id=message.correlation_id,

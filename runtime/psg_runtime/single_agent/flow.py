@@ -8,6 +8,7 @@ from typing import Any
 
 from psg.errors import ValidationFailed
 from psg_runtime.ael.failures import failure_of
+from psg_runtime.ael.masking import SecretMask
 from psg_runtime.single_agent.context import RuntimeContext
 from psg_runtime.single_agent.loop import ModuleError, RuntimeLoop, Sink, Values, run_key
 from psg_runtime.single_agent.registry import RuntimeModule
@@ -87,7 +88,7 @@ async def _begin(context: RuntimeContext, vsl: Values) -> None:
 
 async def _failed(loop: RuntimeLoop, output: dict[str, Any], error: Exception) -> RuntimeResult:
     module = error.module if isinstance(error, ModuleError) else None
-    failure = failure_of(error.error if isinstance(error, ModuleError) else error)
+    failure = SecretMask().value(failure_of(error.error if isinstance(error, ModuleError) else error))
     if module is not None:
         failure = {**failure, "details": {**failure["details"], "module": module}}
     try:
