@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from psg_graphql.failures import Conflict, Forbidden, NotFound, Refused, ValidationError
 from psg_graphql.monitoring_queries import monitor_of, scope_of
+from psg_graphql.mutations.inputs import CommandId
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 from psg_graphql.types.monitoring import Alert, AlertRule, alert_from, rule_from
@@ -26,12 +27,14 @@ class ConfigureHealthAlertsInput:
     project_id: Annotated[
         strawberry.ID | None, strawberry.field(description="Rules are of this project; absent: of the platform.")
     ] = None
+    command_id: CommandId = None
 
 
 @strawberry.input
 class AcknowledgeAlertInput:
     id: strawberry.ID
     resolve: Annotated[bool, strawberry.field(description="Also end it, if no rule is behind it.")] = False
+    command_id: CommandId = None
 
 
 @strawberry.type
