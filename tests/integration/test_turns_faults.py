@@ -177,6 +177,26 @@ async def test_one_key_is_with_one_worker_at_a_time(world: World) -> None:
     assert [s["output"] for s in (await world.steps(plan_id)).values()] == ["charged", "charged"]
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("SET s.turn_worker = 'ghost'", "it is offered, but ghost holds it"),
+        ("REMOVE s:Offered", "neither offered, nor held under a lease, nor on its way back"),
+        ("REMOVE s:Offered SET s.turn_worker = 'w', s.turn_lease = 1", "nothing will take it back"),
+        ("SET s.turn = null", "nothing says what is to be done"),
+        ("SET s.parked = null", "but offered to coder"),
+    ],
+)
+async def test_the_audit_sees_a_turn_that_nobody_can_take(db: Database, damage: str, said: str) -> None:
+    world = await World.create(db)
+    plan_id = await world.started(code("a"))
+    async with world.running(tools()):
+        await offered(world, plan_id)
+    await world.damage(f"MATCH (s:Step {{project_id: $project_id}}) {damage}")
+    found = [v for v in (await verify(db, world.project_id)).violations if v.kind == "turn"]
+    assert any(said in v.message for v in found), found
+
+
 @pytest.mark.long
 async def test_a_thousand_turns_in_parallel_lose_none(world: World) -> None:
     plan_id = await world.started(*(code(f"s{i}") for i in range(1_000)))
