@@ -117,8 +117,7 @@ async def test_a_step_goes_to_who_has_its_role() -> None:
 
 @pytest.mark.req("DD-50", "C-11")
 async def test_a_role_id_goes_before_a_role_of_that_name() -> None:
-    session = collab(people=2)
-    result = await broadcast_coordination(session, plan(step("a", 1)), Layer(), roles={ROLES[0]: ROLES[1]})
+    result = await broadcast_coordination(collab(), plan(step("a", 1)), Layer(), roles={ROLES[0]: ROLES[1]})
     assert [t.participant_id for t in result.turns] == ["p1"]
 
 
@@ -271,9 +270,8 @@ async def test_the_action_of_a_round_robin_and_what_it_leaves() -> None:
 @pytest.mark.req("DD-53")
 async def test_nothing_follows_a_turn_that_failed_in_a_round_robin() -> None:
     steps = plan(step("a", None), step("b", None), step("c", None))
-    layer = Layer(p1=RuntimeError("no"))
     with pytest.raises(MapInvariantViolated):
-        await round_robin_coordination(collab("round_robin"), steps, layer)
+        await round_robin_coordination(collab("round_robin"), steps, Layer(p1=RuntimeError("no")))
     assert [s["status"] for s in steps["steps"]] == ["completed", "failed", "pending"]
 
 
