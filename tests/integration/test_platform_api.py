@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from world import statement
 from psg.graph import Graph
 from psg_cli.serving_modules import modules_running
 from psg_neo4j import Database
-from psg_runtime.modules import ModuleManager
+from psg_runtime.modules import MODULE_TYPES, ModuleManager, running_modules
 from psg_runtime.resources import ResourceManager
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
@@ -139,3 +140,41 @@ async def test_the_examples_do_what_they_say(neo4j_server: Any, db: Database) ->
     assert sum(" runs with " in line for line in lines) == 5 and lines[-1] == "used in the end: 0"
     await db.write(statement("MATCH (p:ResourcePool {name: 'example.gpu'}) DELETE p", "write"))
     await db.write(statement("MATCH (a:Allocation {pool: '~example.gpu'}) DELETE a", "write"))
+
+
+async def test_a_process_s_modules_are_seen_stopped_from_elsewhere_and_gone_when_it_is_killed(
+    neo4j_server: Any, db: Database
+) -> None:
+    graph = Graph(db)
+    project = f"modules {uuid.uuid4()}"
+    await graph.create_project(project)
+    env = {
+        "PSG_NEO4J_URI": neo4j_server.uri, "PSG_NEO4J_USER": neo4j_server.user,
+        "PSG_NEO4J_PASSWORD": neo4j_server.password, "PSG_MODULE_LEASE_MS": "1500",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "psg_cli", "orchestrate", "--project", project]
+    process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call
+        command, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
+    )
+
+    async def own() -> dict[str, str]:
+        found = await running_modules(graph)
+        return {m.module_type: m.id for m in found if m.process.endswith(f":{process.pid}")}
+
+    async def until(kinds: set[str]) -> None:
+        with anyio.fail_after(30):
+            while set(await own()) != kinds:  # noqa: ASYNC110 - what another process does is seen in the graph only
+                await anyio.sleep(0.05)
+
+    try:
+        assert process.stdout is not None
+        while await anyio.to_thread.run_sync(process.stdout.readline) != "ready\n":
+            assert process.poll() is None
+        await until(set(MODULE_TYPES))
+        await ModuleManager(graph).shutdown_module((await own())["network"])
+        await until(set(MODULE_TYPES) - {"network"})
+        process.kill()
+        await until(set())
+    finally:
+        process.kill()
+        process.communicate()
