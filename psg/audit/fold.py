@@ -133,7 +133,13 @@ def _set(entity: FoldedEntity, event: Mapping[str, Any], changes: Mapping[str, A
 
 
 def _chain(entity: FoldedEntity, seq: int, changes: Mapping[str, Any]) -> None:
-    for name, value in (changes.get("before") or {}).items():
+    told = changes.get("before") or {}
+    for name in changes.get("after") or ():  # what is undone by an event that hides a value would be lost
+        if name not in told and entity.props.get(name) is not None:
+            entity.faults.append(
+                ("log_chain", f"event {seq} does not say that {name} was {_short(entity.props[name])} before it")
+            )
+    for name, value in told.items():
         if entity.props.get(name) != value:
             said, was = _short(value), _short(entity.props.get(name))
             entity.faults.append(
