@@ -19,6 +19,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.neo4j
+@pytest.mark.long
 def test_bench_prints_one_row_per_figure() -> None:
     done = run("--quick", "--only", "chain,mutations_64,import")
     assert done.returncode == 0, done.stderr

@@ -47,6 +47,7 @@ async def _fill(home: Path) -> str:
         return sample.project_id
 
 
+@pytest.mark.long
 def test_one_file_from_one_database_to_another(psg: Psg, tmp_path: Path) -> None:
     file, other = tmp_path / "psg.backup.gz", str(tmp_path / "other")
     for home in (str(tmp_path / "home"), other):

@@ -259,6 +259,7 @@ async def test_stubs_of_encrypted_plans_keep_hashes_and_fold(world: World) -> No
     assert await holding(world, MARK) == set()
 
 
+@pytest.mark.long
 async def test_a_backup_stays_encrypted_and_a_database_tells_its_keys(fresh_neo4j: FreshNeo4j) -> None:
     first, second = await fresh_neo4j("first"), await fresh_neo4j("second")
     async with first.database() as one, second.database() as other:
@@ -294,6 +295,7 @@ async def test_a_backup_stays_encrypted_and_a_database_tells_its_keys(fresh_neo4
             await check_keys(other)
 
 
+@pytest.mark.long
 async def test_the_command_line_refuses_a_database_whose_key_it_does_not_have(fresh_neo4j: FreshNeo4j) -> None:
     server = await fresh_neo4j()
     async with server.database() as db:

@@ -137,6 +137,7 @@ async def test_a_protocol_export_never_has_a_priority(db: Database) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.req("DD-24", "DD-25", "DD-27")
+@pytest.mark.long
 async def test_the_command_line_migrates_all_projects_once(fresh_neo4j: FreshNeo4j) -> None:
     server = await fresh_neo4j()
     environment = {
