@@ -53,6 +53,8 @@ class Reversal:
         if ends_deleted:
             if not deleted:
                 self.changed.append(node_id)
+                if past.label == "Resource":  # its uri is given back before the one that had it then takes it
+                    self.states.insert(0, partial(_free, node))
                 self.ends.append(partial(_end, past, node_id))
             return
         gone, come = _links(past)
@@ -110,6 +112,10 @@ class Reversal:
             self.links.append(partial(_link, past, node_id, kind, target, at))
         if past.plan is not None and any(kind == DEPENDS_ON for kind, _ in (*gone, *come)):
             self.rewired.add(past.plan)
+
+
+def _free(node: Mapping[str, Any], change: Change) -> None:
+    change.set("Resource", node["id"], {"uri": node["uri"]}, {"uri": None}, kind="resource_freed")
 
 
 def _links(past: Past) -> tuple[dict[Link, int | None], dict[Link, int | None]]:
