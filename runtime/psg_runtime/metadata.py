@@ -7,7 +7,7 @@ from typing import Any
 
 RUNTIME_NAME = "psg-platform"
 PROTOCOL_VERSIONS = ("1.0.0",)
-PROFILES = ("SA",)
+PROFILES = ("SA", "MAP")
 
 
 def runtime_metadata() -> dict[str, Any]:
