@@ -9,7 +9,7 @@ import anyio
 
 from psg.graph import Graph
 from psg_cli.failures import UsageError
-from psg_cli.output import stdout
+from psg_cli.output import stderr, stdout
 from psg_runtime.bus import BrokerEventBus, CloudEvent, InOrder, ProtocolEvent, Relay, bus_settings
 from psg_runtime.bus.brokers.websocket_hub import WebSocketHub
 from psg_runtime.bus.settings import LOOPBACK, BusSettings
@@ -50,6 +50,7 @@ async def bus_events(settings: BusSettings, *, families: Iterable[str] | None) -
             await bus.reachable()
             bus.subscribe(InOrder(take), name="tail", families=families)
             await bus.listening()
+            stderr().print(f"listening to {settings.address.shown} (Ctrl-C ends)", style="dim", markup=False)
             async for event in waiting:
                 yield event
 

@@ -27,7 +27,7 @@ EXIT_STATUS_HELP = (
     "4 the API or the database cannot be reached, 130 interrupted."
 )
 
-_UNREACHABLE = {"api_unavailable", "api_timeout", "database_unavailable", "outcome_unknown"}
+_UNREACHABLE = {"api_unavailable", "api_timeout", "database_unavailable", "outcome_unknown", "bus_unavailable"}
 _USAGE = {"usage", "invalid_url"}
 _HINTS = {
     "api_unavailable": "Start database, API and orchestrator here with `psg up`, or name a running API: PSG_API_URL.",

@@ -12,6 +12,7 @@ import typer
 from psg_cli.api import find_project, node_id, open_client, uuids
 from psg_cli.commands.plans import ApiOption, ProjectOption
 from psg_cli.failures import UsageError, execute
+from psg_cli.logs import configure_logs
 from psg_cli.output import JsonFlag, plain, print_json_line, stdout
 from psg_cli.settings import load_settings
 from psg_client import Client, Event, EventFamily
@@ -76,13 +77,18 @@ def hub(
     """
     from psg_cli.event_bus import run_hub
 
-    execute(lambda: run_hub(host, port, token))
+    async def command() -> None:
+        configure_logs(load_settings().log_level or "info")
+        await run_hub(host, port, token)
+
+    execute(command)
 
 
 async def _listen(family: list[str] | None, as_json: bool) -> None:
     from psg_cli.event_bus import bus_events
     from psg_runtime.bus import bus_settings
 
+    configure_logs(load_settings().log_level or "warning")
     async with aclosing(bus_events(bus_settings(), families=_families(family))) as source:
         async for event in source:
             if as_json:

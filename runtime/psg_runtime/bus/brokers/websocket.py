@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import unquote, urlsplit
 
 import anyio
 from websockets.asyncio.client import ClientConnection
@@ -22,7 +24,12 @@ class WebSocketBus:
     """``ws://host:port`` and ``wss://``, with ``user:token@`` where the hub asks for a token."""
 
     def __init__(self, settings: BusSettings) -> None:
-        self._url = settings.address.url.rstrip("/")
+        parts = urlsplit(settings.address.url)
+        self._url = f"{parts.scheme}://{settings.address.servers[0]}{parts.path.rstrip('/')}"
+        self._headers = {}
+        if parts.password is not None:
+            given = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(given.encode()).decode()}"
         self._shown = settings.address.shown
         self._topic = settings.bus_topic
         self._timeout_s = settings.bus_connect_s
@@ -66,8 +73,9 @@ class WebSocketBus:
 
     async def _connected(self, place: str) -> ClientConnection:
         return await connect_to(
-            f"{self._url}/{place}/{self._topic}", open_timeout=self._timeout_s, close_timeout=1, ping_timeout=20,
-            ping_interval=self._timeout_s, max_size=MAX_BYTES, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None,
+            f"{self._url}/{place}/{self._topic}", additional_headers=self._headers, open_timeout=self._timeout_s,
+            close_timeout=1, ping_timeout=20, ping_interval=self._timeout_s, max_size=MAX_BYTES,
+            subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None,
         )  # fmt: skip
 
     @contextmanager

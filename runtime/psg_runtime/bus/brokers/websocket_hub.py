@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -24,6 +25,9 @@ from psg_runtime.bus.cloud_events import MAX_BYTES, CloudEvent
 from psg_runtime.bus.errors import EnvelopeInvalid
 
 log = structlog.get_logger(__name__)
+# The library writes a traceback for whoever knocks in a wrong way.
+_quiet = logging.getLogger("psg.websocket_hub")
+_quiet.setLevel(logging.CRITICAL + 1)
 
 SUBPROTOCOL = "cloudevents.json"
 PUBLISH, SUBSCRIBE, ACK = "publish", "subscribe", "ack "
@@ -56,7 +60,7 @@ class WebSocketHub:
         hub = cls(token, queue_size, patience_s)
         async with serve(
             hub._serve, host, port, process_request=hub._judge, origins=[None], max_size=MAX_BYTES, close_timeout=1,
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            subprotocols=[Subprotocol(SUBPROTOCOL)], logger=_quiet,
         ) as server:  # fmt: skip
             hub.port = next(iter(server.sockets)).getsockname()[1]
             yield hub
