@@ -222,7 +222,13 @@ class PostgresVSL(ValueStore):
         )
 
 
+# A server that dies while a rollback is under way leaves the driver in a state of its own (InternalClientError).
+_COMPLAINTS = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.exceptions.InternalClientError, OSError, TimeoutError,
+)  # fmt: skip
+
+
 async def _give_back(pool: Any, connection: Any) -> None:
     """Give a connection back; one that is lost is dropped by the pool, which complains."""
-    with anyio.CancelScope(shield=True), suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    with anyio.CancelScope(shield=True), suppress(*_COMPLAINTS):
         await pool.release(connection)
