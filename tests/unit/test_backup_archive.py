@@ -23,8 +23,8 @@ from psg.model.lifecycle import STATUS_LABELS
 HEADER = {"migrations": ["0001", "0002"], "created_ms": 5, "estimate": {"nodes": 2, "events": 3}}
 # Labels that nodes of the graph carry beside their type; they come along with the node.
 MARKS = {
-    "PsgNode", "Tombstone", "Ready", "Undecided", "Timer", "Unlocking", "Runnable", "Closing", "Stopping", "Reacting",
-    "Expiring", "Workflow", "Undelivered", "Coordinating",
+    "PsgNode", "Tombstone", "Ready", "Undecided", "Timer", "Offered", "Unlocking", "Runnable", "Closing", "Stopping",
+    "Reacting", "Expiring", "Workflow", "Undelivered", "Coordinating",
 }  # fmt: skip
 
 
