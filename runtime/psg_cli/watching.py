@@ -26,7 +26,7 @@ async def monitored(graph: Graph, projects: Sequence[str] = ()) -> AsyncIterator
         settings = MonitoringSettings()
     except ValidationError as error:
         raise settings_invalid(error, "PSG_MONITOR_") from error
-    monitor = SystemMonitor(graph, settings=settings)
+    monitor = SystemMonitor(graph, settings=settings, sampling=False)
     async with anyio.create_task_group() as tasks:
         await tasks.start(monitor.run)
         try:

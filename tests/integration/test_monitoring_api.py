@@ -17,7 +17,7 @@ import pytest
 import structlog.testing
 from conftest import Neo4jServer
 from graphql_api import Api, next_of, running_api, subscribe
-from monitored_world import monitor, watched_world
+from monitored_world import LEFT_TO_THE_COLLECTOR, database_away, monitor, watched_world
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 from world import World, statement, step
@@ -99,8 +99,9 @@ async def test_metrics_need_the_token_and_the_host_as_everything_else(db: Databa
             assert (await guarded.http.get("/metrics", headers={"host": "evil.example"})).status_code == 421
 
 
+@LEFT_TO_THE_COLLECTOR
 async def test_without_a_database_the_process_lives_and_is_not_ready() -> None:
-    async with Database.connect("bolt://127.0.0.1:9", "u", "hunter2", verify=False, retry_deadline=0.1) as away:
+    async with database_away() as away:
         transport = httpx2.ASGITransport(app=create_app(Graph(away), settings=ApiSettings()))
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=30) as http:
             assert (await http.get("/healthz")).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
-from monitored_world import Modules, monitor, watched_world
+from monitored_world import LEFT_TO_THE_COLLECTOR, Modules, database_away, monitor, watched_world
 from world import World, registry, step
 
 from psg.audit import verify
@@ -127,10 +127,11 @@ async def test_the_system_is_as_bad_as_its_worst_part_and_a_module_is_found_by_n
 
 
 @pytest.mark.req("CORE-41")
+@LEFT_TO_THE_COLLECTOR
 async def test_a_database_that_is_away_is_told_and_not_raised() -> None:
     from psg.graph import Graph
 
-    async with Database.connect("bolt://127.0.0.1:9", "u", "hunter2", verify=False, retry_deadline=0.1) as away:
+    async with database_away() as away:
         found = await SystemMonitor(Graph(away)).check_system_health()
     assert found.status == "unhealthy" and found.components["database"].details["code"] == "database_unavailable"
     assert "hunter2" not in str(found)

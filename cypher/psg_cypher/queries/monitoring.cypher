@@ -1,15 +1,24 @@
 // What the platform tells of itself (docs/monitoring.md). A scope is a range of project ids: one project, or all.
 
 // name: monitor_plans :read :many
-// How many plans of a scope are in each of these statuses, with what the running ones come to.
+// How many plans of a scope are in each of these statuses. Nothing else of them is read: there may be very many.
 UNWIND $batch.statuses AS status
 CALL (status) {
   MATCH (n:Plan) USING INDEX n:Plan(status, project_id)
   WHERE n.status = status AND n.project_id >= $first AND n.project_id <= $last AND NOT n:Tombstone
-  RETURN count(n) AS plans, coalesce(sum(n.steps_open), 0) AS steps_open,
-    coalesce(sum(n.steps_failed), 0) AS steps_failed
+  RETURN count(n) AS plans
 }
-RETURN status, plans, steps_open, steps_failed
+RETURN status, plans
+
+// name: monitor_failed_steps :read :one
+// How many steps failed of the plans of a scope that run or failed.
+UNWIND ['in_progress', 'failed'] AS status
+CALL (status) {
+  MATCH (n:Plan) USING INDEX n:Plan(status, project_id)
+  WHERE n.status = status AND n.project_id >= $first AND n.project_id <= $last AND NOT n:Tombstone
+  RETURN coalesce(sum(n.steps_failed), 0) AS failed
+}
+RETURN sum(failed) AS failed
 
 // name: monitor_durations :read :one
 // How long the latest plans that completed took, from their start.

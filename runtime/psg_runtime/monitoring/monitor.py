@@ -54,7 +54,7 @@ class SystemMonitor:
     Everything can be asked at any time; ``run()`` also collects, notes and evaluates by itself, and any number of
     processes may run it: one of them evaluates the rules for all. ``modules`` are those of this process (a
     ModuleManager; default for the platform: what all processes say of theirs); ``probes`` are numbers of one's own,
-    by name; ``sender`` takes messages to webhooks.
+    by name; ``sender`` takes messages to webhooks. Without ``sampling`` ``run()`` collects only where a rule asks.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class SystemMonitor:
         settings: MonitoringSettings | None = None,
         probes: Mapping[str, Probe] | None = None,
         sender: Sender | None = None,
+        sampling: bool = True,
         store_path: Path | None = None,
     ) -> None:
         self.graph = graph
@@ -75,6 +76,7 @@ class SystemMonitor:
         self._db = graph.db
         self._probes = dict(probes or {})
         self._sender = sender
+        self._sampling = sampling
         if modules is None and project_id is None:
             modules = GraphModules(graph)
         self._checks = HealthChecks(graph.db, self.scope, modules, self.settings.health_check_timeout)
@@ -285,7 +287,8 @@ class SystemMonitor:
     async def _look(self) -> None:
         if await self.alert_rules() and await self.is_evaluator():
             await self.evaluate_alerts()
-        await self.latest_metrics()
+        elif self._sampling:
+            await self.latest_metrics()
 
     async def _note_health(self) -> None:
         """What is seen of all is noted by one process, what a process sees of its own modules by itself."""
