@@ -68,6 +68,31 @@ async def test_turns_keep_their_order_and_participants_when_who_runs_them_dies(
     assert (await verify(world.db, world.project_id)).violations == []
 
 
+@pytest.mark.long
+async def test_a_session_outlives_two_of_three_orchestrators(
+    neo4j_server: Any, world: World, tmp_path: Path
+) -> None:
+    sessions, collab, _ = await round_robin(world, tmp_path, 24)
+
+    async def completed(turns: int) -> None:
+        async def reached() -> bool:
+            return len(await sessions.happened("map_turn_completed")) >= turns
+
+        await world.until(reached)
+
+    async with orchestrators(neo4j_server, world.project_id) as start:
+        processes = [await start() for _ in range(3)]
+        for process, turns in zip(processes, (5, 12), strict=False):
+            await completed(turns)
+            process.kill()
+        view = await sessions.over(collab)
+    assert (view.state, len(view.turns)) == ("completed", 24)
+    assert [(t.step_key, t.participant_id) for t in view.turns] == [(f"s{i}", "abc"[i % 3]) for i in range(24)]
+    told = Counter(e["turn_id"] for e in await sessions.happened("map_turn_completed"))
+    assert len(told) == 24 and set(told.values()) == {1}
+    assert (await verify(world.db, world.project_id)).violations == []
+
+
 async def test_many_who_carry_on_one_session_dispatch_each_turn_once(world: World) -> None:
     sessions = Sessions(world)
     collab = await sessions.collab("swarm", dict.fromkeys("abcd"))

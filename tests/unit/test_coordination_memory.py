@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from psg.errors import DependencyCycle, ValidationFailed
+from psg.errors import DependencyCycle, ReferenceMissing, ValidationFailed
 from psg.model.ids import UUID4, new_id
 from psg_runtime.ael import ActionResult, AdapterLayer, CapabilityRegistry, InMemoryAEL
 from psg_runtime.bus import InMemoryEventBus
@@ -98,10 +98,8 @@ async def test_a_round_robin_needs_two() -> None:
 @pytest.mark.req("DD-49")
 async def test_a_broadcast_dispatches_exactly_what_waits_for_nothing() -> None:
     steps = plan(step("a"), step("b", 1), step("c", 0, "a"), step("d", 1, "c"))
-    layer = Layer()
-    result = await broadcast_coordination(collab(), steps, layer)
-    assert [turn.step_id for turn in result.turns] == ["a", "b"]
-    assert len(layer.actions) == 2
+    result = await broadcast_coordination(collab(), steps, layer := Layer())
+    assert [turn.step_id for turn in result.turns] == ["a", "b"] and len(layer.actions) == 2
     assert [s["status"] for s in steps["steps"]] == ["completed", "completed", "pending", "pending"]
 
 
@@ -176,8 +174,8 @@ async def test_turns_of_a_broadcast_run_at_the_same_time() -> None:
     layer = Layer(p0=first, p1=second)
     with anyio.fail_after(10):
         await broadcast_coordination(collab(), plan(step("a"), step("b", 1)), layer)
-    assert {a["type"] for a in layer.actions} == {"agent_execution"}
-    assert {a["participant_id"] for a in layer.actions} == {"p0", "p1"}
+    done = {(a["type"], a["participant_id"]) for a in layer.actions}
+    assert done == {("agent_execution", "p0"), ("agent_execution", "p1")}
     assert all(isinstance(a["context"], Mapping) for a in layer.actions)
 
 
@@ -340,11 +338,11 @@ async def test_events_go_over_the_bus() -> None:
 
 
 async def test_agents_are_capabilities_of_a_layer() -> None:
-    registry = CapabilityRegistry()
-    registry.register(name="search", type="agent", call=lambda: {"found": 3})
-    registry.register(name="write", type="agent", call=lambda: {"text": "x"})
-    steps = plan(step("a"), step("b", 1))
-    await broadcast_coordination(collab(), steps, AdapterLayer(registry), agents={"p0": "search", "p1": "write"})
+    known = CapabilityRegistry()
+    known.register(name="search", type="agent", call=lambda: {"found": 3})
+    known.register(name="write", type="agent", call=lambda: {"text": "x"})
+    steps, agents = plan(step("a"), step("b", 1)), {"p0": "search", "p1": "write"}
+    await broadcast_coordination(collab(), steps, AdapterLayer(known), agents=agents)
     assert [s["output"] for s in steps["steps"]] == [{"found": 3}, {"text": "x"}]
 
 
@@ -393,6 +391,8 @@ async def test_a_swarm_gives_each_step_to_who_is_free() -> None:
         (collab(), plan(step("a", 0, "b"), step("b", 0, "a")), DependencyCycle),
         (collab(), plan(step("a", type="wait")), SessionRefused),
         (collab(), plan({"description": "nameless"}), ValidationFailed),
+        (collab(), plan(step("a", 0, "b")), ReferenceMissing),
+        (collab(), plan(step("a", order_index="1")), ValidationFailed),
     ],
 )
 async def test_bad_input_is_refused_before_anything_happens(session: Any, of: Any, error: type[Exception]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import anyio
 
-from psg.errors import ActionTimeout, ControlSignal, PsgError, ValidationFailed
+from psg.errors import ActionTimeout, ControlSignal, PsgError, ReferenceMissing, ValidationFailed
 from psg.model.ids import new_id
 from psg_runtime.ael import ActionResult, Parked, failure_of
 from psg_runtime.coordination import events
@@ -300,6 +300,8 @@ def _steps(given: Iterable[Any]) -> list[TurnStep]:
         if not isinstance(step_id, str) or not step_id:
             raise ValidationFailed(f"steps[{position}].step_id: a text is expected", field="steps")
         order = said(step, "order_index")
+        if order is not None and (isinstance(order, bool) or not isinstance(order, int) or order < 0):
+            raise ValidationFailed(f"steps[{position}].order_index: a whole number from 0 is expected", field="steps")
         found.append(
             TurnStep(
                 step_id, said(step, "key") or step_id, position if order is None else order, position,
@@ -307,8 +309,13 @@ def _steps(given: Iterable[Any]) -> list[TurnStep]:
                 said(step, "status") or "pending", said(step, "type") or "agent",
             )
         )  # fmt: skip
-    if len({step.step_id for step in found}) < len(found):
+    known = {step.step_id for step in found}
+    if len(known) < len(found):
         raise ValidationFailed("steps: two steps have one id", field="steps")
+    for step in found:
+        unknown = [d for d in step.dependencies if d not in known]
+        if unknown:
+            raise ReferenceMissing(f"step {step.key!r} depends on {unknown[0]!r}, which the plan does not have")
     return found
 
 
