@@ -14,7 +14,7 @@ from psg import drift as graph_side
 from psg.drift import ChangedMeanwhile, Found, Strategy
 from psg.errors import NotFound, Refused, StaleRevision, ValidationFailed
 from psg_neo4j import Database
-from psg_runtime.drift import DriftMonitor
+from psg_runtime.drift import DriftMonitor, reconciling
 from psg_runtime.drift.sides import Files
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
@@ -311,3 +311,46 @@ async def test_other_monitors_keep_away_from_what_one_is_writing(drift: DriftWor
         (outcome,) = (await drift.monitor.scan()).outcomes
     assert outcome.result == "written" and seen == ["late"]
     assert drift.read("a.txt") == BASE
+
+
+async def test_what_the_graph_expects_anew_while_a_file_is_being_written_is_not_lost(drift: DriftWorld) -> None:
+    """Between the claim and the write, and between the write and its record."""
+    await drift.expect("a.txt", "planned\n")
+    claimed = drift.uri("a.txt")
+
+    async def expected_anew(text: str) -> None:
+        await drift.expect("a.txt", text)
+
+    for point, text in (("resources_by_uri", "anew\n"), ("put", "once more\n")):
+        with pytest.MonkeyPatch.context() as patched:
+            if point == "put":
+                real_put = Files.put
+
+                async def put(self: Files, uri: str, *rest: Any, real: Any = real_put, text: str = text) -> Found:
+                    found = await real(self, uri, *rest)
+                    await expected_anew(text)
+                    return found  # type: ignore[no-any-return]
+
+                patched.setattr(Files, "put", put)
+            else:
+                real_read = reconciling.resources_by_uri
+
+                async def read(*given: Any, real: Any = real_read, text: str = text) -> Any:
+                    await expected_anew(text)
+                    return await real(*given)
+
+                patched.setattr(reconciling, "resources_by_uri", read)
+            (outcome,) = (await drift.monitor.scan()).outcomes
+        assert (outcome.uri, outcome.result) == (claimed, "late")
+        assert await content(drift) == text
+    await drift.monitor.resolve(claimed, "psg_wins")
+    assert drift.read("a.txt") == await content(drift) == "once more\n"
+
+
+async def test_somebody_who_resolves_what_cannot_be_read_is_told(drift: DriftWorld) -> None:
+    (drift.path / "a.txt").unlink()
+    (drift.path / "a.txt").mkdir()
+    for _ in range(2):
+        with pytest.raises(Refused, match="not_a_file"):
+            await drift.monitor.resolve(drift.uri("a.txt"), "psg_wins")
+    assert (drift.path / "a.txt").is_dir()

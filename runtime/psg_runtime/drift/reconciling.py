@@ -150,7 +150,7 @@ class Reconciler:
         """What is to be done about a difference; ``None``: nothing, or nothing more than was done already."""
         expected, found = difference.expected, difference.found
         if found.fault is not None:
-            return self._fault(difference)
+            return self._fault(difference, forced)
         chosen = forced
         if forced is None and expected is not None and self._seen(expected, found):
             standing = await self._standing(expected)
@@ -176,11 +176,11 @@ class Reconciler:
             return await self._merge(difference, decided, drift)
         return self._restore(difference, decided, drift)
 
-    def _fault(self, difference: Difference) -> _Work | None:
+    def _fault(self, difference: Difference, forced: Strategy | None) -> _Work | None:
         expected, fault = difference.expected, difference.found.fault
-        if expected is None or fault == "busy":
+        if expected is None or (fault == "busy" and forced is None):
             return None
-        if expected.found is not None and expected.found.get("fault") == fault:
+        if forced is None and expected.found is not None and expected.found.get("fault") == fault:
             return None
         return self._flag(difference, Decided("reconcile", "modified", "manual"), fault or "")
 
@@ -244,12 +244,14 @@ class Reconciler:
         fresh = await resources_by_uri(self._graph.db, self._project_id, uris)
         moves = []
         for work in works:
-            faults.at("drift_claimed", work.difference.uri)
-            if time.monotonic() > until:  # somebody else may be at it by now
-                late.add(work.difference.uri)
+            uri, expected, known = work.difference.uri, work.difference.expected, fresh.get(work.difference.uri)
+            faults.at("drift_claimed", uri)
+            changed = known is None or known.revision != (expected.revision if expected else 1)
+            if changed or time.monotonic() > until:  # in the graph since; or somebody else may be at it by now
+                late.add(uri)
                 continue
-            moves.append(await self._put(work, fresh.get(work.difference.uri)))
-            faults.at("drift_written", work.difference.uri)
+            moves.append(await self._put(work, known))
+            faults.at("drift_written", uri)
         told = await self._record(moves)
         late.update(told.late)
 
