@@ -24,6 +24,7 @@ __all__ = [
     "TimeoutSpec",
     "authored",
     "inherit",
+    "retry_said",
 ]
 
 DAY_MS = 24 * 3600 * 1000
@@ -126,3 +127,10 @@ def inherit(*layers: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
         for section, values in (layer or {}).items():
             merged[section] = {**merged.get(section, {}), **values}
     return merged
+
+
+def retry_said(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what an inherited policy says about retries: those of its recovery, where ``retry`` says nothing else."""
+    recovery = said.get("recovery")
+    of_recovery = {} if recovery is None else RecoverySpec.model_validate(recovery).retry_policy.as_retry
+    return {**of_recovery, **said.get("retry", {})}

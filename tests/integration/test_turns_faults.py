@@ -18,9 +18,11 @@ from psg.model import codec
 from psg.model.cipher import Cipher
 from psg.plan.policy import BudgetSpec, IdempotencySpec, PolicySpec
 from psg_neo4j import Database
+from psg_runtime import GraphReplay
 from psg_runtime.ael import AdapterLayer, CapabilityRegistry
 from psg_runtime.hooks import HookChain, PolicyHook
 from psg_runtime.orchestrator import Orchestrator
+from psg_runtime.replay import redecide
 from psg_runtime.turns import Turn, TurnOver, claim_turn, complete_turn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
@@ -175,6 +177,25 @@ async def test_one_key_is_with_one_worker_at_a_time(world: World) -> None:
         await answer(world, turn, "charged")
         assert await world.finished(plan_id) == ["completed"]
     assert [s["output"] for s in (await world.steps(plan_id)).values()] == ["charged", "charged"]
+
+
+async def test_a_run_with_turns_and_results_that_stood_in_can_be_decided_again(world: World) -> None:
+    given = {"recovery": {"retry_policy": {"max_retries": 1, "base_delay": 10}, "critical": False}}
+    policy = PolicySpec.model_validate(given)
+    plan_id = await world.started(code("a", policy=policy), code("b", "a"))
+    async with world.running(tools()):
+        for _ in range(2):
+            turn = await take(world)
+            await complete_turn(
+                world.graph, world.project_id, turn.step_id, turn.fence, worker="w", error={"message": "no"}
+            )
+        await take(world, "dead", lease_ms=500)
+        await answer(world, await take(world), "done")
+        assert await world.finished(plan_id) == ["completed"]
+    _, run = await GraphReplay(world.graph).history(plan_id)
+    verdict = redecide(run)
+    assert verdict.difference is None, str(verdict.difference)
+    assert verdict.decisions == 4, "two claims, a retry, the end"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from psg.model.codec import loads
-from psg.plan.policy import PolicySpec, RecoverySpec, authored, inherit
+from psg.plan.policy import PolicySpec, RecoverySpec, authored, inherit, retry_said
 from psg_runtime.execution_core.policies import RetryPolicy
 from psg_runtime.orchestrator.denials import PolicyUnreadable
 from psg_runtime.orchestrator.settings import OrchestratorSettings
@@ -74,11 +74,9 @@ class Policies:
             return f"the policy of the step is not bounded: {error}"
 
     def _policy(self, said: Mapping[str, Mapping[str, Any]]) -> StepPolicy:
-        retry, timeout = dict(said.get("retry", {})), said.get("timeout", {})
+        retry, timeout = retry_said(said), said.get("timeout", {})
         idempotency = said.get("idempotency", {})
         recovery = None if said.get("recovery") is None else RecoverySpec.model_validate(said["recovery"])
-        if recovery is not None:
-            retry = {**recovery.retry_policy.as_retry, **retry}
         jitter = retry.pop("jitter", "none") == "full"
         if "max_ms" not in retry:  # who asks for a longer first delay does not mean it to be cut by a default
             retry["max_ms"] = max(self._defaults["max_ms"], retry.get("base_ms", 0))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from psg.errors import PsgError
-from psg.plan.policy import inherit
+from psg.plan.policy import inherit, retry_said
 from psg_runtime.execution_core.policies import RetryPolicy
 from psg_runtime.expressions import default_engine
 from psg_runtime.orchestrator.decide import Fail, Retry, Run, Skip, decide_retry, decide_undecided
@@ -158,7 +158,7 @@ class _Redecision:
         """What project, plan and step say about retries, the most particular word last."""
         step = self._steps[key]
         shorthand = {} if step.get("retries") is None else {"retry": {"max_retries": step["retries"]}}
-        return inherit(self._project_policy, self._plan.get("policy"), step.get("policy"), shorthand).get("retry", {})
+        return retry_said(inherit(self._project_policy, self._plan.get("policy"), step.get("policy"), shorthand))
 
     def _drawn_from_settings(self, key: str) -> bool:
         """Whether a delay was drawn from bounds that are not in the log: that there is a retry is all that is known."""
