@@ -1,4 +1,4 @@
-"""One OpenTelemetry trace from a request through commit and steps to what they call, in one process and across three."""
+"""One OpenTelemetry trace from a request through commit and steps to what they call, also across processes."""
 
 from __future__ import annotations
 

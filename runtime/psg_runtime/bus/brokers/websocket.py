@@ -75,7 +75,7 @@ class WebSocketBus:
         return await connect_to(
             f"{self._url}/{place}/{self._topic}", additional_headers=self._headers, open_timeout=self._timeout_s,
             close_timeout=1, ping_timeout=20, ping_interval=self._timeout_s, max_size=MAX_BYTES,
-            subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None,
+            subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None, compression=None,
         )  # fmt: skip
 
     @contextmanager

@@ -60,7 +60,7 @@ class WebSocketHub:
         hub = cls(token, queue_size, patience_s)
         async with serve(
             hub._serve, host, port, process_request=hub._judge, origins=[None], max_size=MAX_BYTES, close_timeout=1,
-            subprotocols=[Subprotocol(SUBPROTOCOL)], logger=_quiet,
+            subprotocols=[Subprotocol(SUBPROTOCOL)], logger=_quiet, compression=None,
         ) as server:  # fmt: skip
             hub.port = next(iter(server.sockets)).getsockname()[1]
             yield hub
