@@ -12,11 +12,14 @@ from world import World
 
 import psg_cypher
 from psg.audit import verify
-from psg.errors import CommandReused, NotFound, ValidationFailed
+from psg.errors import CommandReused, LeaseLost, NotFound, ValidationFailed
+from psg.events.models import check_event
+from psg.events.projection import protocol_event
 from psg.graph import Graph
 from psg.model.cipher import Cipher, is_sealed
 from psg.model.codec import using
 from psg.model.ids import new_id
+from psg.read.events import EventLog
 from psg_neo4j import Database, faults
 from psg_neo4j.errors import DatabaseUnavailable
 from psg_runtime.hub import (
@@ -99,6 +102,9 @@ async def test_a_message_reaches_the_hub_that_has_its_target_and_its_correlation
     assert [e["type"] for e in events] == ["message_sent", "message_completed"]
     assert all(e["changes"]["event"]["payload"]["correlation_id"] == "workflow-123" for e in events)
     assert "ctx-001" not in str(events)  # what is said stays between the two
+    page = await EventLog(hubs.world.db).page(hubs.world.project_id, 0, 100)
+    told = {e["type"]: check_event(protocol_event(e)) for e in page.events}
+    assert told["message_completed"]["executor_role"] == "plan" and told["message_completed"]["status"] == "completed"
 
 
 @pytest.mark.req("CORE-27", "CORE-32")
@@ -249,6 +255,51 @@ async def test_the_answer_of_a_taker_that_lost_its_lease_is_not_accepted(hubs: H
     assert (result.output, result.deliveries) == ("quick", 2) and answers == ["slow", "quick"]
     with anyio.fail_after(10):
         await cancelled.wait()  # its hub noticed that the message is somebody else's
+
+
+async def test_who_only_asks_again_does_not_end_a_message_that_waits(hubs: Hubs) -> None:
+    hub = await hubs.start({"context": echo})
+    await hubs.announced("plan")
+    given = message(id="m", correlationId="w")
+    await hub.enqueue(given)
+    with pytest.raises(MessageTimeout):
+        await hub.route_message(given, timeout_ms=60)
+    with pytest.raises(MessageTimeout):
+        await hub.result("m", timeout_ms=60)
+    await hubs.start({"plan": echo})
+    assert (await hub.route_message(given)).success
+
+
+async def test_a_process_without_the_key_leaves_a_message_to_those_who_have_it(hubs: Hubs) -> None:
+    hub = await hubs.start({"context": echo})
+    await hubs.announced("plan")
+    with using(Cipher("5a" * 32)):
+        await hub.enqueue(message(id="m", payload={"n": 1}))
+        await hub.enqueue(message(id="lost", payload={"n": 2}))
+    await hubs.world.damage("MATCH (m:HubMessage {project_id: $project_id, id: 'lost'}) SET m.fence = 60")
+    await hubs.start({"plan": echo}, lease_ms=100, max_deliveries=60)
+
+    async def tried() -> bool:
+        return (await hubs.messages())["m"]["fence"] >= 2
+
+    await hubs.world.until(tried)
+    assert (await hub.result("lost")).error["code"] == "delivery_failed"  # type: ignore[index]
+    with using(Cipher("5a" * 32)):
+        assert (await hub.result("m")).output == {"n": 1}
+
+
+async def test_a_handler_that_loses_its_lease_does_not_end_the_hub(hubs: Hubs) -> None:
+    taken: list[str] = []
+
+    async def plan(given: InterModuleMessage) -> str:
+        taken.append(given.id)
+        if len(taken) == 1:
+            raise LeaseLost("a step's lease")
+        return "done"
+
+    hub = await hubs.start({"context": echo, "plan": plan}, lease_ms=100)
+    result = await hub.route_message(message(id="m"))
+    assert (result.output, result.deliveries) == ("done", 2)
 
 
 async def test_a_hub_that_ends_gives_back_what_it_did_not_answer(hubs: Hubs) -> None:

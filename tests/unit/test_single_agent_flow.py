@@ -82,6 +82,11 @@ async def test_a_context_has_the_run_id_twice_and_refuses_two_different_ones() -
     parsed = RuntimeContext.of(given)
     assert parsed.events is given["events"] and parsed.coordination.metadata == {"k": 2}
     assert RuntimeContext.of(parsed.to_dict()) == parsed
+    assert made["coordination"]["ids"]["runId"] == made["ids"]["run_id"] == made.run_id
+    with pytest.raises(KeyError):
+        made["__class__"]
+    plain = RuntimeContext({"run_id": "b"}, {"ids": {"runId": "b"}, "metadata": {}})  # type: ignore[arg-type]
+    assert plain == RuntimeContext.new(run_id="b")
     with pytest.raises(ValidationFailed, match="another run"):
         RuntimeContext.of({"ids": {"runId": "a"}, "coordination": {"ids": {"runId": "b"}}})
 
@@ -386,11 +391,11 @@ async def test_options_of_another_shape_are_refused() -> None:
 
 async def test_an_action_layer_of_memory_serves_a_flow() -> None:
     async def plan(*, ctx: dict[str, Any]) -> dict[str, Any]:
-        done = await InMemoryAEL().execute({"type": "llm_call", "title": ctx["context"]["title"]})
+        done = await ctx["ael"].execute({"type": "llm_call", "title": ctx["context"]["title"]})
         await ctx["vsl"].set("plan", done)
         return {"output": done, "events": []}
 
     vsl = InMemoryVSL()
     modules = {"context": module({"title": "t"}), "plan": plan}
-    result = await run_single_agent_flow(flow={}, modules=modules, vsl=vsl)
+    result = await run_single_agent_flow(flow={}, modules=modules, vsl=vsl, ael=InMemoryAEL())
     assert await vsl.get("plan") == result.output["plan"]

@@ -18,7 +18,7 @@ import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
 import psg_cypher
-from psg.errors import PsgError
+from psg.errors import ControlSignal, PsgError
 from psg.graph import Graph
 from psg.model.ids import new_id
 from psg.write.command import Answer
@@ -104,8 +104,11 @@ class GraphTransport:
         self._announced.discard(module)
         await self._submit(module_write("withdraw", module))
 
-    async def accept(self, message: InterModuleMessage, timeout_ms: int | None) -> None:
-        """Store a message for its module; when this returns it will be taken, whatever becomes of this process."""
+    async def accept(self, message: InterModuleMessage, timeout_ms: int | None) -> bool:
+        """Store a message for its module; when this returns it will be taken, whatever becomes of this process.
+
+        Whether it was new, and not sent before.
+        """
         write = send_write(message, timeout_ms, self._settings.queue_size)
         answer = await self._submit(write)
         if answer.ids.get("refused") == "full" and await self._expire_overdue([message.target_module]):
@@ -116,15 +119,18 @@ class GraphTransport:
                 f"message {message.id} was answered before, and its answer is not kept any more", message_id=message.id
             )
         self._nudge()
+        return not answer.replayed
 
     async def deliver(self, message: InterModuleMessage, timeout_ms: int) -> MessageResult:
-        """Store a message and wait for its result; whoever waits no longer ends it."""
+        """Store a message and wait for its result; who sent it first, and waits no longer, ends it."""
         self._check_running()
-        waiter = self._wait_for(message.id)
+        waiter, new = self._wait_for(message.id), True
         try:
             with anyio.move_on_after(timeout_ms / 1000):
-                await self.accept(message, timeout_ms)
+                new = await self.accept(message, timeout_ms)
                 return self._told(message, await self._row(waiter, message.id), timeout_ms)
+            if not new:
+                raise late(message, timeout_ms)
             return await self._give_up(message, timeout_ms)
         finally:
             self._wait_no_more(message.id, waiter)
@@ -135,7 +141,7 @@ class GraphTransport:
         found = await self._find(message_id)
         if found is None:
             raise MessageForgotten(f"message {message_id} is not known here, or not any more", message_id=message_id)
-        message, waiter = message_of(found), self._wait_for(message_id)
+        message, waiter = message_of(found, payload=False), self._wait_for(message_id)
         try:
             with anyio.move_on_after(timeout_ms / 1000):
                 return self._told(message, await self._row(waiter, message_id), timeout_ms)
@@ -270,19 +276,20 @@ class GraphTransport:
         try:
             with held.scope:
                 await self._answer(row, held)
-        except PsgError as error:  # it is taken again when the lease has run out
-            log.warning("message_not_answered", message=row["id"], code=error.code)
+        except (PsgError, ControlSignal) as error:  # it is taken again when the lease has run out
+            log.warning("message_not_answered", message=row["id"], error=type(error).__name__)
         finally:
             if self._held.get(row["id"]) is held:
                 del self._held[row["id"]]
             self._nudge()  # there is room for another
 
     async def _answer(self, row: Row, held: _Held) -> None:
-        message = message_of(row)
+        lost = held.fence > self._settings.max_deliveries
+        message = message_of(row, payload=not lost)
         since = time.monotonic() - row["waited_ms"] / 1000
         left_s = None if row["left_ms"] is None else max(0.0, row["left_ms"] / 1000)
         write: HubWrite | None = None
-        if held.fence > self._settings.max_deliveries:
+        if lost:
             error = DeliveryFailed(
                 f"message {message.id} was taken {held.fence - 1} times, and each taker was gone before its answer",
                 deliveries=held.fence - 1,
@@ -337,7 +344,7 @@ class GraphTransport:
         try:
             row = await self._find(message_id)
             if row is not None:
-                await self._submit(expire_write(message_of(row), overdue=True))
+                await self._submit(expire_write(message_of(row, payload=False), overdue=True))
         except PsgError as error:  # the next look finds it again
             log.warning("message_not_ended", message=message_id, code=error.code)
 

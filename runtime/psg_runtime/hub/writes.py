@@ -110,11 +110,12 @@ def _event(
     return "runtime_execution", kind, payload, fields
 
 
-def message_of(row: Mapping[str, Any]) -> InterModuleMessage:
-    """A stored message as it was sent; raises ``PayloadUnreadable``."""
+def message_of(row: Mapping[str, Any], *, payload: bool = True) -> InterModuleMessage:
+    """A stored message as it was sent, or without its payload; raises ``PayloadUnreadable`` where that is asked for."""
     return InterModuleMessage(
         id=row["id"], source_module=row["source_module"], target_module=row["target_module"],
-        operation=row["operation"], payload=loads(row["payload"]), correlation_id=row["correlation_id"],
+        operation=row["operation"], payload=loads(row["payload"]) if payload else {},
+        correlation_id=row["correlation_id"],
         timestamp=row["timestamp"], priority=row["priority"],
     )  # fmt: skip
 

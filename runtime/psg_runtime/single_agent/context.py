@@ -12,15 +12,27 @@ from psg.model.ids import new_id
 RUN_ID_CHARS = 200
 
 
+class _Readable:
+    """Fields can be read as of an object of the specification: ``context["ids"]["runId"]``."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        own = "run_id" if name == "runId" else name
+        if own not in self.__slots__:
+            raise KeyError(name)
+        return getattr(self, own)
+
+
 @dataclass(slots=True)
-class RunIds:
+class RunIds(_Readable):
     """The ids of a run."""
 
     run_id: str
 
 
 @dataclass(slots=True)
-class Coordination:
+class Coordination(_Readable):
     """What agents of a run share: its id, and ``metadata`` that each of them reads and writes."""
 
     ids: RunIds
@@ -28,7 +40,7 @@ class Coordination:
 
 
 @dataclass(slots=True)
-class RuntimeContext:
+class RuntimeContext(_Readable):
     """The state of one run: its id (twice, always the same), what its agents share, and the events of this tick.
 
     ``RuntimeContext.new()`` makes one with an id of its own; ``RuntimeContext.of`` takes the specification's object,
@@ -40,6 +52,9 @@ class RuntimeContext:
     events: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.ids, RunIds) or not isinstance(self.coordination, Coordination):
+            made = RuntimeContext.of({"ids": self.ids, "coordination": self.coordination})
+            self.ids, self.coordination = made.ids, made.coordination
         check_run_id(self.ids.run_id)
         if self.coordination.ids.run_id != self.ids.run_id:
             raise ValidationFailed(

@@ -9,6 +9,7 @@ from typing import Any
 from psg.errors import ValidationFailed
 from psg_runtime.ael.failures import failure_of
 from psg_runtime.ael.masking import SecretMask
+from psg_runtime.ael.port import ActionExecutionLayer
 from psg_runtime.single_agent.context import RuntimeContext
 from psg_runtime.single_agent.loop import ModuleError, RuntimeLoop, Sink, Values, run_key
 from psg_runtime.single_agent.registry import RuntimeModule
@@ -16,7 +17,7 @@ from psg_runtime.single_agent.result import RuntimeResult
 from psg_runtime.vsl.memory import InMemoryVSL
 
 ORDER = ("context", "plan")
-_SPELLINGS = {"runtimeContext": "runtime_context"}
+_SPELLINGS = {"runtimeContext": "runtime_context", "event_bus": "bus", "eventBus": "bus"}
 _active: set[tuple[int, str]] = set()
 """Runs of this process that are under way, by their store and id."""
 
@@ -27,7 +28,7 @@ class RunSingleAgentFlowOptions:
 
     ``flow`` is what the modules work on, any JSON object; it may name further modules, to be run after the first two:
     ``{"modules": ["trace"]}``. ``bus`` takes the events: an ``EventBus``, anything else with ``publish``, or a
-    callable.
+    callable. ``ael`` is what the modules act through, where they act.
     """
 
     flow: Any = None
@@ -35,6 +36,7 @@ class RunSingleAgentFlowOptions:
     modules: Mapping[str, RuntimeModule] | None = None
     vsl: Values | None = None
     bus: Sink | None = None
+    ael: ActionExecutionLayer | None = None
 
 
 async def run_single_agent_flow(
@@ -43,8 +45,9 @@ async def run_single_agent_flow(
     """Run the context module and then the plan module, each where it is loaded, and return what came of it.
 
     Give the options as one object or as keywords: ``flow``, ``runtime_context``, ``modules``, ``vsl`` and, beyond the
-    specification, ``bus``. A module is called with ``ctx``: ``flow``, ``runtime`` (the context of the run), ``vsl`` and
-    the outputs of the modules before it under their names. What a module raises ends the run with ``success`` false.
+    specification, ``bus`` and ``ael``. A module is called with ``ctx``: ``flow``, ``runtime`` (the context of the run),
+    ``vsl``, ``ael`` and the outputs of the modules before it under their names. What a module raises ends the run with
+    ``success`` false.
 
     No two runs of a value state layer have the same id: a context whose run is over, or under way, gets a new one;
     one whose run was interrupted goes on under its id, with the metadata it had. Raises ``ValidationFailed`` for
@@ -63,7 +66,7 @@ async def run_single_agent_flow(
     try:
         await _begin(context, vsl)
         for name in names:
-            scope = {"flow": asked.flow, "runtime": context, "vsl": vsl, **_done(output)}
+            scope = {"flow": asked.flow, "runtime": context, "vsl": vsl, "ael": asked.ael, **_done(output)}
             output[name] = await loop.drive(name, scope)
         await loop.save("completed")
     except Exception as error:

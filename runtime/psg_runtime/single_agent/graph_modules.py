@@ -125,19 +125,23 @@ class GraphModules(RuntimeModuleRegistry):
         return answer.ids["plan"], answer.seq - 1
 
     async def _started(self, run: RuntimeContext, plan_id: str) -> None:
-        """Take the plan to its start; each command has an id of the run, so that none is given twice."""
+        """Take the plan from where it is to its start; each command has an id of the run, so none is given twice."""
         project, graph = self._project_id, self._graph
-        await graph.propose_plan(project, plan_id, **self._request(run, "propose"))
-        await graph.approve_plan(project, plan_id, role=self._role, **self._request(run, "approve"))
-        state = await self._state(plan_id)
-        if state["status"] == "proposed":
+        status = (await self._state(plan_id))["status"]
+        if status == "draft":
+            await graph.propose_plan(project, plan_id, **self._request(run, "propose"))
+            status = "proposed"
+        if status == "proposed":
+            await graph.approve_plan(project, plan_id, role=self._role, **self._request(run, "approve"))
+            status = (await self._state(plan_id))["status"]
+        if status == "proposed":
             raise PlanWaitsForApproval(
                 f"plan {plan_id} needs more approvals than this run gives; it is proposed: approve and start it",
                 id=plan_id,
             )
-        if state["status"] == "approved":
+        if status == "approved":
             await check_capabilities(graph, getattr(self._ael, "registry", None), project, plan_id)
-        await graph.start_plan(project, plan_id, **self._request(run, "start"))
+            await graph.start_plan(project, plan_id, **self._request(run, "start"))
 
     @asynccontextmanager
     async def _engine(self) -> AsyncIterator[None]:
