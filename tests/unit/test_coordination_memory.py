@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -219,7 +220,8 @@ async def test_objects_are_changed_as_the_specification_does_it() -> None:
     session = SimpleNamespace(collab_id=new_id(), mode="broadcast", participants=people)
     steps = [SimpleNamespace(step_id=n, agent_role=ROLES[i], dependencies=[]) for i, n in enumerate("ab")]
     await broadcast_coordination(session, SimpleNamespace(steps=steps), InMemoryAEL())
-    assert [s.status for s in steps] == ["completed", "completed"]
+    await broadcast_coordination(collab(), documents := plan(step("a"), step("b", 1)), InMemoryAEL())
+    assert "executed" in json.dumps(documents) and [s.status for s in steps] == ["completed", "completed"]
     assert [s.output["action"]["participant_id"] for s in steps] == ["p0", "p1"]
 
 
@@ -256,9 +258,8 @@ async def test_round_robin_is_no_running_counter() -> None:
 
 @pytest.mark.req("DD-57")
 async def test_the_action_of_a_round_robin_and_what_it_leaves() -> None:
-    nodes: list[Any] = []
+    nodes, layer = list[Any](), Layer()
     one, two = step("a", None, order_index=0), step("b", None, "a", order_index=1)
-    layer = Layer()
     await round_robin_coordination(collab("round_robin"), plan(one, two), layer, update_psg_node=nodes.append)
     assert [set(a) for a in layer.actions] == [{"type", "participant_id", "step"}] * 2
     assert [a["step"]["step_id"] for a in layer.actions] == ["a", "b"]

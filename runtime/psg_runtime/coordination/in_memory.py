@@ -217,6 +217,8 @@ class _Session:
     def _action(self, turn: TurnResult, assignment: Assignment) -> dict[str, Any]:
         action: dict[str, Any] = {"type": "agent_execution", "participant_id": turn.participant_id}
         step = self.given[turn.step_id]
+        if isinstance(step, dict):  # the layer may return the action, and that is then stored in the step itself
+            step = dict(step)
         if self.table.mode == "round_robin":
             action["step"] = step
         else:
