@@ -38,7 +38,7 @@ class Step(Node):
     urgency: int
     attempt: int
     waits_for: int = strawberry.field(description="Dependencies that are not finished.")
-    parked: str | None = strawberry.field(description="Why a running step rests: timer or confirm.")
+    parked: str | None = strawberry.field(description="Why a running step rests: timer, confirm, plan or turn.")
     due_at: Timestamp | None
     skip_reason: str | None
     started_at: Timestamp | None
