@@ -11,7 +11,7 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 from workflow_lab import Lab, core_of, stage, until, workflow
-from world import World, step
+from world import QUICK, World, registry, step
 
 from psg.audit import verify
 from psg.errors import DuplicateId, InvalidTransition, Refused, ValidationFailed
@@ -24,6 +24,7 @@ from psg_runtime.core_orchestrator import (
     WorkflowInvalid,
     WorkflowTimeout,
 )
+from psg_runtime.orchestrator import OrchestratorSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
@@ -355,6 +356,36 @@ async def test_more_than_may_run_wait_for_their_turn(world: World) -> None:
         started = [(await core.get_workflow_status(executions[i].id)).started_at or "" for i in (0, 1, 3, 4)]
         assert started == sorted(started)
     assert lab.calls.count("a") == 4 and lab.most <= 2
+
+
+@pytest.mark.req("CORE-13")
+async def test_stages_that_execute_plans_leave_room_for_these(world: World) -> None:
+    """More of them than there are workers; were they to wait in place, the plans could never run."""
+    ran: list[str] = []
+
+    async def work(name: str) -> str:
+        ran.append(name)
+        return name
+
+    plan = {"key": "do", "name": "work", "params": {"name": "{{params.name}}"}}
+    execute = {"id": "e", "name": "e", "moduleType": "core", "operation": "executePlan"}
+    definition = workflow(
+        {"id": "c", "name": "c", "moduleType": "context", "operation": "createContext", "inputs": {"name": "c"}},
+        {
+            "id": "p", "name": "p", "moduleType": "plan", "operation": "createPlan",
+            "inputs": {"contextId": "${c.contextId}", "params": {"name": "${input.name}"}, "steps": "${input.steps}"},
+        },
+        execute | {"inputs": {"planId": "${p.planId}"}},
+    )  # fmt: skip
+    settings = OrchestratorSettings(**QUICK, capacity=2)
+    tools = registry(work=work)
+    async with CoreOrchestrator(
+        world.graph, world.project_id, {"logLevel": "error"}, tools=tools, orchestrator_settings=settings
+    ) as core, anyio.create_task_group() as tasks:
+        for n in range(6):
+            tasks.start_soon(core.execute_workflow, definition, {"name": f"n{n}", "steps": [plan]})
+    assert sorted(ran) == [f"n{n}" for n in range(6)]
+    assert {s.status for s in await core.list_workflows()} == {"completed"}
 
 
 @pytest.mark.req("CORE-50")

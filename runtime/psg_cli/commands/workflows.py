@@ -26,6 +26,7 @@ from psg_runtime.core_orchestrator import (
     ExecutionEnded,
     WorkflowStatus,
     check_workflow,
+    loaded,
 )
 from psg_runtime.modules import ModuleManager
 from psg_runtime.plan_file.document import read_document
@@ -59,8 +60,7 @@ def check(file: FileArgument, given: InputOption = None, as_json: JsonFlag = Fal
     """
 
     async def command() -> None:
-        modules = ModuleManager()
-        await modules.load()
+        modules = await loaded(ModuleManager())
         inputs = _inputs(given) if given else None
         checked = check_workflow(_definition(file), inputs, Catalog(modules.registrations()))
         if as_json:
@@ -213,7 +213,7 @@ async def _core(
             project_id = await find(settings.project)
         core = CoreOrchestrator(graph, project_id, config, tools=_tools(settings, run_stages), run_stages=run_stages)
         if run_stages and isinstance(core.modules, ModuleManager):
-            await core.modules.load()
+            await loaded(core.modules)
         yield core
 
 

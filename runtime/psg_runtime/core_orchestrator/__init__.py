@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psg_runtime.core_orchestrator.compiling import check_workflow, compile_workflow
-from psg_runtime.core_orchestrator.components import Catalog, catalog_everywhere
+from psg_runtime.core_orchestrator.components import Catalog, catalog_everywhere, loaded
 from psg_runtime.core_orchestrator.core import CoreOrchestrator
 from psg_runtime.core_orchestrator.definition import (
     ErrorHandling,
@@ -55,5 +55,6 @@ __all__ = [
     "catalog_everywhere",
     "check_workflow",
     "compile_workflow",
+    "loaded",
     "stages_served",
 ]

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from psg.graph import Graph
+from psg_neo4j.errors import PsgError
 from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.hub import CommunicationHub
 from psg_runtime.modules import MODULE_TYPES, ModuleManager, ModuleRegistration, ModuleSettings, OperationNotAllowed
 from psg_runtime.modules.operation_names import capability_of
 from psg_runtime.monitoring import MonitoringSettings, SystemMonitor
 from psg_runtime.resources import ResourceManager, ResourceSettings
+
+log = structlog.get_logger(__name__)
 
 
 def module_manager(graph: Graph, project_id: str, config: CoreOrchestratorConfig) -> ModuleManager:
@@ -21,6 +26,15 @@ def module_manager(graph: Graph, project_id: str, config: CoreOrchestratorConfig
         startup_timeout_ms=config.module_startup_timeout, health_check_interval_ms=config.module_health_check_interval
     )
     return ModuleManager(graph, project_id, settings)
+
+
+async def loaded(modules: ModuleManager) -> ModuleManager:
+    """Register what installed packages offer; a package that is broken is told in the log and left out."""
+    try:
+        await modules.load()
+    except PsgError as error:
+        log.warning("modules_not_loaded", code=error.code, error=error.message)
+    return modules
 
 
 def communication_hub(
@@ -85,8 +99,7 @@ class Catalog:
 
 async def catalog_everywhere(graph: Graph, project_id: str) -> Catalog:
     """The ten modules, those of installed packages, and those that run in other processes."""
-    modules = ModuleManager(graph, project_id)
-    await modules.load()
+    modules = await loaded(ModuleManager(graph, project_id))
     known = modules.registrations()
     for module in await modules.list_modules(everywhere=True):
         if module.module_type not in known:

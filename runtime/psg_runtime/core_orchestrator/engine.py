@@ -45,6 +45,15 @@ class Execution:
     answer: Answer = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Executions of a project: how many run, how many wait (up to 100), whether the next may begin."""
+
+    running: int
+    waiting: int
+    may_begin: bool
+
+
 class WorkflowEngine:
     """Starts, steers and tells of executions of one project; whichever process began them (decision 0068).
 
@@ -223,10 +232,11 @@ class WorkflowEngine:
             return False
         return bool(answer.ids["more"])
 
-    async def waiting(self) -> bool:
-        """Whether an execution waits for its turn and there is a place for it."""
+    async def turn(self) -> Turn:
+        """How many executions of the project are under way, and whether one that waits may begin."""
         row = await self.graph.db.read_one(psg_cypher.statement("workflow_turn"), project_id=self.project_id)
-        return row is not None and workflows.may_begin(row)
+        assert row is not None
+        return Turn(row["running"], len(row["waiting"]), workflows.may_begin(row))
 
     async def fail_overdue(self) -> list[str]:
         """End the executions whose time is over, pauses taken off; returns their ids."""

@@ -19,6 +19,7 @@ SAMPLES_KEPT = 1_000
 LOOK_MS = 200
 KEEP_S = 0.5
 FORGET_S = 30.0
+IDLE_ROUNDS = 20
 REST_S = 0.01
 
 
@@ -146,11 +147,17 @@ class Watch:
             self._journal.warn("workflow_timeout", execution_id=state["id"], timeout_ms=limit)
         return left if left > 0 else LOOK_MS
 
-    async def keep(self) -> None:
-        """What nobody may be left to do: let the next begin, end what is overdue, forget what is old."""
-        while True:
+    async def keep(self, *, while_busy: bool = False) -> None:
+        """What nobody may be left to do: let the next begin, end what is overdue, forget what is old.
+
+        For good, or with ``while_busy`` until nothing runs or waits for a while.
+        """
+        idle = 0
+        while not while_busy or idle < IDLE_ROUNDS:
             try:
-                if await self._engine.waiting():
+                turn = await self._engine.turn()
+                idle = 0 if turn.running or turn.waiting else idle + 1
+                if turn.may_begin:
                     await self._begin()
                 for execution_id in await self._engine.fail_overdue():
                     self._journal.warn("workflow_timeout", execution_id=execution_id)

@@ -7,20 +7,16 @@ from contextlib import asynccontextmanager
 
 import anyio
 import anyio.abc
-import structlog
 
 from psg.graph import Graph
-from psg_neo4j.errors import PsgError
 from psg_runtime.ael import CapabilityRegistry
-from psg_runtime.core_orchestrator.components import module_manager
+from psg_runtime.core_orchestrator.components import loaded, module_manager
 from psg_runtime.core_orchestrator.engine import WorkflowEngine
 from psg_runtime.core_orchestrator.journal import Journal
 from psg_runtime.core_orchestrator.monitor import Watch
 from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.core_orchestrator.stages import StageRunner
 from psg_runtime.modules import ModuleManager
-
-log = structlog.get_logger(__name__)
 
 
 class StageService:
@@ -33,6 +29,7 @@ class StageService:
         self._graph = graph
         self._config = config or CoreOrchestratorConfig()
         self._modules: dict[str, ModuleManager] = {}
+        self._kept: set[str] = set()
         self._opening = anyio.Lock()
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -45,16 +42,21 @@ class StageService:
         async with self._opening:
             modules = self._modules.get(project_id)
             if modules is None:
-                modules = module_manager(self._graph, project_id, self._config)
-                try:
-                    await modules.load()
-                except PsgError as error:
-                    log.warning("modules_not_loaded", code=error.code, error=error.message)
-                self._modules[project_id] = modules
-                if self._tasks is not None:
-                    engine = WorkflowEngine(self._graph, project_id, self._config)
-                    self._tasks.start_soon(Watch(engine, Journal(self._config.log_level, project_id)).keep)
-            return modules
+                modules = self._modules[project_id] = await loaded(
+                    module_manager(self._graph, project_id, self._config)
+                )
+        if self._tasks is not None and project_id not in self._kept:
+            self._kept.add(project_id)
+            self._tasks.start_soon(self._keep, project_id)
+        return modules
+
+    async def _keep(self, project_id: str) -> None:
+        """Keep the clocks of a project while it has executions; the next stage begins it anew."""
+        engine = WorkflowEngine(self._graph, project_id, self._config)
+        try:
+            await Watch(engine, Journal(self._config.log_level, project_id)).keep(while_busy=True)
+        finally:
+            self._kept.discard(project_id)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Keep clocks until cancelled, then stop the modules."""
