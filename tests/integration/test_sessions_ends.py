@@ -178,3 +178,19 @@ async def test_a_turn_waits_in_the_queue_from_its_dispatch_on(world: World, sess
     async with world.running(agents(a=who, b=who)):
         view = await sessions.over(collab)
     assert (view.state, view.reason) == ("completed", None)
+
+
+async def test_a_collab_that_is_deleted_gives_its_plan_back(world: World, sessions: Sessions) -> None:
+    collab = await sessions.collab("round_robin", {"a": None, "b": None})
+    plan = await world.approved(turn("s1"), turn("s2"))
+    await begin(world, collab, plan, check_offers=False)
+    await world.graph.delete(world.project_id, "Collab", collab)
+    assert await advance_session(world.graph, world.project_id, plan)
+    assert {s["status"] for s in (await world.steps(plan)).values()} == {"pending"}
+    assert not await advance_session(world.graph, world.project_id, plan)
+    await clean(world)
+    other = await sessions.collab("pair", {"a": None, "b": None})
+    async with world.running(agents(a=who, b=who)):
+        await begin(world, other, plan)
+        assert (await sessions.over(other)).state == "completed"
+    await clean(world)
