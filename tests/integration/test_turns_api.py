@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from graphql_api import running_api
 from world import World, registry, step
@@ -167,6 +168,19 @@ async def test_the_turn_of_a_killed_process_goes_to_another(world: World) -> Non
             assert await world.finished(plan_id) == ["completed"]
     lost, fence = (await world.steps(plan_id))["a"]["output"]
     assert (lost, fence > int(line.split()[2])) == (1, True)
+
+
+async def test_a_turn_is_not_given_to_who_hung_up(world: World) -> None:
+    claim = "mutation($i: ClaimTurnInput!) { claimTurn(input: $i) { ... on ClaimTurnPayload { turn { id } } } }"
+    waiting = {"agents": ["coder"], "worker": "gone", "projectId": world.project_id, "waitMs": 20_000}
+    async with running_api(world.db) as api, Client(f"{api.url}/graphql") as client, world.running(tools()):
+        body = {"query": claim, "variables": {"i": waiting}}
+        with pytest.raises(httpx2.ReadTimeout):
+            await api.http.post("/graphql", json=body, timeout=0.5)
+        plan_id = await world.started(turn("a"))
+        async with working(client, world, lambda given: given.lost, lease_ms=60_000):
+            assert await world.finished(plan_id, timeout_s=20) == ["completed"]
+    assert (await world.steps(plan_id))["a"]["output"] == 0
 
 
 async def test_a_worker_outlives_a_restart_of_the_api(world: World) -> None:

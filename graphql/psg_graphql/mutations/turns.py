@@ -117,7 +117,11 @@ class TurnMutations:
     async def claim_turn(self, info: Info, input: ClaimTurnInput) -> ClaimTurnResult:
         if not 0 <= input.wait_ms <= WAIT_MOST_MS:
             raise ValidationFailed(f"waitMs: 0 to {WAIT_MOST_MS} are expected", field="waitMs")
-        live = info.context.live
+        live, request = info.context.live, info.context.request
+
+        async def gone() -> bool:
+            return live.closing or (request is not None and await request.is_disconnected())
+
         project_id = None if input.project_id is None else project_of(input.project_id)
         plan_id = None
         if input.plan_id is not None:
@@ -130,7 +134,7 @@ class TurnMutations:
                     stack.enter_context(live.subscribed(project_id))
             turn = await turns.claim_turn(
                 info.context.graph, input.agents, worker=input.worker, project_id=project_id, plan_id=plan_id,
-                lease_ms=input.lease_ms, wait_ms=input.wait_ms, stopped=lambda: live.closing,
+                lease_ms=input.lease_ms, wait_ms=input.wait_ms, stopped=gone,
                 **command(info, input.command_id),
             )  # fmt: skip
         return ClaimTurnPayload(turn=None if turn is None else worker_turn_from(turn))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +79,14 @@ async def claim_turn(
     wait_ms: int = 0,
     actor: str | None = None,
     command_id: str | None = None,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], Awaitable[bool]] | None = None,
 ) -> Turn | None:
     """Take the next turn that is offered to one of ``agents``; ``None`` when none came within ``wait_ms``.
 
     Without ``project_id`` in whatever project there is one. The turn is held for ``lease_ms`` milliseconds, and longer
     by ``heartbeat_turn``; after that it is offered again. A repeated ``command_id`` gives the same turn again, as long
-    as it is held. It waits no longer once ``stopped()`` is true. Raises ValidationFailed.
+    as it is held. It waits no longer once ``stopped()`` says so: what is granted to who is gone comes back with the end
+    of its lease only. Raises ValidationFailed.
     """
     _check_names([*agents], worker, lease_ms)
     if project_id is not None:
@@ -93,19 +94,20 @@ async def claim_turn(
     asked = _Claim(graph, list(agents), worker, plan_id, lease_ms, actor or worker, command_id or new_id(),
                    repeated=command_id is not None)  # fmt: skip
     until = time.monotonic() + wait_ms / 1000
-    while True:
+    while stopped is None or not await stopped():
         seen = -1 if project_id is None else graph.signals.latest(project_id)
         for found in [project_id] if project_id is not None else await asked.projects():
             turn = await asked.take(found)
             if turn is not None:
                 return turn
         left = until - time.monotonic()
-        if left <= 0 or stopped():
+        if left <= 0:
             return None
         if project_id is None:
             await anyio.sleep(min(left, LOOK_S))
         else:
             await graph.signals.wait(project_id, seen, min(left, LOOK_S))
+    return None
 
 
 class _Claim:
