@@ -1,9 +1,9 @@
 // name: audit_resources :read :many
 // What is held of each pool by those that live against its limit, and allocations of which not all shares are the same.
-MATCH (a:Allocation) WHERE a.pool > '' AND a.pool < '~'
+MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool) WHERE a.pool > '' AND a.pool < '~'
 WITH a, datetime.realtime().epochMillis AS now
 CALL (a) {
-  MATCH (b:Allocation) WHERE b.id STARTS WITH a.allocation + '/' AND b.state = a.state
+  MATCH (b:Allocation) USING INDEX SEEK b:Allocation(id) WHERE b.id STARTS WITH a.allocation + '/' AND b.state = a.state
   RETURN count(b) AS parts
 }
 WITH a.pool AS name,

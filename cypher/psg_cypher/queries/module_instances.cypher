@@ -24,13 +24,15 @@ RETURN m {.*, live: m.stop_ms IS NULL AND m.lease_until > datetime.realtime().ep
 
 // name: module_instances :read :many
 // Modules of all processes that live, of one type or all.
-MATCH (m:ModuleInstance) WHERE m.module_type >= coalesce($module_type, '') AND m.module_type <= coalesce($module_type, '~')
+MATCH (m:ModuleInstance) USING INDEX SEEK m:ModuleInstance(module_type)
+WHERE m.module_type >= coalesce($module_type, '') AND m.module_type <= coalesce($module_type, '~')
 WITH m, datetime.realtime().epochMillis AS now
 WHERE m.stop_ms IS NULL AND m.lease_until > now
 RETURN m {.*, live: true} AS module ORDER BY m.module_type, m.id LIMIT toInteger($limit)
 
 // name: module_instances_sweep :write :none
 // Forgets modules whose process has been gone for long.
-MATCH (m:ModuleInstance) WHERE m.module_type >= '' AND m.lease_until < datetime.realtime().epochMillis - toInteger($keep_ms)
+MATCH (m:ModuleInstance) USING INDEX SEEK m:ModuleInstance(module_type)
+WHERE m.module_type >= '' AND m.lease_until < datetime.realtime().epochMillis - toInteger($keep_ms)
 WITH m LIMIT 500
 DELETE m

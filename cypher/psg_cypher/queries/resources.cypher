@@ -20,18 +20,18 @@ SET p += row
 // name: resource_pool_drop :write :none
 // Forgets a pool and the ended shares that are remembered of it; behind the lock.
 MATCH (p:ResourcePool {name: $name})
-CALL () { MATCH (a:Allocation) WHERE a.pool = '~' + $name DELETE a }
+CALL () { MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool) WHERE a.pool = '~' + $name DELETE a }
 DELETE p
 
 // name: resource_shares :read :many
 // Shares of pools that are held or waited for; ended ones are kept under another name of their pool.
 UNWIND $batch.names AS name
-MATCH (a:Allocation) WHERE a.pool = name
+MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool) WHERE a.pool = name
 RETURN a {.*} AS share
 
 // name: resource_allocation :read :many
 // The shares of one allocation, whatever came of it.
-MATCH (a:Allocation) WHERE a.id STARTS WITH $id + '/'
+MATCH (a:Allocation) USING INDEX SEEK a:Allocation(id) WHERE a.id STARTS WITH $id + '/'
 RETURN a {.*} AS share ORDER BY a.id
 
 // name: resource_shares_put :write :none
@@ -50,7 +50,7 @@ DELETE a
 // Forgets shares that ended long ago; behind the lock.
 UNWIND $batch.names AS name
 CALL (name) {
-  MATCH (a:Allocation) WHERE a.pool = '~' + name
+  MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool) WHERE a.pool = '~' + name
   WITH a WHERE a.ended_ms < toInteger($before_ms)
   WITH a LIMIT 2000
   DELETE a
@@ -80,17 +80,17 @@ CALL () {
 CALL () {
   WITH datetime.realtime().epochMillis AS now
   UNWIND $batch.names AS name
-  MATCH (a:Allocation) WHERE a.pool = name AND a.lease_until <= now
+  MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool) WHERE a.pool = name AND a.lease_until <= now
   RETURN collect(DISTINCT name) AS lapsed
 }
 RETURN shares, lapsed
 
 // name: resource_usage :read :many
 // Pools by name with what is held of them, counted from the shares of those that live, and what is waited for.
-MATCH (p:ResourcePool) WHERE p.name > $after AND ($name IS NULL OR p.name = $name)
+MATCH (p:ResourcePool) USING INDEX SEEK p:ResourcePool(name) WHERE p.name > $after AND ($name IS NULL OR p.name = $name)
 WITH p, datetime.realtime().epochMillis AS now ORDER BY p.name LIMIT toInteger($limit)
 CALL (p, now) {
-  MATCH (a:Allocation) WHERE a.pool = p.name AND a.lease_until > now
+  MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool) WHERE a.pool = p.name AND a.lease_until > now
   RETURN sum(CASE WHEN a.state = 'granted' THEN a.amount END) AS used,
     count(CASE WHEN a.state = 'granted' THEN 1 END) AS allocations,
     sum(CASE WHEN a.state = 'waiting' THEN a.amount END) AS wanted,
@@ -100,5 +100,6 @@ RETURN p {.*} AS pool, used, allocations, wanted, waiting ORDER BY p.name
 
 // name: resource_allocations :read :many
 // Shares of a pool that are held or waited for by those that live, the oldest first.
-MATCH (a:Allocation) WHERE a.pool = $name AND a.lease_until > datetime.realtime().epochMillis
+MATCH (a:Allocation) USING INDEX SEEK a:Allocation(pool)
+WHERE a.pool = $name AND a.lease_until > datetime.realtime().epochMillis
 RETURN a {.*} AS share ORDER BY a.asked_ms, a.id LIMIT toInteger($limit)
