@@ -14,6 +14,7 @@ from psg_graphql.request_context import Info
 from psg_graphql.roots import subscription
 from psg_graphql.types.event import Closing, Heartbeat
 from psg_graphql.types.monitoring import AlertBatch, AlertsItem, alert_from
+from psg_neo4j.database import Database
 from psg_runtime.monitoring.alerts import alert_changes, alert_head
 from psg_runtime.monitoring.scope import Scope
 
@@ -22,6 +23,30 @@ POLL_S = 0.25
 CLOSING = "the server is shutting down; connect again and resume with the cursor"
 PLACE = "alerts"
 """What alert subscribers are counted under beside those of projects."""
+
+
+class AlertHead:
+    """The number of the last change of any alert, read once in a while for all subscribers of a server."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._seq = 0
+        self._read_at = float("-inf")
+        self._one = anyio.Lock()
+
+    async def seq(self, max_age_s: float = POLL_S) -> int:
+        """The number, at most ``max_age_s`` seconds old."""
+        async with self._one:
+            if anyio.current_time() - self._read_at >= max_age_s:
+                self._seq = await alert_head(self._db)
+                self._read_at = anyio.current_time()
+            return self._seq
+
+
+def _head_of(info: Info) -> AlertHead:
+    app = info.context.request.scope.get("app") if info.context.request is not None else None
+    found = getattr(getattr(app, "state", None), "alert_head", None)
+    return found if found is not None else AlertHead(info.context.graph.db)
 
 
 @strawberry.type
@@ -36,13 +61,15 @@ class AlertSubscription:
         after: After = None,
     ) -> AsyncGenerator[AlertsItem, None]:
         context, scope = info.context, Scope(scope_of(project_id))
-        db, live = context.graph.db, context.live
+        db, live, head = context.graph.db, context.live, _head_of(info)
         with live.subscribed(PLACE):
             given = after or context.last_event_id
-            cursor = log_position(given) if given else await live.read(lambda: alert_head(db))
+            cursor = log_position(given) if given else await live.read(lambda: head.seq(0))
             heard = anyio.current_time()
             while not live.closing:
-                found = await live.read(lambda at=cursor: alert_changes(db, scope, at, BATCH))  # type: ignore[misc]
+                found = []
+                if await live.read(head.seq) > cursor:
+                    found = await live.read(lambda at=cursor: alert_changes(db, scope, at, BATCH))  # type: ignore[misc]
                 if found:
                     cursor, heard = found[-1].seq, anyio.current_time()
                     yield AlertBatch(alerts=[alert_from(alert) for alert in found], cursor=str(cursor))

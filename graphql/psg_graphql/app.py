@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from psg.graph import Graph
 from psg.read.events import EventLog
+from psg_graphql.alert_subscription import AlertHead
 from psg_graphql.browser_files import browser_file
 from psg_graphql.health import health_now, release
 from psg_graphql.live import LiveLog
@@ -82,6 +83,7 @@ def create_app(
     app.state.settings = settings
     app.state.monitor = monitor
     app.state.metrics = metrics
+    app.state.alert_head = AlertHead(graph.db)
     app.state.known = view.known
     app.state.warmed = warmed
     return app

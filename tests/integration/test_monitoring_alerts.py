@@ -422,10 +422,29 @@ async def test_an_alert_of_a_rule_ends_with_its_condition_only(world: World) -> 
 
 
 async def test_alerts_that_are_over_for_long_are_removed(world: World) -> None:
-    for status in ("firing", "resolved"):
-        made = await raise_alert(world.graph, status, "m", project_id=world.project_id, key=new_id())
-        if status == "resolved":
-            await monitor(world).acknowledge_alert(made.id, resolve=True)
-        await world.damage("MATCH (a:Alert {id: $id}) SET a.changed_ms = 1000", id=made.id)
-    assert await prune_alerts(world.db, 10_000, 5_000, 10**6) >= 1
-    assert [a.status for a in await monitor(world).alerts()] == ["firing"]
+    looked = monitor(world)
+    await looked.configure_health_alerts({"rules": [many_failed(threshold=0)]})
+    (fired,) = await looked.evaluate_alerts()
+    for name in ("open", "ended", "new"):
+        made = await raise_alert(world.graph, name, "m", project_id=world.project_id, key=new_id())
+        if name == "ended":
+            await looked.acknowledge_alert(made.id, resolve=True)
+    await world.damage(
+        "MATCH (a:Alert) WHERE a.project_id = $project_id AND a.name <> 'new' SET a.changed_ms = 1000"
+    )
+    assert await prune_alerts(world.db, 10_000, 5_000, 10**6) >= 2
+    assert [a.name for a in await looked.alerts()] == ["new", fired.name]  # what a rule will end stays
+
+
+async def test_the_platform_leaves_rules_of_a_project_to_its_own_monitor(world: World) -> None:
+    own, everything = monitor(world), SystemMonitor(world.graph)
+    rule = many_failed(threshold=0)
+    await own.configure_health_alerts({"rules": [rule]})
+    assert rule["id"] in [found.id for found in await everything.alert_rules()]
+    assert await own.is_evaluator()
+    # Judged by nothing, so that rules of other tests in this database are left alone.
+    (stored,) = await own.alert_rules()
+    assert world.project_id not in await everything._observed([stored])
+    await own.resign()
+    observed = (await everything._observed([stored]))[world.project_id]
+    assert observed.holds(stored) is not None and observed.numbers["active_workflows"] == 0

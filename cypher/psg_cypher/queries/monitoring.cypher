@@ -128,6 +128,12 @@ MATCH (l:Lock {id: $lock_id})
 SET l.seq = $seq
 RETURN l.seq AS seq
 
+// name: platform_leases :read :many
+// Those of the locks that somebody holds a lease for.
+UNWIND $batch.ids AS id
+MATCH (l:Lock {id: id}) WHERE l.lease_until > datetime.realtime().epochMillis
+RETURN l.id AS id
+
 // name: alert_rules :read :many
 // Rules of alerts by id: those of a scope, and those of the whole platform where it is asked for.
 MATCH (r:AlertRule) WHERE r.id > '' AND (r.project_id >= $first AND r.project_id <= $last OR $platform AND r.project_id IS NULL)
@@ -216,8 +222,10 @@ RETURN a.id AS id
 MATCH (a:Alert) RETURN count(a) AS count
 
 // name: alerts_prune :write :one
-// Removes alerts that are over since before a moment, those that changed first first; behind the lock for alerts.
-MATCH (a:Alert) WHERE a.seq > 0 AND a.status = 'resolved' AND a.changed_ms < $before AND NOT a:Undelivered
+// Removes alerts that are over, or that no rule will ever end, since before a moment; those that changed first first.
+// Behind the lock for alerts.
+MATCH (a:Alert) WHERE a.seq > 0 AND (a.status = 'resolved' OR a.rule IS NULL) AND a.changed_ms < $before
+  AND NOT a:Undelivered
 WITH a ORDER BY a.seq LIMIT toInteger($limit)
 DELETE a
 RETURN count(*) AS removed

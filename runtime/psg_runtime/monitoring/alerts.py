@@ -256,7 +256,7 @@ async def alert_head(db: Database) -> int:
 
 
 async def prune_alerts(db: Database, now_ms: int, keep_ms: int, keep_alerts: int, limit: int = 1_000) -> int:
-    """Remove alerts that are over: those older than ``keep_ms``, and the oldest beyond ``keep_alerts``."""
+    """Remove alerts that are over or have no rule: those older than ``keep_ms``, the oldest beyond ``keep_alerts``."""
 
     async def work(book: AlertBook) -> int:
         (row,) = await book.read("alerts_prune", before=now_ms - keep_ms, limit=limit)

@@ -16,6 +16,7 @@ from psg.errors import PsgError
 from psg.model.codec import storable
 from psg_neo4j.database import Database, Row
 from psg_neo4j.migrations import require_schema
+from psg_runtime.execution_core import redact_execution_log
 from psg_runtime.monitoring.errors import UnknownModule
 from psg_runtime.monitoring.model import STATES, HealthState, ModuleHealth, SystemHealth, worst
 from psg_runtime.monitoring.ports import ModuleHealthSource, part
@@ -177,7 +178,7 @@ def finding(told: Any) -> Finding:
 
 
 def _details(raw: Any) -> dict[str, Any]:
-    found = dict(raw) if isinstance(raw, Mapping) else {}
+    found = redact_execution_log(dict(raw)) if isinstance(raw, Mapping) else {}
     return found if storable(found) else {"reason": "its details are no JSON"}
 
 

@@ -86,6 +86,7 @@ class SystemMonitor:
         self._collected_at = float("-inf")
         self._collecting = anyio.Lock()
         self._stop = anyio.Event()
+        self._held = False
         self._source = f"{socket.gethostname()}:{os.getpid()}"
 
     # Metrics
@@ -219,7 +220,8 @@ class SystemMonitor:
         mine = self.scope.project_id
         numbers = _numbers(await self.latest_metrics(0)) | await self._probed()
         found = {mine: Observed(numbers, states)}
-        for project_id in {rule.project_id for rule in rules} - {mine, None}:
+        projects = {rule.project_id for rule in rules if rule.project_id not in (mine, None)}
+        for project_id in projects - await rule_book.evaluated_elsewhere(self._db, filter(None, projects)):
             own = await workflows(self._db, Scope(project_id))
             found[project_id] = Observed(
                 numbers
@@ -263,10 +265,17 @@ class SystemMonitor:
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.move_on_after(2, shield=True):
-                try:
-                    await rule_book.take_lease(self._db, self.scope, self.id, 0)
-                except PsgError as error:
-                    log.warning("lease_not_given_back", code=error.code)
+                await self.resign()
+
+    async def resign(self) -> None:
+        """Give back the right to evaluate, if this monitor has it, so that another need not wait for it to lapse."""
+        if not self._held:
+            return
+        try:
+            await rule_book.take_lease(self._db, self.scope, self.id, 0)
+            self._held = False
+        except PsgError as error:
+            log.warning("lease_not_given_back", code=error.code)
 
     async def _every(self, seconds: float, work: Any, first_after: float = 0.0) -> None:
         await anyio.sleep(first_after)
@@ -282,7 +291,8 @@ class SystemMonitor:
 
     async def is_evaluator(self) -> bool:
         """Whether this monitor evaluates the rules now, for all processes; takes or renews that right."""
-        return await rule_book.take_lease(self._db, self.scope, self.id, self.settings.evaluator_lease)
+        self._held = await rule_book.take_lease(self._db, self.scope, self.id, self.settings.evaluator_lease)
+        return self._held
 
     async def _look(self) -> None:
         if await self.alert_rules() and await self.is_evaluator():

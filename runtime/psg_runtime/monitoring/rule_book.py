@@ -92,6 +92,13 @@ async def evaluate(db: Database, scope: Scope, observed: Mapping[str | None, Obs
     return told
 
 
+async def evaluated_elsewhere(db: Database, project_ids: Iterable[str]) -> set[str]:
+    """Those of the projects whose rules a monitor of their own evaluates, which knows more of them."""
+    ids = {Scope(project_id).lease_id: project_id for project_id in project_ids}
+    rows = await db.read(psg_cypher.statement("platform_leases"), batch={"ids": list(ids)})
+    return {ids[row["id"]] for row in rows}
+
+
 async def take_lease(db: Database, scope: Scope, owner: str, lease_ms: int) -> bool:
     """Take or renew the right to evaluate the rules of a scope; ``lease_ms`` 0 gives it back."""
 
