@@ -12,7 +12,7 @@ from psg.audit import verify
 from psg.commands.policies import set_kill_switch, set_project_policy
 from psg.errors import ActionFailed, ValidationFailed
 from psg.model.codec import loads
-from psg.plan.policy import PolicySpec
+from psg.plan.policy import PolicySpec, RetrySpec, TimeoutSpec
 from psg_neo4j import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
@@ -159,6 +159,19 @@ async def test_the_strategy_of_a_project_holds_for_its_plans(world: World) -> No
         await set_project_policy(
             world.graph, world.project_id, {"recovery": {"escalationRules": [{"condition": "rain"}]}}
         )
+
+
+@pytest.mark.req("CORE-47", "CORE-48")
+async def test_a_step_that_fails_before_its_action_is_recovered_too(world: World) -> None:
+    recovery = policy(critical=False, degraded_output="less", escalation_rules=[{"condition": "max_retries_exceeded"}])
+    late = recovery.model_copy(update={"timeout": TimeoutSpec(total_ms=60)})
+    plan_id = await world.run(
+        step("a", name="fetch", params={"of": "{{nobody.output}}"}, policy=recovery),
+        step("b", name="fetch", policy=late.model_copy(update={"retry": RetrySpec(max_retries=5, base_ms=50)})),
+        tools=Service().tools(),
+    )  # fmt: skip
+    steps = await world.steps(plan_id)
+    assert {(s["status"], s["output"]) for s in steps.values()} == {("completed", "less")}
 
 
 async def test_nothing_stands_in_for_what_a_kill_switch_denies(world: World) -> None:

@@ -73,8 +73,9 @@ class Executor:
         self._kill = KillGate(rules)
         # In the order of Gate: kill switch, whose turn it is, approval, hooks, effect ledger, budget; around them all
         # what recovers.
+        self._recovery = RecoveryGate(graph, project_id)
         self._gates: tuple[Gate, ...] = (
-            RecoveryGate(graph, project_id),
+            self._recovery,
             self._kill,
             TurnGate(graph.db, project_id, ael),
             ApprovalGate(graph.db, project_id),
@@ -155,6 +156,8 @@ class Executor:
             outcome = await self._passed(attempt, running, limits, started)
         except Exception as error:
             outcome = Outcome(error=redacted(failure_of(error)))
+            if policy is not None:  # it never came to the gates
+                outcome = await _told(self._recovery, Attempt(claim, policy, {}, self._session_id()), outcome)
         return outcome if outcome.policy is not None else replace(outcome, duration_ms=_since(started), policy=policy)
 
     async def _passed(self, attempt: Attempt, running: Running, limits: TimeLimits, started: float) -> Outcome:

@@ -78,7 +78,9 @@ class RecoveryGate(Gate):
         self, attempt: Attempt, outcome: Outcome, recovery: RecoverySpec, error: Row
     ) -> Outcome:
         refused = error.get("code") in DECIDED or (error.get("details") or {}).get("status") == "denied"
-        cached = None if refused or not recovery.caches or attempt.policy.ledger else await self._cached(attempt)
+        # An attempt that ended before its action was known has no key to look under.
+        looks = recovery.caches and not attempt.policy.ledger and bool(attempt.action)
+        cached = await self._cached(attempt) if looks and not refused else None
         facts = {
             CACHE_AVAILABLE: cached is not None, NON_CRITICAL_OPERATION: not recovery.critical,
             MAX_RETRIES_EXCEEDED: attempt.claim["failures"] >= attempt.policy.retry.max_retries,
