@@ -31,7 +31,6 @@ from psg_cli.plan_view import print_plan, show_past
 from psg_cli.progress import plan_view
 from psg_cli.settings import CliSettings, load_settings
 from psg_client import Client, ConfirmSummary, NotFound, PlanSummary
-from psg_neo4j import embedded
 from psg_runtime.plan_file import apply_params, load_plan
 
 plan = typer.Typer(name="plan", no_args_is_help=True, help="Plans of a project: list, show, approve, start, stop.")
@@ -159,6 +158,8 @@ def _local_browser(settings: CliSettings) -> str | None:
     """Where Neo4j Browser is when the API is surely the one of this folder's `psg up`."""
     if settings.neo4j_uri is not None or settings.api_url_given:
         return None
+    from psg_neo4j import embedded
+
     return embedded.status(settings.database_home).http_url
 
 
