@@ -81,11 +81,16 @@ def test_a_tombstone_keeps_what_was_and_a_note_changes_nothing() -> None:
         ([created(), edge(2, "unlink", "x", -1)], "log_chain", "which it does not have"),
         ([created(), event(2, "explode")], "log_chain", "unknown op 'explode'"),
         (
-            [created(), changed(2, {}, {"status": "completed"}, family="pipeline_stage")],
+            [created(), changed(2, {"status": "pending"}, {"status": "completed"}, family="pipeline_stage")],
             "transition",
             "from pending to completed",
         ),
-        ([created(), changed(2, {}, {"status": "skipped"})], "transition", "without being a pipeline_stage event"),
+        (
+            [created(), changed(2, {"status": "pending"}, {"status": "skipped"})],
+            "transition",
+            "without being a pipeline_stage event",
+        ),
+        ([created(key="a"), changed(2, {}, {"key": "b"})], "log_chain", "does not say that key was 'a'"),
     ],
 )
 def test_a_log_that_contradicts_itself_is_told(events: list[dict[str, Any]], kind: str, message: str) -> None:
