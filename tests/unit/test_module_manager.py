@@ -144,6 +144,13 @@ async def test_a_module_that_is_shut_down_receives_no_operations() -> None:
         await m.invoke("nothing", "echo")
 
 
+@pytest.mark.parametrize("config", [{"x": object()}, {"x": float("nan")}, "text", [1]])
+async def test_a_configuration_that_cannot_be_kept_is_refused(config: Any) -> None:
+    m = await managing(registration("echo"))
+    with pytest.raises(RegistrationInvalid, match="not JSON"):
+        await m.initialize_module("echo", config)
+
+
 async def test_what_is_no_operation_is_refused() -> None:
     m = await managing(registration("echo"))
     await m.initialize_module("echo")
@@ -255,6 +262,10 @@ async def test_a_start_that_hangs_or_fails_is_refused_in_time_and_tells_no_secre
         await m.invoke("bad", "echo")
 
 
+ENDLESS: dict[str, Any] = {"status": "unhealthy", "details": {}}
+ENDLESS["details"]["again"] = ENDLESS["details"]
+
+
 class Health:
     """A health check that does what it is told."""
 
@@ -274,7 +285,8 @@ class Health:
     ("answer", "told"),
     [
         (ValueError("token=abcdefgh123456 refused"), "refused"), (None, "within 30 ms"), ("fine", "did not answer"),
-        ({"status": "great"}, "did not answer"), ({}, "did not answer"),
+        ({"status": "great"}, "did not answer"), ({}, "did not answer"), (ENDLESS, ""),
+        ({"status": "healthy", "details": 7}, ""),
     ],
 )  # fmt: skip
 async def test_a_check_that_raises_hangs_or_answers_nonsense_is_unhealthy(answer: Any, told: str) -> None:
@@ -285,7 +297,7 @@ async def test_a_check_that_raises_hangs_or_answers_nonsense_is_unhealthy(answer
     assert (made.health.status, made.health.details) == ("healthy", {"load": 1})
     health.answer = answer
     found = await m.get_module_health(made.id)
-    assert found.status == "unhealthy" and told in found.details["reason"] and "abcdefgh" not in str(found)
+    assert found.status == "unhealthy" and told in str(found.details) and "abcdefgh" not in str(found)
     with pytest.raises(ModuleUnavailable, match="health check failed") as refused:
         await m.invoke("echo", "echo")
     assert refused.value.retryable and (await m.get_module(made.id)).status == "unavailable"

@@ -79,11 +79,11 @@ async def health_of(check: HealthCheck | None, limit_ms: int, caller: Caller) ->
     try:
         with anyio.fail_after(limit_ms / 1000):
             found = await caller.call(check)
+        return _understood(found, now)
     except TimeoutError:
         return _unhealthy(f"the health check did not answer within {limit_ms} ms", now)
     except Exception as error:
         return _unhealthy(failure_text(error), now)
-    return _understood(found, now)
 
 
 def _understood(found: Any, now: int) -> HealthStatus:

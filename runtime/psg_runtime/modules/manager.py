@@ -39,6 +39,7 @@ from psg_runtime.modules.store import ModuleStore
 log = structlog.get_logger(__name__)
 
 SWEEP_BEATS = 100
+GOODBYE_S = 5.0
 
 
 class ModuleManager:
@@ -339,7 +340,8 @@ class ModuleManager:
             # Without the error of the block, which goes on as it is instead of in a group.
             await tasks.__aexit__(None, None, None)
         finally:
-            with anyio.CancelScope(shield=True):
+            # Also where the database is away: nobody waits for the goodbyes of all modules.
+            with anyio.move_on_after(self.settings.shutdown_timeout_ms / 1000 + GOODBYE_S, shield=True):
                 await self.close()
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

@@ -149,6 +149,8 @@ def registration_of(value: ModuleRegistration | Mapping[str, Any]) -> ModuleRegi
 
 def configured(registration: ModuleRegistration, config: Mapping[str, Any] | None) -> dict[str, Any]:
     """Defaults overridden by what is given; of the platform's own modules a key that they do not have is refused."""
+    if not isinstance(config or {}, Mapping) or not storable(dict(config or {})):
+        raise RegistrationInvalid(f"configuration of module {registration.module_type!r}: not JSON that can be kept")
     given = dict(config or {})
     unknown = sorted(set(given) - set(registration.configuration))
     if registration.module_type in MODULE_TYPES and registration.source == "platform" and unknown:
