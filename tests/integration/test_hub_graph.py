@@ -195,10 +195,10 @@ async def test_an_answer_that_comes_too_late_is_refused_and_the_place_is_free(hu
         finally:
             ended.set()
 
-    hub = await hubs.start({"context": echo}, timeout_ms=150, queue_size=1)
+    hub = await hubs.start({"context": echo}, timeout_ms=700, queue_size=1)
     await hubs.start({"plan": plan}, lease_ms=60_000)
     for name in ("m-1", "m-2"):
-        with pytest.raises(MessageTimeout, match="150 ms") as late:
+        with pytest.raises(MessageTimeout, match="700 ms") as late:
             await hub.route_message(message(id=name, correlationId=name))
         assert late.value.category == "communication_error" and late.value.details["correlation_id"] == name
     await ended.wait()

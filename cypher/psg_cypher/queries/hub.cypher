@@ -4,7 +4,7 @@
 // name: hub_apply :write :one
 // Accepts messages, takes their answers and notes modules, each with its event; a row is judged after the lock, and what
 // is refused writes nothing. A message is accepted once by its command id, and answered once: by its last taker, or by
-// the sender that waits no longer (`fence` null).
+// the sender that waits no longer (`fence` null, `sent_by` its mark).
 MATCH (h:ProjectHead {id: $project_id}) SET h._lock = true
 WITH h, datetime.realtime().epochMillis AS clock
 WITH h, CASE WHEN h.clock > clock THEN h.clock ELSE clock END AS now
@@ -25,6 +25,7 @@ CALL (h, now, r) {
       ELSE 'ok' END
     WHEN m IS NULL OR m.target = '' OR (r.fence IS NOT NULL AND m.fence <> r.fence) THEN 'over'
     WHEN r.overdue AND (m.due_at IS NULL OR m.due_at > now) THEN 'over'
+    WHEN r.sent_by IS NOT NULL AND coalesce(m.sent_by, '') <> r.sent_by THEN 'over'
     ELSE 'ok'
   END AS verdict, h.seq AS base
   FOREACH (_ IN CASE WHEN verdict = 'ok' AND r.op = 'announce' THEN [1] ELSE [] END |

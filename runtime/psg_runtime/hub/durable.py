@@ -104,12 +104,11 @@ class GraphTransport:
         self._announced.discard(module)
         await self._submit(module_write("withdraw", module))
 
-    async def accept(self, message: InterModuleMessage, timeout_ms: int | None) -> bool:
-        """Store a message for its module; when this returns it will be taken, whatever becomes of this process.
-
-        Whether it was new, and not sent before.
-        """
-        write = send_write(message, timeout_ms, self._settings.queue_size)
+    async def accept(
+        self, message: InterModuleMessage, timeout_ms: int | None, *, sent_by: str | None = None
+    ) -> None:
+        """Store a message for its module; when this returns it will be taken, whatever becomes of this process."""
+        write = send_write(message, timeout_ms, self._settings.queue_size, sent_by or new_id())
         answer = await self._submit(write)
         if answer.ids.get("refused") == "full" and await self._expire_overdue([message.target_module]):
             answer = await self._submit(write)
@@ -119,19 +118,16 @@ class GraphTransport:
                 f"message {message.id} was answered before, and its answer is not kept any more", message_id=message.id
             )
         self._nudge()
-        return not answer.replayed
 
     async def deliver(self, message: InterModuleMessage, timeout_ms: int) -> MessageResult:
         """Store a message and wait for its result; who sent it first, and waits no longer, ends it."""
         self._check_running()
-        waiter, new = self._wait_for(message.id), True
+        waiter, sent_by = self._wait_for(message.id), new_id()
         try:
             with anyio.move_on_after(timeout_ms / 1000):
-                new = await self.accept(message, timeout_ms)
+                await self.accept(message, timeout_ms, sent_by=sent_by)
                 return self._told(message, await self._row(waiter, message.id), timeout_ms)
-            if not new:
-                raise late(message, timeout_ms)
-            return await self._give_up(message, timeout_ms)
+            return await self._give_up(message, timeout_ms, sent_by)
         finally:
             self._wait_no_more(message.id, waiter)
 
@@ -159,11 +155,11 @@ class GraphTransport:
             )
         return waiter.row
 
-    async def _give_up(self, message: InterModuleMessage, timeout_ms: int) -> MessageResult:
-        """End the message, unless it was answered at the last moment."""
-        await self._submit(expire_write(message))
+    async def _give_up(self, message: InterModuleMessage, timeout_ms: int, sent_by: str) -> MessageResult:
+        """End the message, unless it was answered at the last moment, or somebody else sent it first."""
+        await self._submit(expire_write(message, sent_by=sent_by))
         rows = await self._read("hub_results", batch={"ids": [message.id]})
-        if not rows:  # it was not even accepted
+        if not rows:  # it goes on, or was not even accepted
             raise late(message, timeout_ms)
         return self._told(message, rows[0]["message"], timeout_ms)
 

@@ -46,8 +46,8 @@ def module_write(op: str, module: str) -> HubWrite:
     return HubWrite(command, ("external_integration", kind, {"module": module}, {}), {"op": op, "module": module})
 
 
-def send_write(message: InterModuleMessage, timeout_ms: int | None, limit: int) -> HubWrite:
-    """Accept a message; the same one again is the same command."""
+def send_write(message: InterModuleMessage, timeout_ms: int | None, limit: int, sent_by: str) -> HubWrite:
+    """Accept a message; the same one again is the same command, whoever sends it. ``sent_by`` marks this sending."""
     command = Command(
         "route_message", message.content, actor=message.source_module,
         command_id=sending_command(message.id), correlation_id=message.correlation_id,
@@ -55,7 +55,8 @@ def send_write(message: InterModuleMessage, timeout_ms: int | None, limit: int) 
     props = {
         "source_module": message.source_module, "target_module": message.target_module,
         "operation": message.operation, "correlation_id": message.correlation_id, "priority": message.priority.value,
-        "timestamp": message.timestamp.isoformat(), "timeout_ms": timeout_ms, "payload": sealed(dumps(message.payload)),
+        "timestamp": message.timestamp.isoformat(), "timeout_ms": timeout_ms, "sent_by": sent_by,
+        "payload": sealed(dumps(message.payload)),
     }  # fmt: skip
     row = {
         "op": "send", "id": message.id, "source": message.source_module, "target": message.target_module,
@@ -74,9 +75,11 @@ def finish_write(message: InterModuleMessage, fence: int, result: MessageResult)
     return _over(message, fence, result.status, payload, output=output, error=error)
 
 
-def expire_write(message: InterModuleMessage, *, fence: int | None = None, overdue: bool = False) -> HubWrite:
-    """End a message that nobody answered in time; with ``overdue`` only one whose time is over."""
-    return _over(message, fence, EXPIRED, {}, overdue=overdue)
+def expire_write(
+    message: InterModuleMessage, *, fence: int | None = None, overdue: bool = False, sent_by: str | None = None
+) -> HubWrite:
+    """End a message that nobody answered in time: one whose time is over (``overdue``), or that was ``sent_by`` us."""
+    return _over(message, fence, EXPIRED, {}, overdue=overdue, sent_by=sent_by)
 
 
 def _over(
@@ -88,10 +91,11 @@ def _over(
         correlation_id=message.correlation_id,
     )  # fmt: skip
     kind = "message_timed_out" if status == EXPIRED else f"message_{status}"
-    made = {"op": "finish", "id": message.id, "fence": fence, "status": status, "overdue": False}
-    return HubWrite(
-        command, _event(kind, message, _STATUS[status], payload), {**made, "output": None, "error": None, **row}
-    )
+    made = {
+        "op": "finish", "id": message.id, "fence": fence, "status": status, "overdue": False, "sent_by": None,
+        "output": None, "error": None, **row,
+    }  # fmt: skip
+    return HubWrite(command, _event(kind, message, _STATUS[status], payload), made)
 
 
 def _event(
