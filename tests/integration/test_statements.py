@@ -65,7 +65,7 @@ OPERATIONAL = (
     "spent_tokens", "spent_cost", "spent_calls", "spent_wall_ms",
     "kill_changes", "retain_days", "retain_plans", "pruned", "pruned_ms", "state", "base", "built", "digest",
     "turn_id", "turn_number", "turn_participant", "turn_session", "turn_agent", "turn_told", "turn_hash",
-    "coordinated_by", "before_ms", "keep_last", "hub_modules", "target", "target_module",
+    "coordinated_by", "before_ms", "keep_last", "hub_modules", "target", "target_module", "sent_by",
     "workflow_timeout_ms", "workflow_limit", "workflow_correlation", "facts", "done_ms", "from_status", "to_status", "sha256", "details", "keys",
     "claimed_by", "claimed_until", "stale_ms",
     "component", "since_ms", "open", "resolved_ms", "rule",
