@@ -191,7 +191,7 @@ async def test_a_bus_may_begin_where_the_log_is_now(redis: BusServer, world: Wor
 async def test_a_relay_for_all_projects_carries_more_of_them_than_it_has_places(
     redis: BusServer, fresh_neo4j: FreshNeo4j
 ) -> None:
-    settings, taker, number = settings_for(redis.url), Until(), 130
+    settings, taker, number = settings_for(redis.url), Until(), 110
     server = await fresh_neo4j()
     async with Database.connect(server.uri, server.user, server.password) as db:
         await migrate(db)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -12,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psg.errors import CursorExpired, ValidationFailed
-from psg_runtime.bus import CloudEvent, InOrder, bus_settings
-from psg_runtime.bus.brokers import broker_of
-from psg_runtime.bus.errors import BusPartMissing, BusUrlInvalid, EnvelopeInvalid
+from psg_runtime.bus import BrokerEventBus, CloudEvent, InOrder, bus_settings
+from psg_runtime.bus.brokers import Received, broker_of
+from psg_runtime.bus.brokers.port import Outgoing
+from psg_runtime.bus.errors import BusPartMissing, BusUnavailable, BusUrlInvalid, EnvelopeInvalid
 from psg_runtime.bus.in_order import LogPart
 from psg_runtime.bus.settings import BusAddress
 
@@ -114,6 +117,41 @@ def test_settings_are_told_by_their_variables(monkeypatch: pytest.MonkeyPatch) -
     assert bus_settings().bus is None
     with pytest.raises(BusUrlInvalid, match="PSG_BUS"):
         _ = bus_settings().address
+
+
+class Cancelling:
+    """A broker whose library cancels what one waits for when its connection is lost."""
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        await self._cancelled()
+
+    @asynccontextmanager
+    async def receive(self) -> AsyncIterator[Received]:
+        await self._cancelled()
+        yield  # type: ignore[misc]
+
+    async def aclose(self) -> None:
+        """Nothing to let go."""
+
+    async def _cancelled(self) -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        await waiting
+
+
+@pytest.mark.anyio
+async def test_a_library_that_cancels_what_it_was_asked_for_is_a_bus_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("psg_runtime.bus.outside.broker_of", lambda settings: Cancelling())
+    async with BrokerEventBus.running(bus_settings(bus="redis://h")) as bus:
+        with pytest.raises(BusUnavailable):
+            await bus.forward([event(1)])
+        with pytest.raises(BusUnavailable):
+            await bus.reachable()
+        with anyio.move_on_after(0.05) as ours:
+            await bus.listening()
+        assert ours.cancelled_caught
 
 
 class Log:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import structlog
@@ -74,7 +75,7 @@ class BrokerEventBus:
         """
         async with self._order:
             await self._judge.check(event)
-            await self._broker.send([_outgoing(event)])
+            await self._send([event])
             self._judge.admit(event)
 
     async def forward(self, events: Sequence[ProtocolEvent]) -> None:
@@ -83,12 +84,13 @@ class BrokerEventBus:
         Returns once all are acknowledged; raises ``BusUnavailable``, after which all may be forwarded again.
         """
         for at in range(0, len(events), _CHUNK):
-            await self._broker.send([_outgoing(event) for event in events[at : at + _CHUNK]])
+            await self._send(events[at : at + _CHUNK])
 
     async def reachable(self) -> None:
         """Ask whether the broker answers; raises ``BusUnavailable``."""
-        async with self._broker.receive():
-            pass
+        with self._only_ours_cancelled():
+            async with self._broker.receive():
+                pass
 
     def subscribe(
         self,
@@ -121,17 +123,32 @@ class BrokerEventBus:
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                async with self._broker.receive() as messages:
-                    log.info("bus_listening", bus=self._settings.address.shown)
-                    self._connected.set()
-                    pause = _FIRST_PAUSE_S
-                    async for message in messages:
-                        await self._take(message)
+                with self._only_ours_cancelled():
+                    async with self._broker.receive() as messages:
+                        log.info("bus_listening", bus=self._settings.address.shown)
+                        self._connected.set()
+                        pause = _FIRST_PAUSE_S
+                        async for message in messages:
+                            await self._take(message)
             except BusUnavailable as error:
                 log.warning("bus_away", code=error.code, error=error.message, again_in_s=pause)
             self._connected = anyio.Event()
             await anyio.sleep(pause)
             pause = min(2 * pause, self._settings.bus_retry_max_s)
+
+    async def _send(self, events: Sequence[ProtocolEvent]) -> None:
+        with self._only_ours_cancelled():
+            await self._broker.send([_outgoing(event) for event in events])
+
+    @contextmanager
+    def _only_ours_cancelled(self) -> Iterator[None]:
+        """A library that cancels what we wait for, as it loses its connection, must not end our task as if we were."""
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() == -math.inf:
+                raise
+            raise BusUnavailable(f"The event bus at {self._settings.address.shown} went away") from None
 
     async def _take(self, message: bytes) -> None:
         try:
