@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from workflow_lab import Lab, core_of, stage, until, workflow
 from world import QUICK, World, registry, step
 
+from psg import workflows
 from psg.audit import verify
 from psg.errors import DuplicateId, InvalidTransition, Refused, ValidationFailed
 from psg_neo4j import Database
@@ -389,15 +390,17 @@ async def test_stages_that_execute_plans_leave_room_for_these(world: World) -> N
 
 
 @pytest.mark.req("CORE-50")
-async def test_hundreds_at_once_never_are_more_than_may_run(world: World) -> None:
-    lab = Lab()
+async def test_many_at_once_never_are_more_than_may_run_whoever_begins_them(world: World) -> None:
+    lab, config = Lab(), {"maxConcurrentWorkflows": 3}
     lab.released.set()
-    async with core_of(world, lab, {"maxConcurrentWorkflows": 3}) as core:
+    other = World(world.db, world.project_id, world.context_id)  # with writers and signals of its own
+    async with core_of(world, lab, config) as core, core_of(other, lab, config) as second:
         async with anyio.create_task_group() as tasks:
-            for n in range(25):
-                tasks.start_soon(core.execute_workflow, workflow(stage("a", operation="hold")), {"n": n})
+            for n in range(24):
+                begin = (core, second)[n % 2].execute_workflow
+                tasks.start_soon(begin, workflow(stage("a", operation="hold")), {"n": n})
         found = await core.list_workflows()
-    assert len(found) == 25 and all(s.status == "completed" for s in found)
+    assert len(found) == 24 and all(s.status == "completed" for s in found)
     # By the log: at no point in it were more begun than ended.
     running = most = 0
     for event in await world.events(entity_type="Plan", family="pipeline_stage"):
@@ -416,6 +419,23 @@ async def test_only_so_many_finished_executions_are_kept(world: World) -> None:
             with pytest.raises(ExecutionNotFound):
                 await core.get_workflow_status(gone)
         assert (await core.get_workflow_status(ids[2])).status == "completed"
+
+
+async def test_a_start_that_was_cut_off_is_finished_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, execution_id = Lab(), str(uuid.uuid4())
+    async with core_of(world, lab) as core:
+        with monkeypatch.context() as cut:
+
+            async def away(*_: object) -> None:
+                raise RuntimeError("the process ends here")
+
+            cut.setattr(workflows, "enter", away)
+            with pytest.raises(RuntimeError):
+                await core.start_workflow(workflow(stage("a")), execution_id=execution_id)
+        with pytest.raises(ExecutionNotFound):
+            await core.get_workflow_status(execution_id)
+        result = await core.execute_workflow(workflow(stage("a")), execution_id=execution_id)
+    assert result.execution_id == execution_id and lab.calls == ["a"]
 
 
 async def test_an_execution_id_names_one_execution(world: World) -> None:
