@@ -34,6 +34,7 @@ from psg_runtime.modules import (
     ModuleRegistration,
     ModuleSettings,
     OperationNotAllowed,
+    ProjectModules,
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
@@ -337,6 +338,21 @@ async def test_an_invocation_that_is_repeated_has_one_effect(world: World) -> No
         assert other[f"{kind}Id"] != first[f"{kind}Id"]
     with pytest.raises(CommandReused):
         await m.invoke("plan", "create", {"contextId": world.context_id, "title": "other"}, idempotency_key="k1")
+    await gone(world.db, m)
+
+
+async def test_projects_share_the_modules_of_a_process(world: World) -> None:
+    m, other = ModuleManager(Graph(world.db)), await World.create(world.db)
+    mine, theirs = (ProjectModules(m, w.project_id) for w in (world, other))
+    assert (await mine.ensure_module("context")).id == (await theirs.ensure_module("context")).id
+    made = await mine.invoke("context", "create", {"name": "here"})
+    assert (await mine.invoke("context", "query", {"contextId": made["contextId"]}))["title"] == "here"
+    with pytest.raises(NotFound):
+        await theirs.invoke("context", "query", {"contextId": made["contextId"]})
+    for module in await mine.list_modules():
+        await theirs.shutdown_module(module.id)
+    with pytest.raises(ModuleNotRunning):
+        await mine.invoke("context", "query")
     await gone(world.db, m)
 
 

@@ -15,6 +15,7 @@ from psg_runtime.modules.errors import (
     RegistrationInvalid,
 )
 from psg_runtime.modules.manager import ModuleManager
+from psg_runtime.modules.project_modules import ProjectModules
 from psg_runtime.modules.registration import (
     MODULE_TYPES,
     Environment,
@@ -49,6 +50,7 @@ __all__ = [
     "ModuleUnavailable",
     "ModuleUnknown",
     "OperationNotAllowed",
+    "ProjectModules",
     "RegistrationInvalid",
     "Started",
     "running_modules",
