@@ -215,7 +215,10 @@ def _hash(kind: str, content: bytes) -> str:
 
 
 async def note_root(graph: Graph, project_id: str, root: str, digest: str, *, actor: str = "drift") -> None:
-    """Keep the hash of a whole tracked directory, as a scan came to it; nothing is written when it is known."""
+    """Keep the hash of a whole tracked directory, as a scan came to it; nothing is written when it is known.
+
+    What depends on the directory is marked when it is another one than before.
+    """
     uri = root_uri(root)
     rows = await graph.db.read(psg_cypher.statement("resource_states"), project_id=project_id, uris=[uri])
     if not rows or rows[0]["node"].get("hash") == digest:
@@ -227,6 +230,9 @@ async def note_root(graph: Graph, project_id: str, root: str, digest: str, *, ac
         change = Change(command)
         before = {"hash": node.get("hash"), "base_hash": node.get("base_hash")}
         change.set("Resource", node["id"], before, {"hash": digest, "base_hash": digest}, kind="resource_updated")
+        if before["hash"] not in (None, digest):
+            settings = settings_of(loads(node.get("settings")))
+            await mark_dependents(locked, change, [Expected.of(node)], settings)
         return change
 
     await graph.locked(project_id, command, decide)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drift_world import DriftWorld
+from drift_world import ROOT, DriftWorld
 from world import World, registry, step
 
 from psg import drift as graph_side
@@ -120,6 +120,19 @@ async def test_a_plan_is_undone_by_what_its_steps_declare(drift: DriftWorld) -> 
     async with world.running(tools):
         assert await world.finished(undo_plan["id"]) == ["completed"]
     assert undone == ["first"]
+
+
+async def test_a_directory_as_a_whole_can_be_depended_on(drift: DriftWorld) -> None:
+    world = drift.world
+    plan_id = await world.started(step("a"))
+    await graph_side.depend_on(world.graph, world.project_id, f"dir:{ROOT}", plan_id, on_drift="gate")
+    (drift.path / "a.txt").unlink()
+    await drift.monitor.scan()  # it comes back: nothing changed
+    assert (await plan_of(drift, plan_id))["stale_ms"] is None
+    drift.write("other.txt", "new\n")
+    await drift.monitor.scan()
+    found = await plan_of(drift, plan_id)
+    assert found["stale_ms"] and found["paused"] is True
 
 
 async def test_a_plan_that_was_not_begun_is_only_marked(drift: DriftWorld) -> None:

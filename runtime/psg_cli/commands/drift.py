@@ -14,6 +14,7 @@ import anyio
 import typer
 import yaml
 
+from psg_cli.api import uuids
 from psg_cli.commands.database import HomeOption
 from psg_cli.commands.plans import ProjectOption
 from psg_cli.failures import UsageError, execute
@@ -38,6 +39,15 @@ class Take(StrEnum):
     graph = "graph"
     merge = "merge"
     ask = "ask"
+
+
+class Follows(StrEnum):
+    """What follows for a plan when something that it depends on changes."""
+
+    mark = "mark"
+    gate = "gate"
+    replan = "replan"
+    compensate = "compensate"
 
 
 _STRATEGIES: dict[Take, Any] = {
@@ -199,6 +209,38 @@ def resolve(
         else:
             _tell_outcome(outcome)
         return 1 if outcome.result == "conflict" else 0
+
+    execute(command, as_json=as_json)
+
+
+@drift.command("depend")
+def depend(
+    uri: Annotated[str, typer.Argument(help="dir:NAME, file:NAME/PATH or git:NAME/refs/…")],
+    node: Annotated[str, typer.Argument(help="UUID or global id of a plan or step.", metavar="NODE")],
+    on_drift: Annotated[
+        Follows | None, typer.Option("--on-drift", help="What follows a change; without it, as the directory says.")
+    ] = None,
+    project: ProjectOption = None,
+    home: HomeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say that a plan or step depends on a file, a ref or a directory: it is marked stale when that changes outside.
+
+    Example: psg drift depend file:repo/prices.csv PLAN --on-drift gate
+    """
+
+    async def command() -> None:
+        from psg import drift as graph_side
+        from psg.model.ids import UUID4
+
+        async with _graph(project, home) as (graph, project_id, actor):
+            node_id = node if UUID4.fullmatch(node) else uuids(node)[1]
+            how: Any = None if on_drift is None else on_drift.value
+            answer = await graph_side.depend_on(graph, project_id, uri, node_id, on_drift=how, actor=actor)
+        if as_json:
+            print_json_line({"uri": uri, **answer.ids})
+        else:
+            stdout().print(f"{node_id} depends on {uri}", markup=False)
 
     execute(command, as_json=as_json)
 

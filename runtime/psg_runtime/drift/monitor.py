@@ -27,6 +27,7 @@ from psg.drift import (
     report_file_update,
     resources_by_uri,
     root_settings,
+    root_uri,
 )
 from psg.errors import NotFound, PsgError, Refused, ValidationFailed
 from psg.graph import Graph
@@ -94,9 +95,10 @@ class DriftMonitor:
             scan = Scan(self.graph, self.project_id, self.root, settings, files, refs)
             on_files, on_refs = self._reconciler(files, settings), self._reconciler(refs, settings)
             report = await scan.run(on_files, on_refs, progress)
-            await self._consequences.of(sorted({*scan.dependents_due, *on_files.due, *on_refs.due}))
             if not report.results.get("late") and report.hash is not None:
                 await note_root(self.graph, self.project_id, self.root, report.hash, actor=self._actor)
+            due = {root_uri(self.root), *scan.dependents_due, *on_files.due, *on_refs.due}
+            await self._consequences.of(sorted(due))
         for outcome in report.outcomes:
             self._tell(outcome)
         self.scans += 1
