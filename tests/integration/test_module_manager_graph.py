@@ -67,7 +67,9 @@ async def test_context_plan_execute_as_the_documents_have_it(world: World) -> No
     m = await managing(world)
     assert [x.status for x in await m.initialize_all()] == ["running"] * 10
     assert {x.module_type for x in await m.list_modules()} == set(MODULE_TYPES)
-    context = await m.invoke("context", "createContext", {"name": "agent-collaboration", "type": "multi-agent"})
+    context = await m.invoke("context", "createContext", {
+        "name": "agent-collaboration", "type": "multi-agent", "goals": ["ship"]
+    })  # fmt: skip
     plan = await m.invoke("plan", "createPlan", {"contextId": context["contextId"]})
     async with world.running():
         done = await m.invoke("core", "executePlan", {"planId": plan["planId"]})
@@ -75,6 +77,7 @@ async def test_context_plan_execute_as_the_documents_have_it(world: World) -> No
     assert (done["status"], done["planId"]) == ("completed", plan["planId"]) and done == again
     stored = (await m.invoke("context", "getContext", {"contextId": context["contextId"]}))["context"]
     assert stored["title"] == "agent-collaboration" and stored["root"]["domain"] == "multi-agent"
+    assert stored["root"]["goals"] == ["ship"] and stored["status"] == "active"
     told = await m.invoke("plan", "contextUpdated", {"contextId": context["contextId"], "changes": ["goals"]})
     assert told["plans"] == [] and told["changes"] == ["goals"]
     await gone(world.db, m)

@@ -333,6 +333,23 @@ async def test_optimising_returns_what_lapsed_serves_who_waits_and_proposes_the_
     assert (await m.optimize_resource_allocation()).to_dict()["granted"] == []
 
 
+async def test_who_died_waiting_keeps_nobody_back(db: Database, name: str) -> None:
+    dead, living = manager(db, poll_ms=60_000), manager(db)
+    await living.define_pool(name, 4)
+    await living.allocate_resources({"resources": {name: 2}, "holder": "first"})
+    small = {"resources": {name: 1}, "holder": "second"}
+    async with dead, anyio.create_task_group() as tasks:
+        tasks.start_soon(dead.allocate_resources, {"resources": {name: 3}, "timeout": PATIENT})
+        await waiting(living, name, 1)
+        with pytest.raises(ResourcesExhausted, match="others wait"):
+            await living.allocate_resources(small)
+        (share,) = [s for s in await living.list_allocations(name) if s["state"] == "waiting"]
+        await lapse(db, share["allocationId"])
+        assert await living.allocate_resources(small)
+        tasks.cancel_scope.cancel()
+    assert (await living.get_resource_usage(name)).used == {name: 3}
+
+
 async def test_two_who_wait_alone_keep_their_places_for_longer_than_a_lease(db: Database, name: str) -> None:
     m = manager(db, lease_ms=500)
     await m.define_pool(name, 2)

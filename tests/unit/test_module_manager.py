@@ -390,11 +390,14 @@ async def test_the_ten_modules_are_registered_from_the_start() -> None:
     assert [(d.module_type, d.version) for d in context.dependencies] == [("role", "^1.0.0"), ("trace", "^1.0.0")]
     assert context.version == "1.0.0-alpha"
     assert context.configuration == {"maxContexts": 1000, "defaultTtl": 3600, "enableCaching": True}
+    configured = await m.initialize_module("context", {"max_contexts": 7, "enableCaching": False})
+    assert configured.configuration == {"maxContexts": 7, "defaultTtl": 3600, "enableCaching": False}
     # Without a graph they start, and say what they lack.
     made = await m.initialize_module("role")
     assert made.status == "unavailable" and "no graph" in str(made.reason)
     await m.unregister("role")
-    assert "role" in m.registrations() and await m.list_modules() == []
+    assert "role" in m.registrations()
+    assert [x.module_type for x in await m.list_modules()] == ["context", "trace"]
 
 
 @pytest.mark.parametrize("bad", [{"maxContexts": 0}, {"max": 1}, {"defaultTtl": -1}, {"enableCaching": "yes"}])

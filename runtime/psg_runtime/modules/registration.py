@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from psg.graph import Graph
 from psg.model.codec import storable
 from psg_runtime.modules.errors import RegistrationInvalid
+from psg_runtime.modules.operation_names import snake
 from psg_runtime.modules.versions import check_range, version_of
 
 MODULE_TYPES = ("context", "plan", "role", "confirm", "trace", "extension", "dialog", "collab", "core", "network")
@@ -151,7 +152,8 @@ def configured(registration: ModuleRegistration, config: Mapping[str, Any] | Non
     """Defaults overridden by what is given; of the platform's own modules a key that they do not have is refused."""
     if not isinstance(config or {}, Mapping) or not storable(dict(config or {})):
         raise RegistrationInvalid(f"configuration of module {registration.module_type!r}: not JSON that can be kept")
-    given = dict(config or {})
+    spelled = {snake(name): name for name in registration.configuration}
+    given = {spelled.get(snake(str(name)), name): value for name, value in (config or {}).items()}
     unknown = sorted(set(given) - set(registration.configuration))
     if registration.module_type in MODULE_TYPES and registration.source == "platform" and unknown:
         known = ", ".join(sorted(registration.configuration)) or "nothing"
