@@ -105,7 +105,7 @@ class StepInput:
     urgency: Annotated[int, strawberry.field(description="0 to 1000, lower is more urgent.")] = 100
     condition: Annotated[str | None, strawberry.field(description="CEL; false skips the step.")] = None
     join: Annotated[JoinMode | None, strawberry.field(description="Absent: not_skipped.")] = None
-    policy: Annotated[JSON | None, strawberry.field(description="Retry, timeout, idempotency and recovery of it.")] = None
+    policy: Annotated[JSON | None, strawberry.field(description="Retry, timeout, idempotency, recovery.")] = None
     approval: Annotated[JSON | None, strawberry.field(description="Who has to approve before it runs.")] = None
     budget: Annotated[JSON | None, strawberry.field(description="Limits: tokens, cost, calls, wall_ms.")] = None
     compensation: Annotated[JSON | None, strawberry.field(description="What undoes it once completed.")] = None
