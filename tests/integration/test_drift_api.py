@@ -161,7 +161,6 @@ async def test_the_command_line_adds_scans_lists_and_resolves(
     assert row["uri"] == "file:repo/a%20b.txt" and row["confirm"]
     assert "written" in await psg("resolve", row["uri"], str(tree), "--take", "graph")
     assert (tree / "a b.txt").read_text() == "one\n"
-    assert "unknown_root" in await psg("scan", "none", str(tree), status=1)
     assert "root_missing" in await psg("scan", "repo", str(tmp_path / "gone"), status=1)
     plan_id = parse_global_id((await api.plan())[1]).node_id
     assert "not_found" in await psg("depend", "file:repo/none.txt", plan_id, status=1)
