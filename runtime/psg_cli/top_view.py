@@ -21,6 +21,8 @@ _HEALTH = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
 def frame(found: SystemOverview, events_per_s: float | None) -> Group:
     """Everything that runs as one picture; sections without anything in them are left out."""
     parts: list[RenderableType] = [_summary(found, events_per_s)]
+    if not found.plans:
+        parts += [Text(""), Text("no plan runs", style="dim")]
     sections: list[tuple[str, int, Table]] = [
         ("plans", len(found.plans), _plans(found.plans)),
         ("orchestrators", len(found.sessions), _sessions(found.sessions)),
@@ -34,8 +36,6 @@ def frame(found: SystemOverview, events_per_s: float | None) -> Group:
             continue
         more = f", {count - ROWS} more" if count > ROWS else ""
         parts += [Text(""), Text(f"{name} ({count}{more})", style="bold underline"), rows]
-    if not found.plans:
-        parts += [Text(""), Text("no plan runs", style="dim")]
     for name, reason in found.missing.items():
         parts.append(Text(f"{name} cannot be read: {reason}", style="yellow"))
     return Group(*parts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -185,6 +187,34 @@ async def test_rules_and_alerts_through_two_servers_on_one_database(db: Database
         bad = await configure(one, rules=[{"id": "x"}], projectId=project(world))
         assert bad["__typename"] == "ValidationError" and "either a metric" in bad["message"]
         await world.graph.cancel_plan(world.project_id, plan)
+
+
+async def test_top_looks_again_and_again_until_it_is_told_to_end(api: Api, world: World) -> None:
+    """In a terminal: it shows a plan that begins after it, and ends with Ctrl-C."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "psg_cli", "top", "--every", "0.2", "--project", world.project_id]
+    environment = {**os.environ, "PSG_API_URL": f"{api.url}/graphql", "TERM": "xterm", "COLUMNS": "200"}
+    async with await anyio.open_process(command, stdin=slave, stdout=slave, stderr=slave, env=environment) as process:
+        os.close(slave)
+        try:
+            await shown(master, "no plan runs")
+            plan = await world.started(step("a"))
+            await shown(master, plan)
+            await shown(master, "events/s")
+            process.send_signal(signal.SIGINT)
+            with anyio.fail_after(20):
+                assert await process.wait() == 130
+        finally:
+            os.close(master)
+    await world.graph.cancel_plan(world.project_id, plan)
+
+
+async def shown(terminal: int, wanted: str) -> None:
+    seen = ""
+    with anyio.fail_after(60):
+        while wanted not in seen:
+            await anyio.wait_readable(terminal)
+            seen += os.read(terminal, 65536).decode("utf-8", "replace")
 
 
 async def test_the_client_hears_alerts_and_goes_on_where_it_stopped(api: Api, world: World) -> None:
