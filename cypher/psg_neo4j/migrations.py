@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 import psg_cypher
 from psg_cypher import Migration, Statement, statement
@@ -111,8 +113,12 @@ async def migrate(
         _require_clean(state)
         applied: list[_Applied] = []
         try:
-            for migration in state.pending:
-                applied.append(await _apply(db, migration))
+            for of_schema, group in groupby(state.pending, key=_of_schema):
+                if of_schema:
+                    applied += await _apply_schema(db, list(group))
+                    continue
+                for migration in group:
+                    applied.append(await _run(migration, partial(db.write_within, _STATEMENT_SECONDS)))
         finally:
             await _record(db, lock, applied, state.current)
     await db.write_within(_STATEMENT_SECONDS, statement("migration_await_indexes"), seconds=int(_STATEMENT_SECONDS))
@@ -126,21 +132,26 @@ class _Applied:
     took_ms: int
 
 
-async def _apply(db: Database, migration: Migration) -> _Applied:
-    """Run the statements of one migration, those of the schema in one transaction. Raises MigrationFailed."""
+def _of_schema(migration: Migration) -> bool:
+    return all(text.split(maxsplit=1)[0].upper() in _SCHEMA_VERBS for text in migration.statements)
+
+
+async def _apply_schema(db: Database, migrations: Sequence[Migration]) -> list[_Applied]:
+    """Run migrations that change the schema only, all in one transaction: on a new store that is most of the time."""
+    applied: list[_Applied] = []
+    async with db.transaction(timeout=_STATEMENT_SECONDS) as transaction:
+        for migration in migrations:
+            applied.append(await _run(migration, transaction.run))
+    return applied
+
+
+async def _run(migration: Migration, run: Callable[[Statement], Awaitable[object]]) -> _Applied:
+    """Run the statements of one migration. Raises MigrationFailed."""
     began = time.monotonic()
-    steps = [
-        Statement(f"{migration.source} statement {n}", text, "write", "none", migration.description, migration.source)
-        for n, text in enumerate(migration.statements, start=1)
-    ]
     try:
-        if all(step.text.split(maxsplit=1)[0].upper() in _SCHEMA_VERBS for step in steps):
-            async with db.transaction(timeout=_STATEMENT_SECONDS) as transaction:
-                for step in steps:
-                    await transaction.run(step)
-        else:
-            for step in steps:
-                await db.write_within(_STATEMENT_SECONDS, step)
+        for n, text in enumerate(migration.statements, start=1):
+            name = f"{migration.source} statement {n}"
+            await run(Statement(name, text, "write", "none", migration.description, migration.source))
         faults.at("migration_applied", migration.version)
     except DatabaseError as error:
         raise MigrationFailed(
