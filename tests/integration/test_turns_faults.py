@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -237,3 +238,49 @@ async def test_a_thousand_turns_in_parallel_lose_none(world: World) -> None:
         tasks.cancel_scope.cancel()
     assert sorted(done) == sorted(f"s{i}" for i in range(1_000))
     assert all(s["output"] == key for key, s in (await world.steps(plan_id)).items())
+
+
+@pytest.mark.long
+async def test_workers_that_die_at_random_lose_and_double_nothing(world: World) -> None:
+    """Some go silent with a turn, some of these answer long after: what was accepted is what is stored."""
+    chance = random.Random(7)
+    steps = [code(f"s{i}") for i in range(60)]
+    plan_id = await world.started(*steps)
+    accepted: dict[str, list[str]] = {s.key: [] for s in steps}
+    late: list[Turn] = []
+    over = anyio.Event()
+
+    async def say(turn: Turn) -> None:
+        said = f"{turn.worker}:{turn.fence}"
+        try:
+            await answer(world, turn, said)
+            accepted[turn.step_key].append(said)
+        except TurnOver:
+            assert (await world.steps(plan_id))[turn.step_key]["output"] != said
+
+    async def work(name: str) -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            turn = await claim_turn(
+                world.graph, ["coder"], worker=f"{name}.{number}", project_id=world.project_id, lease_ms=600,
+                wait_ms=1_000,
+            )  # fmt: skip
+            if turn is None:
+                continue
+            if chance.random() < 0.25:
+                late.append(turn)
+                continue
+            if late and chance.random() < 0.5:
+                await say(late.pop(0))
+            await say(turn)
+
+    async with world.running(tools(), lease_ms=1_000), anyio.create_task_group() as tasks:
+        for at in range(6):
+            tasks.start_soon(work, f"w{at}")
+        assert await world.finished(plan_id, timeout_s=150) == ["completed"]
+        over.set()
+    for turn in late:
+        await say(turn)
+    stored = {key: s["output"] for key, s in (await world.steps(plan_id)).items()}
+    assert {key: [value] for key, value in stored.items()} == accepted
