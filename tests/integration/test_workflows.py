@@ -47,8 +47,8 @@ async def test_a_workflow_runs_to_its_result(world: World) -> None:
             stage("second", "first", inputs={"sum": ["${first.n}", "n is ${first.n}"]}, outputs=["sum"]),
             stage("third", operation="note", outputs=["word"]),
         )
-        result = await core.execute_workflow(definition, {"n": 5})
-        other = await core.execute_workflow(definition, {"n": 6})
+        result = await core.execute_workflow(definition, {"n": 5}, actor="ada")
+        other = await core.execute_workflow(definition, {"n": 6}, actor="ada")
     assert result.status == "completed"
     assert result.outputs == {
         "first": {"as": "first", "n": 5, "text": "{{no template}}"},
@@ -60,6 +60,7 @@ async def test_a_workflow_runs_to_its_result(world: World) -> None:
     assert result.to_dict().keys() >= {"executionId", "status", "outputs", "duration", "stageResults"}
     assert uuid.UUID(result.correlation_id).version == 4
     assert result.correlation_id != other.correlation_id and result.execution_id != other.execution_id
+    assert set(lab.actors) == {"ada"}
     assert set(lab.correlations) == {result.correlation_id, other.correlation_id}
     assert other.outputs["first"]["n"] == 6
     # One engine: it is a plan of the graph, and each stage a step of it.

@@ -25,6 +25,7 @@ class Lab:
         self.most = 0
         self.released = anyio.Event()
         self.correlations: list[str | None] = []
+        self.actors: list[str] = []
 
     @property
     def registration(self) -> dict[str, Any]:
@@ -38,6 +39,7 @@ class Lab:
         """Give the inputs back."""
         self.calls.append(inputs.get("as", "echo"))
         self.correlations.append(invocation.correlation_id)
+        self.actors.append(invocation.actor)
         return dict(inputs)
 
     async def fail(self, inputs: Mapping[str, Any]) -> None:

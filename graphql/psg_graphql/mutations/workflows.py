@@ -15,11 +15,12 @@ from psg_graphql.global_id import project_of
 from psg_graphql.mutations.answers import command, effect
 from psg_graphql.mutations.inputs import CommandId, ProjectRef
 from psg_graphql.mutations.results import Effect
+from psg_graphql.policy import authorize
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 from psg_graphql.types.workflow import WorkflowExecution, execution_from
 from psg_graphql.workflow_queries import engine_of
-from psg_runtime.core_orchestrator import catalog_everywhere
+from psg_runtime.core_orchestrator import WorkflowDefinition, catalog_everywhere
 
 
 @strawberry.input
@@ -55,9 +56,13 @@ class WorkflowMutations:
         if not isinstance(inputs, dict):
             raise ValidationFailed("inputs: an object is expected", field="inputs")
         project_id = project_of(input.project_id)
+        definition = WorkflowDefinition.of(input.definition)
+        for module in sorted({stage.module_type for stage in definition.stages}):
+            # A workflow reaches no further than who has it executed: deciding is more than operating.
+            authorize(info.context.actor, "approve" if module == "confirm" else "operate", module)
         asked, engine = command(info, input.command_id), engine_of(info, project_id)
         execution = await engine.start_execution(
-            input.definition, inputs, execution_id=derived_id("execution", asked["command_id"]),
+            definition, inputs, execution_id=derived_id("execution", asked["command_id"]),
             catalog=await catalog_everywhere(info.context.graph, project_id), actor=asked["actor"],
         )  # fmt: skip
         return await _payload(info, project_id, execution.id, execution.answer)

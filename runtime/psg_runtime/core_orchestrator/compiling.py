@@ -44,10 +44,11 @@ def compile_workflow(
     correlation_id: str,
     timeout_ms: int,
     catalog: ModuleCatalog | None = None,
+    actor: str = "system",
 ) -> PlanSpec:
     """Return the plan that runs a workflow; ``timeout_ms`` holds where the definition names none.
 
-    Raises ``WorkflowInvalid`` naming every mistake.
+    ``actor`` is in whose name modules are asked. Raises ``WorkflowInvalid`` naming every mistake.
     """
     checking = _checked(definition, inputs, catalog)
     limit = definition.timeout or timeout_ms
@@ -62,7 +63,7 @@ def compile_workflow(
         spec = PlanSpec(
             title=definition.name, objective=f"Workflow {definition.id}, version {definition.version}",
             goal_id=(GOAL + definition.id)[:200], params=params, on_failure=_on_failure(definition),
-            steps=_steps(checking, correlation_id, limit),
+            steps=_steps(checking, {"correlation_id": correlation_id, "actor": literal(actor)}, limit),
         )  # fmt: skip
         check_references(spec)
     except PlanInvalid as error:
@@ -91,19 +92,19 @@ def _on_failure(definition: WorkflowDefinition) -> OnFailure:
     return "stop" if definition.execution_mode == "sequential" else "continue"
 
 
-def _steps(checking: Checking, correlation_id: str, limit: int) -> list[StepSpec]:
+def _steps(checking: Checking, said: Mapping[str, str], limit: int) -> list[StepSpec]:
     definition, stages = checking.definition, checking.stages
     order = topological({name: checked.needs for name, checked in stages.items()})
     steps = []
     for place, name in enumerate(order):
         checked = stages[name]
         before = order[place - 1] if place and definition.execution_mode == "sequential" else None
-        steps.append(_step(checking, checked, before, correlation_id, limit, place))
+        steps.append(_step(checking, checked, before, said, limit, place))
     return steps
 
 
 def _step(
-    checking: Checking, checked: Checked, before: str | None, correlation_id: str, limit: int, place: int
+    checking: Checking, checked: Checked, before: str | None, said: Mapping[str, str], limit: int, place: int
 ) -> StepSpec:
     """One stage; ``before`` is the one it follows in a sequence, whatever came of that one, unless it needs it."""
     stage, keys = checked.stage, checking.keys
@@ -117,20 +118,20 @@ def _step(
         key=keys[stage.id], name=INVOKE, description=stage.name, order_index=place,
         dependencies=[*dependencies, *([keys[before]] if follows and before is not None else [])],
         join="settled" if follows else "not_skipped", condition=condition,
-        params=_call(stage.id, stage.module_type, stage.operation, checked.inputs, correlation_id, stage.outputs),
-        policy=_policy(checking.definition, stage, limit), compensation=_compensation(checked, correlation_id),
+        params=_call(stage.id, stage.module_type, stage.operation, checked.inputs, said, stage.outputs),
+        policy=_policy(checking.definition, stage, limit), compensation=_compensation(checked, said),
     )  # fmt: skip
 
 
 def _call(
-    stage_id: str, module: str, operation: str, inputs: Mapping[str, Any], correlation_id: str,
+    stage_id: str, module: str, operation: str, inputs: Mapping[str, Any], said: Mapping[str, str],
     outputs: Sequence[str] | None,
 ) -> dict[str, Any]:  # fmt: skip
-    said = {
+    call = {
         "stage": literal(stage_id), "module": literal(module), "operation": literal(operation), "inputs": dict(inputs),
-        "correlation_id": correlation_id,
+        **said,
     }  # fmt: skip
-    return said if not outputs else {**said, "outputs": [literal(name) for name in outputs]}
+    return call if not outputs else {**call, "outputs": [literal(name) for name in outputs]}
 
 
 def _guard(checking: Checking, checked: Checked) -> str:
@@ -167,11 +168,11 @@ def _policy(definition: WorkflowDefinition, stage: WorkflowStage, limit: int) ->
     return PolicySpec(timeout=TimeoutSpec(attempt_ms=stage.timeout or net, total_ms=net), **more)
 
 
-def _compensation(checked: Checked, correlation_id: str) -> CompensationSpec | None:
+def _compensation(checked: Checked, said: Mapping[str, str]) -> CompensationSpec | None:
     inverse = checked.stage.compensation
     if inverse is None:
         return None
     call = _call(
-        checked.stage.id, inverse.module_type, inverse.operation, checked.compensation or {}, correlation_id, None
+        checked.stage.id, inverse.module_type, inverse.operation, checked.compensation or {}, said, None
     )
     return CompensationSpec(name=INVOKE, params=call)

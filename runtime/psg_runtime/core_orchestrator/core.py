@@ -33,7 +33,7 @@ from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.core_orchestrator.stages import StageRunner
 from psg_runtime.modules import ModuleManager
 from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
-from psg_runtime.tracing import layer_of
+from psg_runtime.tracing import layer_of, traced
 
 ErrorHandler = Callable[[str, Exception], Awaitable[Any] | Any]
 """Called with the id of an execution and the error that ended it."""
@@ -110,7 +110,9 @@ class CoreOrchestrator(ApiGroups):
             for part in parts:
                 if hasattr(part, "__aenter__"):
                     await stack.enter_async_context(part)
-            self._watch = await stack.enter_async_context(self._serving(engine))
+            if self.config.enable_distributed_tracing and not tracing.enabled():
+                await stack.enter_async_context(traced())
+            self._watch = await stack.enter_async_context(self._serving(engine, monitored=True))
             stack.callback(self._ended)
             self._stack = stack.pop_all()
         return self
@@ -127,8 +129,8 @@ class CoreOrchestrator(ApiGroups):
         self._watch = None
 
     @asynccontextmanager
-    async def _serving(self, engine: WorkflowEngine) -> AsyncIterator[Watch]:
-        """Watch executions, and run stages, during the block."""
+    async def _serving(self, engine: WorkflowEngine, *, monitored: bool = False) -> AsyncIterator[Watch]:
+        """Watch executions, and run stages, during the block; ``monitored``: collect metrics and judge health too."""
         watch = Watch(engine, self.journal)
         async with anyio.create_task_group() as tasks:
             worker = _Worker(self._orchestrator(engine.project_id)) if self._run_stages else None
@@ -136,7 +138,7 @@ class CoreOrchestrator(ApiGroups):
                 await tasks.start(worker.run)
             await tasks.start(watch.run)
             run = getattr(self.monitor, "run", None)
-            if run is not None:
+            if monitored and run is not None:
                 await tasks.start(run)
             try:
                 yield watch

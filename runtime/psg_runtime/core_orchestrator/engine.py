@@ -91,8 +91,9 @@ class WorkflowEngine:
         plan_id = check_id(execution_id, "execution_id") if execution_id is not None else new_id()
         correlation = correlation_id or (new_id() if execution_id is None else derived_id("correlation", plan_id))
         spec = compile_workflow(
-            made, given, correlation_id=correlation, timeout_ms=self.config.default_workflow_timeout, catalog=catalog
-        )
+            made, given, correlation_id=correlation, timeout_ms=self.config.default_workflow_timeout, catalog=catalog,
+            actor=actor,
+        )  # fmt: skip
         command_id = derived_id("workflow", plan_id)
         try:
             await create_plan(

@@ -52,8 +52,9 @@ class StageRunner:
         stage: str | None = None,
         correlation_id: str | None = None,
         outputs: list[str] | None = None,
+        actor: str = "system",
     ) -> Any:
-        """Have a module do an operation and return its result, or of it what ``outputs`` names.
+        """Have a module do an operation for ``actor`` and return its result, or of it what ``outputs`` names.
 
         A repeated attempt of the same step has the same idempotency key. Raises what the module raises, and
         ``OutputMissing``.
@@ -62,9 +63,9 @@ class StageRunner:
         ensure = getattr(modules, "ensure_module", None)
         if ensure is not None:
             await ensure(module)
-        more, given = {}, inputs or {}
-        if _takes_key(modules.invoke):
-            more["idempotency_key"] = ctx.idempotency_key or f"{ctx.plan_id}:{ctx.step_id}"
+        given = inputs or {}
+        key = ctx.idempotency_key or f"{ctx.plan_id}:{ctx.step_id}"
+        more = _taken(modules.invoke, idempotency_key=key, actor=actor)
         waits = executes_plan(modules, module, operation, given)
         if waits:
             given = {**given, "timeout_ms": IN_PLACE_MS}
@@ -100,11 +101,13 @@ def executes_plan(modules: Modules, module: str, operation: str, inputs: Mapping
         return False
 
 
-def _takes_key(invoke: Callable[..., Any]) -> bool:
+def _taken(invoke: Callable[..., Any], **offered: Any) -> dict[str, Any]:
+    """Those of the keyword arguments that modules of another make take as well."""
     try:
-        return "idempotency_key" in inspect.signature(invoke).parameters
+        known = inspect.signature(invoke).parameters
     except (TypeError, ValueError):
-        return False
+        return {}
+    return {name: value for name, value in offered.items() if name in known}
 
 
 def _plain(result: Any) -> Any:
