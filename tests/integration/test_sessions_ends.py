@@ -24,7 +24,7 @@ def sessions(world: World) -> Sessions:
     return Sessions(world)
 
 
-@pytest.mark.req("DD-53", "C-15")
+@pytest.mark.req("DD-53")
 async def test_a_turn_that_fails_ends_the_session_in_its_name(world: World, sessions: Sessions) -> None:
     async def broken() -> None:
         raise RuntimeError("broken")

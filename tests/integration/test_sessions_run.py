@@ -143,7 +143,7 @@ async def test_round_robin_on_the_graph(world: World, sessions: Sessions) -> Non
 
 
 @needs_kit
-@pytest.mark.req("DD-56", "DD-57", "C-10", "C-30")
+@pytest.mark.req("DD-56", "DD-57")
 @pytest.mark.parametrize("side", ["input", "expected"])
 async def test_the_golden_flow_of_turns(db: Database, tmp_path: Path, side: str) -> None:
     kit = oracle()
@@ -176,7 +176,7 @@ async def test_the_golden_flow_of_turns(db: Database, tmp_path: Path, side: str)
     await clean(world)
 
 
-@pytest.mark.req("DD-48", "DD-55", "C-19")
+@pytest.mark.req("DD-48", "DD-55")
 @pytest.mark.parametrize("mode", ["broadcast", "round_robin", "orchestrated", "swarm", "pair"])
 async def test_one_participant_is_no_session(world: World, sessions: Sessions, mode: str) -> None:
     collab = await sessions.collab(mode, {"a": "x"})
@@ -185,7 +185,7 @@ async def test_one_participant_is_no_session(world: World, sessions: Sessions, m
     assert (await world.graph.export_document(world.project_id, "collab", collab))["mode"] == mode
 
 
-@pytest.mark.req("DD-50", "C-11")
+@pytest.mark.req("DD-50")
 async def test_without_a_participant_for_every_step_nothing_is_dispatched(world: World, sessions: Sessions) -> None:
     collab = await sessions.collab("broadcast", {"a": "x", "b": None})
     plan = await world.approved(turn("s1", agent_role="x"), turn("s2", agent_role="y"), turn("s3"))

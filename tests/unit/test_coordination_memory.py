@@ -76,7 +76,7 @@ async def refused(error: type[Exception], session: Any, of: Any, run: Any = broa
     return str(caught.value)
 
 
-@pytest.mark.req("DD-48", "C-19")
+@pytest.mark.req("DD-48")
 @pytest.mark.parametrize("people", [0, 1])
 async def test_a_broadcast_needs_two(people: int) -> None:
     message = await refused(SessionRefused, collab(people=people), plan(step("a")))
@@ -91,9 +91,10 @@ async def test_another_mode_is_refused(run: Any, mode: str) -> None:
     assert mode in await refused(SessionRefused, collab(mode), plan(step("a")), run)
 
 
-@pytest.mark.req("DD-55", "C-19")
+@pytest.mark.req("DD-55")
 async def test_a_round_robin_needs_two() -> None:
-    await refused(SessionRefused, collab("round_robin", 1), plan(step("a")), round_robin_coordination)
+    why = await refused(SessionRefused, collab("round_robin", 1), plan(step("a")), round_robin_coordination)
+    assert "2" in why or "two" in why
 
 
 @pytest.mark.req("DD-49")
@@ -104,7 +105,7 @@ async def test_a_broadcast_dispatches_exactly_what_waits_for_nothing() -> None:
     assert [s["status"] for s in steps["steps"]] == ["completed", "completed", "pending", "pending"]
 
 
-@pytest.mark.req("DD-50", "C-11")
+@pytest.mark.req("DD-50")
 async def test_a_step_goes_to_who_has_its_role() -> None:
     session = collab(people=3)
     session["participants"].append({"participant_id": "again", "role_id": ROLES[1]})
@@ -114,7 +115,7 @@ async def test_a_step_goes_to_who_has_its_role() -> None:
     assert {t.step_id: t.participant_id for t in result.turns} == {"x": "p1", "y": "p0", "z": "p2"}
 
 
-@pytest.mark.req("DD-50", "C-11")
+@pytest.mark.req("DD-50")
 async def test_a_role_id_goes_before_a_role_of_that_name() -> None:
     result = await broadcast_coordination(collab(), plan(step("a", 1)), Layer(), roles={ROLES[0]: ROLES[1]})
     assert [t.participant_id for t in result.turns] == ["p1"]
@@ -134,7 +135,7 @@ async def test_a_participant_without_a_role_matches_nobody() -> None:
     assert "p1 (without a role)" in message
 
 
-@pytest.mark.req("DD-51", "C-10")
+@pytest.mark.req("DD-51")
 async def test_every_turn_is_announced_before_any_runs() -> None:
     told: list[dict[str, Any]] = []
     before: list[int] = []
@@ -195,7 +196,7 @@ async def test_a_turn_that_does_not_complete_violates_the_invariant(bad: Any) ->
     assert turn not in completed and len(completed) == 1
 
 
-@pytest.mark.req("C-15", "DD-54")
+@pytest.mark.req("DD-54")
 async def test_each_result_is_merged_into_its_own_step() -> None:
     async def late(action: Any) -> Any:
         for _ in range(20):
