@@ -37,11 +37,14 @@ if TYPE_CHECKING:
     from psg_runtime.hub import SystemEvent as SystemEvent
     from psg_runtime.in_memory import Executor as Executor
     from psg_runtime.in_memory import ExecutorOptions as ExecutorOptions
+    from psg_runtime.modules import ModuleManager as ModuleManager
+    from psg_runtime.modules import ModuleRegistration as ModuleRegistration
     from psg_runtime.planning import LlmPlanner as LlmPlanner
     from psg_runtime.planning import Planner as Planner
     from psg_runtime.planning import PlanTemplate as PlanTemplate
     from psg_runtime.replay import GraphReplay as GraphReplay
     from psg_runtime.replay import PlanReplay as PlanReplay
+    from psg_runtime.resources import ResourceManager as ResourceManager
     from psg_runtime.single_agent import GraphModules as GraphModules
     from psg_runtime.single_agent import RuntimeContext as RuntimeContext
     from psg_runtime.single_agent import RuntimeModuleRegistry as RuntimeModuleRegistry
@@ -77,6 +80,9 @@ _EXPORTS = {
     "LlmPlanner": "planning",
     "PlanTemplate": "planning",
     "Planner": "planning",
+    "ModuleManager": "modules",
+    "ModuleRegistration": "modules",
+    "ResourceManager": "resources",
     "GraphReplay": "replay",
     "PlanReplay": "replay",
     "CommunicationHub": "hub",
