@@ -1,7 +1,7 @@
 """The specification's own interfaces, without any database: ``python examples/in_memory.py``.
 
 A planner makes a plan of a goal, an executor runs it and asks a policy hook before each step, a replay tells what
-happened, and the bounded core denies what a kill switch forbids (docs/orchestrator-contracts.md, docs/execution-core.md).
+happened, and the bounded core denies what a kill switch forbids (docs/orchestrator-contracts.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Values by key behind one port: in memory, in files, encrypted: ``python examples/values.py`` (docs/value-state-layer.md).
+"""Values by key behind one port, in memory, in files, encrypted: ``python examples/values.py``.
 
-The same lines work with ``redis://``, ``postgresql://`` and the graph (``Neo4jVSL``).
+See docs/value-state-layer.md; the same lines work with ``redis://``, ``postgresql://`` and the graph (``Neo4jVSL``).
 """
 
 from __future__ import annotations
@@ -29,8 +29,12 @@ async def main() -> None:
             safe = EncryptedVSL(files, secrets.token_hex(32))
             await safe.set("diary", {"text": "nobody reads this"})
             print("diary:", (await safe.get("diary"))["text"])
-        kept = b"".join(path.read_bytes() for path in Path(folder).rglob("*") if path.is_file())
-        print("readable on disk:", b"nobody" in kept)
+        print("readable on disk:", b"nobody" in everything_in(Path(folder)))
+
+
+def everything_in(folder: Path) -> bytes:
+    """All files of a folder, one behind the other."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 if __name__ == "__main__":
