@@ -168,6 +168,9 @@ async def test_who_is_served_when_something_is_released(
     await m.allocate_resources({"resources": {name: 4}, "holder": "rich"})
     served: list[str] = []
 
+    async def enough() -> bool:
+        return len(served) >= len(order)
+
     async def ask(who: str, amount: int, holder: str, priority: str) -> None:
         request = {"resources": {name: amount}, "holder": holder, "priority": priority, "timeout": PATIENT}
         allocation = await m.allocate_resources(request)
@@ -181,13 +184,9 @@ async def test_who_is_served_when_something_is_released(
             tasks.start_soon(ask, who, *rest)
             await waiting(m, name, count)
         await m.release_resources(blocker.id)
-        await until(lambda: _done(len(served) >= len(order)))
+        await until(enough)
         tasks.cancel_scope.cancel()
     assert served[:2] == order
-
-
-async def _done(value: bool) -> bool:
-    return value
 
 
 @pytest.mark.req("CORE-37")
@@ -331,6 +330,21 @@ async def test_optimising_returns_what_lapsed_serves_who_waits_and_proposes_the_
         await m.define_pool(name, 12)
         await waiting(m, name, 0)
     assert (await m.optimize_resource_allocation()).to_dict()["granted"] == []
+
+
+async def test_one_who_does_not_wait_keeps_nobody_waiting(db: Database, name: str) -> None:
+    """What lapsed is found by a request that is refused; those that wait get it all the same."""
+    m = manager(db, poll_ms=60_000)
+    await m.define_pool(name, 4)
+    dead = await m.allocate_resources({"resources": {name: 2}, "holder": "dead"})
+    await m.allocate_resources({"resources": {name: 2}, "holder": "rich"})
+    async with m, anyio.create_task_group() as tasks:
+        tasks.start_soon(m.allocate_resources, {"resources": {name: 1}, "holder": "rich", "timeout": PATIENT})
+        await waiting(m, name, 1)
+        await lapse(db, dead.id)
+        with pytest.raises(ResourcesExhausted, match="4 were asked for, 2 are free"):
+            await m.allocate_resources({"resources": {name: 4}, "holder": "poor"})
+        assert (await m.get_resource_usage(name)).pools[name].waiting == 0
 
 
 async def test_who_died_waiting_keeps_nobody_back(db: Database, name: str) -> None:

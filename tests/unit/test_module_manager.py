@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import anyio
@@ -360,13 +361,29 @@ async def test_checks_that_block_their_threads_do_not_pile_up() -> None:
 
     m = await managing(registration("echo", health_check=block))
     made = await m.initialize_module("echo")
-    for _ in range(15):
+    for _ in range(20):
         assert (await m.get_module_health(made.id)).status == "unhealthy"
-    assert len(entered) <= 8
+    assert len(entered) <= 16
     free.set()
     with anyio.fail_after(10):
         while (await m.get_module_health(made.id)).status != "healthy":
             pass
+
+
+async def test_many_at_once_may_ask_for_what_is_not_asynchronous() -> None:
+    m = await managing(
+        registration("nap", capabilities=["nap.take"], operations={"take": lambda inputs: time.sleep(0.01) or inputs})
+    )
+    await m.initialize_module("nap")
+    results: list[Any] = []
+
+    async def ask(n: int) -> None:
+        results.append(await m.invoke("nap", "take", {"n": n}))
+
+    async with anyio.create_task_group() as tasks:
+        for n in range(60):
+            tasks.start_soon(ask, n)
+    assert sorted(r["n"] for r in results) == list(range(60))
 
 
 async def test_failures_of_a_module_are_told_as_such_without_secrets() -> None:

@@ -19,7 +19,8 @@ from psg_runtime.execution_core import redact_execution_log
 from psg_runtime.modules.errors import ModuleFailed
 from psg_runtime.modules.registration import HealthCheck, HealthStatus
 
-MOST_THREADS = 8
+MOST_THREADS = 16
+PATIENCE_S = 30.0
 
 
 class Caller:
@@ -32,8 +33,7 @@ class Caller:
         """Call a function; a thread that hangs is left behind when the caller's time is over."""
         if _is_async(function):
             return await function(*arguments)
-        if len(self._threads) >= MOST_THREADS:
-            raise ModuleFailed(f"{len(self._threads)} calls of this module still hang in their threads")
+        await self._room()
         token = object()
 
         def run() -> Any:
@@ -46,6 +46,13 @@ class Caller:
         limiter = anyio.CapacityLimiter(1)
         result = await anyio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=limiter)
         return await result if inspect.isawaitable(result) else result
+
+    async def _room(self) -> None:
+        with anyio.move_on_after(PATIENCE_S):
+            while len(self._threads) >= MOST_THREADS:  # noqa: ASYNC110 - threads do not wake this loop
+                await anyio.sleep(0.01)
+            return
+        raise ModuleFailed(f"{len(self._threads)} calls of this module hang in their threads")
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

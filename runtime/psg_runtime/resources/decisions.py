@@ -116,7 +116,8 @@ async def ask(ledger: Ledger, *, wanted: Wanted, settings: ResourceSettings, see
     if wanted.id not in ledger.given and not wanted.waits:
         refused = _exhausted(ledger, wanted)
         ledger.withdraw(wanted.id, wanted.amounts)
-    verdict = await _settled(ledger, regrant=False)
+    # Without the one that does not wait, others may come before those that it kept back.
+    verdict = await _settled(ledger, regrant=refused is not None)
     return Verdict(wanted.id in ledger.given, ledger.now, verdict.woken, refused)
 
 
