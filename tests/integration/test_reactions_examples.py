@@ -115,3 +115,10 @@ async def test_the_report_is_written_without_the_old_notes(world: World, tmp_pat
         (event,) = await world.events(type="plan_reacted", entity=plan_id)
         await plan_when(world, event["changes"]["replan"], status="completed", derivation="replan")
     assert (tmp_path / "report/report.txt").read_text() == "a report, 11 bytes of news"
+
+
+async def test_a_picnic_is_planned_without_a_forecast(world: World, tmp_path: Path) -> None:
+    plan_id = await started(world, "recovery.yaml")
+    async with world.running(ael=layer(tmp_path)):
+        assert await world.finished(plan_id) == ["completed"]
+    assert (tmp_path / "picnic/invitation.txt").read_text() == "Come on Sunday; bring an umbrella"
