@@ -142,7 +142,8 @@ class RequestMetrics:
             nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
-                streams = (b"content-type", b"text/event-stream") in [(n, v[:17]) for n, v in message["headers"]]
+                given = dict(message.get("headers", ()))
+                streams = given.get(b"content-type", b"").startswith(b"text/event-stream")
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)

@@ -27,7 +27,7 @@ from psg.audit.report import Report
 from psg.errors import Refused, ValidationFailed
 from psg.model.ids import new_id
 from psg_neo4j import Database
-from psg_runtime.monitoring import Alert, SystemMonitor, UnknownAlert, raise_alert
+from psg_runtime.monitoring import Alert, Delivery, SystemMonitor, UnknownAlert, raise_alert
 from psg_runtime.monitoring.alerts import alert_changes, prune_alerts
 from psg_runtime.monitoring.deliveries import deliver_due
 from psg_runtime.monitoring.scope import Scope
@@ -316,6 +316,38 @@ async def test_two_who_deliver_send_a_message_once_and_one_that_hangs_holds_up_n
             await until(lambda: _quick_is_noted(world))
             held.set()
         assert (_count(receiver, "/quick"), _count(receiver, "/hangs")) == (1, 1) and await due(world) == []
+
+
+async def test_a_message_whose_sender_died_is_sent_by_another_under_its_name(world: World) -> None:
+    class Dying:
+        """Gets as far as sending, and is gone."""
+
+        scope = anyio.CancelScope()
+
+        async def send(self, alert: Alert, delivery: Delivery) -> None:
+            self.scope.cancel()
+            await anyio.sleep_forever()
+
+    def script(_: Received) -> bytes:
+        return reply(200)
+
+    async with serving(script) as receiver:
+        given: dict[str, Any] = {"project_id": world.project_id, "channels": [receiver.url("/x")], "key": new_id()}
+        made = await raise_alert(world.graph, "n", "m", **given)
+        how: dict[str, Any] = {"attempts_max": 3, "backoff_ms": 1}
+        with Dying.scope:
+            await deliver_due(world.db, Scope(world.project_id), Dying(), **how)
+        assert await deliver_due(world.db, Scope(world.project_id), sender("127.0.0.0/8"), **how) == 0
+        # The time passes after which nobody waits for that sender any more.
+        (taken,) = (await monitor(world).alerts())[0].deliveries
+        await world.damage(
+            "MATCH (a:Alert {id: $id}) SET a.deliveries = replace(a.deliveries, $until, '1'), a.due_at = 1",
+            id=made.id, until=str(taken.due_at),
+        )  # fmt: skip
+        assert await deliver_due(world.db, Scope(world.project_id), sender("127.0.0.0/8"), **how) == 1
+        assert [received.headers["x-psg-delivery"] for received in receiver.received] == [made.deliveries[0].id]
+        (delivery,) = (await monitor(world).alerts())[0].deliveries
+        assert (delivery.status, delivery.attempts) == ("delivered", 2)
 
 
 def _count(receiver: ScriptedServer, path: str) -> int:

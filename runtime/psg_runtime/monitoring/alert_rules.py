@@ -133,7 +133,7 @@ class AlertRule(Told):
     def condition(self) -> str:
         """The condition in words."""
         if self.metric is not None:
-            return f"{self.metric} {self.operator} {self.threshold:g}"
+            return f"{self.metric} {self.operator} {self.threshold:.15g}"
         return f"{self.component} is {self.status}" + ("" if self.status == "unhealthy" else " or worse")
 
 

@@ -134,7 +134,7 @@ def _fired(
     rule = rule_of(row)
     assert rule is not None  # it was judged
     value = observed[rule.project_id].value(rule)
-    shown = f"{value:g}" if isinstance(value, float) else value
+    shown = f"{value:.15g}" if isinstance(value, float) else value
     said = f"{rule.description}: " if rule.description else ""
     alert = Alert(
         id=new_id(), name=rule.id, rule=rule.id, status="firing", severity=rule.severity, value=value,
