@@ -18,11 +18,13 @@ from psg_cli.settings import CliSettings
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
+from psg_runtime.bus import BusSettings
 from psg_runtime.modules import ModuleSettings
 from psg_runtime.monitoring import MonitoringSettings
 from psg_runtime.orchestrator import OrchestratorSettings
 from psg_runtime.plan_file import load_plan
 from psg_runtime.resources import ResourceSettings
+from psg_runtime.tracing import TracingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("psg", "cypher", "runtime", "graphql")
@@ -159,7 +161,7 @@ def _exists(words: tuple[str, ...]) -> bool:
 def _variables() -> set[str]:
     known = {
         "PSG_" + field.upper()
-        for kind in (CliSettings, AelSettings, OrchestratorSettings)
+        for kind in (CliSettings, AelSettings, OrchestratorSettings, BusSettings, TracingSettings)
         for field in kind.model_fields
     }
     known |= {"PSG_API_" + field.upper() for field in ApiSettings.model_fields}
@@ -167,7 +169,7 @@ def _variables() -> set[str]:
     known |= {"PSG_MODULE_" + field.upper() for field in ModuleSettings.model_fields}
     known |= {"PSG_RESOURCE_" + field.upper() for field in ResourceSettings.model_fields}
     known |= {"PSG_NEO4J_" + field.upper() for field in ServerSettings.__dataclass_fields__}
-    known |= {"PSG_CACHE_DIR", "PSG_PUBLISH_ADDRESS", "PSG_API", "PSG_MAX_EXECUTION_TIME"}
+    known |= {"PSG_CACHE_DIR", "PSG_BUS_HUB_TOKEN", "PSG_PUBLISH_ADDRESS", "PSG_API", "PSG_MAX_EXECUTION_TIME"}
     return known | {"PSG_TEST_NEO4J_URI", "PSG_TEST_NEO4J_USER", "PSG_TEST_NEO4J_PASSWORD"}
 
 
