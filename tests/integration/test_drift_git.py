@@ -102,3 +102,36 @@ async def test_a_directory_without_a_repository_is_no_reason_to_forget_its_refs(
     seq = await drift.world.head_seq()
     assert (await drift.monitor.scan()).results == {}
     assert await drift.world.head_seq() == seq
+
+
+async def test_a_repository_around_the_directory_is_not_its_own(drift: DriftWorld, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (drift.path / ".git").rename(tmp_path / "away")
+    with pytest.raises(RootMissing, match="git refs"):
+        await drift.monitor.scan()
+    (tmp_path / "away").rename(drift.path / ".git")
+
+
+async def test_nothing_that_a_repository_configures_runs(drift: DriftWorld, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    hook = drift.path / ".git/hooks/reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    hook.chmod(0o755)
+    for name in ("core.fsmonitor", "core.sshCommand", "core.pager"):
+        git(drift.path, "config", name, f"touch {ran}")
+    git(drift.path, "config", "core.repositoryformatversion", "1")
+    git(drift.path, "config", "extensions.partialClone", "evil")
+    git(drift.path, "config", "remote.evil.url", f"ext::touch {ran}")
+    git(drift.path, "config", "remote.evil.promisor", "true")
+    git(drift.path, "config", "protocol.ext.allow", "always")
+    first = (await known(drift, SIDE)).hash
+    assert first is not None
+    second = commit(drift.path, "second", first)
+    ran.unlink(missing_ok=True)
+    await expect(drift, SIDE, second)
+    await drift.monitor.scan()
+    assert (await known(drift, SIDE)).state == "synced"
+    await expect(drift, SIDE, "2" * 40)  # would have to be fetched
+    assert (await drift.monitor.scan()).results == {"flagged": 1}
+    assert not ran.exists()

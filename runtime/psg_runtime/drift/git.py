@@ -29,9 +29,13 @@ class Merge:
     reason: str | None = None
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: str | os.PathLike[str]) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT")}
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    # A repository around the directory is not the one in it.
+    above = os.path.dirname(os.path.realpath(folder))
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    # What is missing is not fetched, whatever the repository allows: a transport is a program that it names.
+    return kept | quiet | {"GIT_CEILING_DIRECTORIES": above, "GIT_ALLOW_PROTOCOL": "none"}
 
 
 async def merge(base: bytes, ours: bytes, theirs: bytes) -> Merge:
@@ -56,7 +60,7 @@ def _merge(base: bytes, ours: bytes, theirs: bytes) -> Merge:
 def _git(folder: str | os.PathLike[str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
-            ["git", *_QUIET, *arguments], cwd=folder, env=_environment(), capture_output=True, timeout=TIMEOUT_S,
+            ["git", *_QUIET, *arguments], cwd=folder, env=_environment(folder), capture_output=True, timeout=TIMEOUT_S,
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
