@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 import structlog
 from pydantic import ValidationError
 
 from psg.graph import Graph
 from psg_cli.settings import settings_invalid
 from psg_neo4j.errors import PsgError
-from psg_runtime.modules import ModuleManager, ModuleSettings
+from psg_runtime.modules import ModuleManager, ModuleSettings, Packages
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +28,16 @@ async def modules_running(graph: Graph) -> AsyncIterator[ModuleManager]:
     except ValidationError as error:
         raise settings_invalid(error, "PSG_MODULE_") from error
     async with ModuleManager(graph, settings=settings) as manager:
-        try:
-            await manager.load()
-        except PsgError as error:
-            log.warning("modules_not_loaded", code=error.code, error=error.message)
         for kind in manager.registrations():
             try:
                 await manager.initialize_module(kind)
             except PsgError as error:
                 log.warning("module_not_started", module=kind, code=error.code, error=error.message)
-        yield manager
+        packages = Packages(manager)
+        await packages.look()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(packages.keep_up, settings.packages_interval_ms)
+            try:
+                yield manager
+            finally:
+                tasks.cancel_scope.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from psg_runtime.modules import (
     ModuleNotRunning,
     ModuleSettings,
     ModuleUnknown,
+    Packages,
     RegistrationInvalid,
 )
 
@@ -37,12 +39,18 @@ class Site:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def install(self, package: str, version: str, kind: str = "clock", target: str = "module") -> None:
+    def install(
+        self, package: str, version: str, kind: str = "clock", target: str = "module", release: str = "1"
+    ) -> None:
         (self.path / f"{package}.py").write_text(PACKAGE.format(kind=kind, version=version))
         info = self.path / f"{package}-1.dist-info"
         info.mkdir(exist_ok=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {release}\n")
         (info / "entry_points.txt").write_text(f"[psg.modules]\n{package} = {package}:{target}\n")
+
+    def remove(self, package: str) -> None:
+        (self.path / f"{package}.py").unlink()
+        shutil.rmtree(self.path / f"{package}-1.dist-info")
 
 
 @pytest.fixture
@@ -78,6 +86,30 @@ async def test_modules_of_packages_come_and_go_without_a_restart(site: Site) -> 
     site.install("psg_test_pkg_other", "3.0.0")
     with pytest.raises(ModuleExists, match="clock"):
         await ModuleManager().load()
+
+
+async def test_what_is_installed_and_removed_is_followed(site: Site) -> None:
+    m = ModuleManager(settings=QUICK)
+    packages = Packages(m)
+
+    async def runs() -> dict[str, str]:
+        await packages.look()
+        return {x.module_type: x.version for x in await m.list_modules()}
+
+    assert await runs() == {}
+    site.install("psg_test_pkg_clock", "1.0.0")
+    site.install("psg_test_pkg_bad", "1.0.0", kind="bad", target="nothing")
+    site.install("psg_test_pkg_bell", "1.0.0", kind="bell")
+    assert await runs() == {"clock": "1.0.0", "bell": "1.0.0"}
+    clock = next(x for x in await m.list_modules() if x.module_type == "clock")
+    assert await runs() == await runs() and (await m.get_module(clock.id)).status == "running"
+    site.install("psg_test_pkg_clock", "1.10.0", release="2")
+    site.remove("psg_test_pkg_bell")
+    site.install("psg_test_pkg_bad", "1.0.0", kind="bad", release="2")
+    assert await runs() == {"clock": "1.10.0", "bad": "1.0.0"}
+    assert await m.invoke("clock", "version") == "1.10.0"
+    with pytest.raises(ModuleNotRunning):
+        await m.invoke("bell", "version")
 
 
 @pytest.mark.parametrize("target", ["nothing", "__name__"])

@@ -15,6 +15,7 @@ from psg_runtime.modules.errors import (
     RegistrationInvalid,
 )
 from psg_runtime.modules.manager import ModuleManager
+from psg_runtime.modules.packages import Packages
 from psg_runtime.modules.project_modules import ProjectModules
 from psg_runtime.modules.registration import (
     MODULE_TYPES,
@@ -50,6 +51,7 @@ __all__ = [
     "ModuleUnavailable",
     "ModuleUnknown",
     "OperationNotAllowed",
+    "Packages",
     "ProjectModules",
     "RegistrationInvalid",
     "Started",
