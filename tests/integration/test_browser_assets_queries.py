@@ -23,7 +23,7 @@ from psg_neo4j.migrations import migrate
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 # Planning the hot statement for the first time can take longer than the usual limit where many tests share a machine.
 PATIENT = replace(TEST_SETTINGS, transaction_timeout=60.0)
-KNOWN = {"Tombstone", "Undecided", "Timer", "Decision", "due_at"}
+KNOWN = {"Tombstone", "Undecided", "Timer", "Offered", "Decision", "due_at", "offered_to", "turn_worker", "turn_answer"}
 KNOWN |= {name for entity in ENTITIES.values() for name in (*entity.scalars, *entity.runtime)}
 SCANS = {"AllNodesScan", "NodeByLabelScan", "CartesianProduct", "VarLengthExpand(All)"}
 NAMES = (

@@ -22,6 +22,9 @@ RETURN step.key AS step, step.status AS status, CASE
   WHEN size(approvals) > 0 THEN 'it waits for a decision of a person: ' + approvals[0]
   WHEN owner IS NOT NULL THEN 'it is running, on ' + owner.host + ', process ' + toString(owner.pid)
   WHEN plan.paused THEN 'its plan is paused'
+  WHEN step:Offered THEN 'it is offered to workers outside as ' + step.offered_to + '; does one run?'
+  WHEN step.parked = 'turn' AND step.turn_worker IS NOT NULL AND step.turn_answer IS NULL
+    THEN 'a worker outside has it: ' + step.turn_worker
   WHEN size(open_dependencies) > 0 THEN 'it waits for steps that are not finished'
   WHEN step:Timer THEN 'it sleeps until ' + toString(datetime({epochMillis: step.due_at}))
   WHEN step:Undecided THEN 'an orchestrator has to decide whether it runs or is skipped; does one run?'
