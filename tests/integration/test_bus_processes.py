@@ -135,6 +135,19 @@ async def test_a_bus_that_cannot_be_used_is_told_clearly(
     assert "hunter2" not in said and "Traceback" not in said
 
 
+async def test_an_orchestrator_whose_bus_must_be_there_does_not_start_without_it(
+    neo4j_server: Neo4jServer, world: World, tmp_path: Path
+) -> None:
+    name = (await world.query("MATCH (n:Project {id: $project_id}) RETURN n.name AS name"))[0]["name"]
+    bus = {"PSG_BUS": f"nats://u:hunter2@127.0.0.1:{free_port()}", "PSG_BUS_START": "fail", "PSG_BUS_CONNECT_S": "1"}
+    command = [sys.executable, "-m", "psg_cli", "orchestrate", "--project", name]
+    with anyio.fail_after(60):
+        done = await anyio.run_process(command, cwd=tmp_path, env=environment(neo4j_server, **bus), check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 4 and "bus_unavailable: The event bus at nats://127.0.0.1:" in said, said
+    assert "hunter2" not in said and "Traceback" not in said
+
+
 async def test_the_example_takes_every_event_once(world: World, neo4j_server: Neo4jServer, tmp_path: Path) -> None:
     env = environment(neo4j_server, PSG_BUS_TOPIC=f"t{uuid4()}")
     with anyio.fail_after(60):

@@ -109,6 +109,9 @@ def test_settings_are_told_by_their_variables(monkeypatch: pytest.MonkeyPatch) -
     assert bus_settings().bus_start == "fail"
     with pytest.raises(BusUrlInvalid):
         bus_settings(bus="http://h")
+    with pytest.raises(BusUrlInvalid) as odd:
+        broker_of(bus_settings(bus="redis://u:hunter2@h/0?socket_timeout=soon"))
+    assert "hunter2" not in str(odd.value)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BusPartMissing, match=r"psg-platform\[redis\]") as missing:
         broker_of(bus_settings())

@@ -119,6 +119,9 @@ class Relay:
         except PsgError as error:
             log.warning("relay_interrupted", project_id=project_id, code=error.code, error=error.message)
             await self._rest(self._settings.bus_poll_s)
+        except Exception as error:  # what nobody foresaw must not end the orchestrator beside which this runs
+            log.error("relay_failed", project_id=project_id, error=repr(error))
+            await self._rest(self._settings.bus_retry_max_s)
         finally:
             self._carried.discard(project_id)
 

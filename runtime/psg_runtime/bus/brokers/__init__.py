@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 
 from psg_runtime.bus.brokers.port import Broker, Received
-from psg_runtime.bus.errors import BusPartMissing
+from psg_runtime.bus.errors import BusPartMissing, BusUrlInvalid
 from psg_runtime.bus.settings import BusSettings, Kind
 
 _PARTS: dict[Kind, tuple[str, str, str]] = {
@@ -27,5 +27,9 @@ def broker_of(settings: BusSettings) -> Broker:
     if importlib.util.find_spec(library) is None:
         raise BusPartMissing(f"An event bus at {address.shown} needs another part: install {part}.")
     # Optional dependencies: only who has such a broker pays for its library.
-    made: Broker = importlib.import_module(f"psg_runtime.bus.brokers.{module}").connect(settings)
+    connect = importlib.import_module(f"psg_runtime.bus.brokers.{module}").connect
+    try:
+        made: Broker = connect(settings)
+    except (TypeError, ValueError):  # what it says may quote the address
+        raise BusUrlInvalid(f"PSG_BUS: {address.shown} is followed by what its library does not know") from None
     return made
