@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import pytest
-from world import World
+from hubs import QUICK, Hubs, echo, message, running_hubs
 
 import psg_cypher
-from psg.audit import verify
-from psg.errors import CommandReused, LeaseLost, NotFound, ValidationFailed
+from psg.errors import CommandReused, LeaseLost, ValidationFailed
 from psg.events.models import check_event
 from psg.events.projection import protocol_event
 from psg.graph import Graph
-from psg.model.cipher import Cipher, is_sealed
+from psg.model.cipher import Cipher
 from psg.model.codec import using
-from psg.model.ids import new_id
 from psg.read.events import EventLog
-from psg_neo4j import Database, faults
-from psg_neo4j.errors import DatabaseUnavailable
+from psg_neo4j import Database
 from psg_runtime.hub import (
     CommunicationHub,
     ForeignSource,
@@ -30,52 +26,16 @@ from psg_runtime.hub import (
     MessageForgotten,
     MessageTimeout,
     QueueFull,
-    SystemEvent,
     UnknownTarget,
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
-QUICK = {"lease_ms": 600, "poll_ms": 20, "drain_ms": 1}
-
-
-def message(**fields: Any) -> dict[str, Any]:
-    return {"sourceModule": "context", "targetModule": "plan", "operation": "op", **fields}
-
-
-async def echo(given: InterModuleMessage) -> Any:
-    return given.payload
-
-
-class Hubs:
-    """Hubs on one project, each as in a process of its own: with a Graph, and so with signals, of its own."""
-
-    def __init__(self, world: World, stack: AsyncExitStack) -> None:
-        self.world, self._stack = world, stack
-
-    async def start(self, handlers: dict[str, Callable[..., Awaitable[Any]]], **settings: int) -> CommunicationHub:
-        hub = CommunicationHub(Graph(self.world.db), self.world.project_id, **{**QUICK, **settings})
-        await self._stack.enter_async_context(hub)
-        for module, handler in handlers.items():
-            await hub.register(module, handler)
-        return hub
-
-    async def announced(self, module: str) -> None:
-        """A module that is known, though the process that had it is gone."""
-        text = "MATCH (h:ProjectHead {id: $project_id}) SET h.hub_modules = coalesce(h.hub_modules, []) + $module"
-        await self.world.damage(text, module=module)
-
-    async def messages(self) -> dict[str, dict[str, Any]]:
-        rows = await self.world.query("MATCH (m:HubMessage {project_id: $project_id}) RETURN m {.*} AS m")
-        return {row["m"]["id"]: row["m"] for row in rows}
-
 
 @pytest.fixture
-async def hubs(db: Database) -> Any:
-    world = await World.create(db)
-    async with AsyncExitStack() as stack:
-        yield Hubs(world, stack)
-    assert (await verify(db, world.project_id)).violations == []
+async def hubs(db: Database) -> AsyncIterator[Hubs]:
+    async with running_hubs(db) as made:
+        yield made
 
 
 @pytest.mark.req("CORE-27", "CORE-31")
@@ -380,154 +340,3 @@ async def test_many_messages_between_many_hubs_are_answered_once_each(hubs: Hubs
         for n in range(120):
             tasks.start_soon(send, n)
     assert sorted(outputs) == list(range(120)) and len(set(taken)) == len(taken) == 120
-
-
-@pytest.mark.req("CORE-28", "CORE-29")
-async def test_a_broadcast_reaches_the_subscribers_of_every_hub_in_one_order(hubs: Hubs) -> None:
-    taken: dict[str, list[Any]] = {"one": [], "two": [], "late": []}
-
-    def taker(name: str) -> Any:
-        async def take(event: SystemEvent) -> None:
-            taken[name].append((event.type, event.payload["n"], event.source_module, event.correlation_id))
-
-        return take
-
-    one, two = await hubs.start({"context": echo}), await hubs.start({"plan": echo})
-    on_two = taker("two")
-    one.subscribe("thing", taker("one"))
-    two.subscribe("thing", on_two)
-    for n in range(6):
-        event = {"type": "thing", "payload": {"n": n}, "sourceModule": "context", "correlationId": "w"}
-        await (one if n % 2 else two).broadcast(event)
-        await (one if n % 2 else two).broadcast({"type": "other", "payload": {"n": n}})
-    await hubs.world.until(lambda: count(taken["two"], 6))
-    two.subscribe("thing", taker("late"))
-    two.unsubscribe("thing", on_two)
-    same = SystemEvent(type="thing", payload={"n": 7}, source_module="context", correlation_id="w")
-    await two.broadcast(same)
-    await two.broadcast(same)  # the same event again: nothing new
-    await hubs.world.until(lambda: count(taken["one"], 7))
-    await hubs.world.until(lambda: count(taken["late"], 1))
-    expected = [("thing", n, "context", "w") for n in (0, 1, 2, 3, 4, 5, 7)]
-    assert taken["one"] == expected
-    assert taken["two"] == expected[:6] and taken["late"] == expected[6:]
-
-
-async def count(taken: list[Any], wanted: int) -> bool:
-    return len(taken) >= wanted
-
-
-async def test_a_broadcast_from_inside_a_subscriber_does_not_wait_for_itself(hubs: Hubs) -> None:
-    taken: list[str] = []
-
-    async def first(event: SystemEvent) -> None:
-        taken.append("first")
-        await hub.broadcast({"type": "second"})
-
-    hub = await hubs.start({"context": echo})
-    hub.subscribe("first", first)
-    hub.subscribe("second", lambda event: taken.append("second"))
-    with anyio.fail_after(10):
-        await hub.broadcast({"type": "first"})
-    await hubs.world.until(lambda: count(taken, 2))
-    assert taken == ["first", "second"]
-
-
-async def test_payloads_and_outputs_are_encrypted_where_payloads_are(hubs: Hubs) -> None:
-    with using(Cipher("5a" * 32)):
-        hub = await hubs.start({"context": echo, "plan": echo})
-        result = await hub.route_message(message(id="m", payload={"code": "s3cret"}))
-        assert result.output == {"code": "s3cret"}
-        stored = (await hubs.messages())["m"]
-        assert is_sealed(stored["payload"]) and is_sealed(stored["output"])
-    assert "s3cret" not in str(await hubs.world.query("MATCH (n {project_id: $project_id}) RETURN properties(n) AS p"))
-
-
-async def test_a_database_that_is_away_for_a_moment_delays_and_loses_nothing(hubs: Hubs) -> None:
-    passed: list[int] = []
-
-    def away() -> None:
-        passed.append(1)
-        if len(passed) <= 3:
-            raise DatabaseUnavailable("away")
-
-    sender = await hubs.start({"context": echo})
-    with faults.arm("before_commit/hub_claim", away):
-        await hubs.start({"plan": echo})
-        result = await sender.route_message(message(payload={"n": 1}))
-    assert result.output == {"n": 1} and len(passed) >= 4
-
-
-DAMAGES = {
-    "does not stand in its queue": "m.position = -1",
-    "but has an answer": "m.output = '1'",
-    "still stands in a queue": "m.status = 'completed', m.done_ms = 1",
-    "is none of a message": "m.status = 'lost'",
-    "which its error contradicts": "m.status = 'failed', m.done_ms = 1, m.target = ''",
-    "does not tell": "m.id = 'another'",
-}
-
-
-@pytest.mark.parametrize("fault", DAMAGES)
-async def test_the_audit_names_a_message_that_is_not_as_it_should_be(db: Database, fault: str) -> None:
-    world = await World.create(db)
-    async with AsyncExitStack() as stack:
-        hubs = Hubs(world, stack)
-        hub = await hubs.start({"context": echo, "role": echo})
-        await hubs.announced("plan")
-        assert (await hub.route_message(message(id="fine", targetModule="role"))).success
-        await hub.enqueue(message(id="m"))
-        assert (await verify(db, world.project_id)).violations == []
-        await world.damage(
-            f"MATCH (m:HubMessage {{project_id: $project_id, id: 'm'}}) SET {DAMAGES[fault]}"
-        )
-        found = (await verify(db, world.project_id)).violations
-    assert {(v.kind, v.node_id in ("m", "another")) for v in found} == {("message", True)}
-    assert any(fault in v.message for v in found)
-
-
-async def test_what_a_hub_on_the_graph_needs_is_told(hubs: Hubs) -> None:
-    with pytest.raises(ValidationFailed, match="project_id"):
-        CommunicationHub(hubs.world.graph)
-    with pytest.raises(NotFound):
-        async with CommunicationHub(hubs.world.graph, new_id()):
-            pass
-    outside = CommunicationHub(hubs.world.graph, hubs.world.project_id)
-    with pytest.raises(HubNotRunning, match="async with"):
-        await outside.route_message(message())
-    hub = await hubs.start({"context": echo})
-    with pytest.raises(HubNotRunning):
-        await hub.__aenter__()
-
-
-async def test_a_manager_s_modules_are_known_for_as_long_as_they_run(hubs: Hubs) -> None:
-    class Module:
-        status = "running"
-
-        def __init__(self, module_type: str) -> None:
-            self.module_type = module_type
-
-    class Manager:
-        modules = [Module("plan")]
-
-        def list_modules(self) -> list[Module]:
-            return self.modules
-
-        async def invoke(self, module_type: str, operation: str, inputs: Any, *, correlation_id: Any = None) -> Any:
-            return [module_type, operation, inputs, correlation_id]
-
-    manager = Manager()
-    sender = await hubs.start({"context": echo})
-    managed = CommunicationHub(Graph(hubs.world.db), hubs.world.project_id, modules=manager, **QUICK)
-    async with managed:
-        result = await sender.route_message(message(payload={"a": 1}, correlationId="w"))
-        assert result.output == ["plan", "op", {"a": 1}, "w"]
-        manager.modules = []
-
-        async def unknown() -> bool:
-            rows = await hubs.world.query("MATCH (h:ProjectHead {id: $project_id}) RETURN h.hub_modules AS names")
-            return rows[0]["names"] == ["context"]
-
-        await hubs.world.until(unknown)
-        with pytest.raises(UnknownTarget):
-            await sender.route_message(message())
