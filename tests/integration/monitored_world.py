@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from conftest import Neo4jServer
 from world import World
 
 from psg_neo4j import Database
@@ -16,6 +22,8 @@ from psg_runtime.monitoring import MonitoringSettings, SystemMonitor
 from psg_runtime.monitoring.deliveries import WebhookSender
 from psg_runtime.secrets.providers import EnvironmentSecrets
 
+PROGRAMS = Path(__file__).parents[1] / "programs"
+Start = Callable[[], Awaitable[tuple[subprocess.Popen[str], str]]]
 QUICK = {
     "metrics_collection_interval": 20, "health_check_interval": 50, "webhook_backoff": 20, "evaluator_lease": 1_000,
     "health_check_timeout": 2_000,
@@ -72,3 +80,45 @@ class Modules:
     async def get_module_health(self, module_id: str) -> Any:
         found = self.health[module_id]
         return await found() if callable(found) else found
+
+
+@asynccontextmanager
+async def processes(server: Neo4jServer, program: str, **more: str) -> AsyncIterator[Start]:
+    """Start programs of tests that say ``ready``; they are gone at the end of the block."""
+    env = {
+        **os.environ, "PSG_TEST_URI": server.uri, "PSG_TEST_USER": server.user, "PSG_TEST_PASSWORD": server.password,
+        **more,
+    }  # fmt: skip
+    started: list[subprocess.Popen[str]] = []
+
+    async def start() -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
+            [sys.executable, str(PROGRAMS / program)], env=env, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        said = await line(process)
+        assert said.startswith("ready")
+        return process, said.split()[1]
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+@asynccontextmanager
+async def monitors(server: Neo4jServer, world: World) -> AsyncIterator[Start]:
+    """Start monitors of the project as processes."""
+    quick = {"PSG_MONITOR_METRICS_COLLECTION_INTERVAL": "100", "PSG_MONITOR_EVALUATOR_LEASE": "1500"}
+    async with processes(server, "monitor_process.py", PSG_TEST_PROJECT=world.project_id, **quick) as start:
+        yield start
+
+
+async def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    with anyio.fail_after(60):
+        return await anyio.to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)

@@ -5,19 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from conftest import Neo4jServer
-from monitored_world import SECRET, Modules, monitor, sender, watched_world
+from monitored_world import SECRET, Modules, line, monitor, monitors, sender, watched_world
 from scripted_server import Received, ScriptedServer, reply, serving
 from world import World, registry, step
 
@@ -33,7 +28,6 @@ from psg_runtime.monitoring.deliveries import deliver_due
 from psg_runtime.monitoring.scope import Scope
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
-PROGRAM = Path(__file__).parents[1] / "programs" / "monitor_process.py"
 
 
 @pytest.fixture
@@ -161,9 +155,9 @@ async def test_an_evaluator_that_is_killed_is_followed_by_another(neo4j_server: 
     rule = many_failed()
     await monitor(world).configure_health_alerts({"rules": [rule]})
     async with monitors(neo4j_server, world) as start:
-        first = await start()
+        first, _ = await start()
         assert (await line(first)).startswith("evaluator")
-        second = await start()
+        second, _ = await start()
         await fail(world)
         looked = monitor(world)
         (fired,) = await until(lambda: looked.alerts("firing"))
@@ -176,40 +170,6 @@ async def test_an_evaluator_that_is_killed_is_followed_by_another(neo4j_server: 
         second.send_signal(signal.SIGTERM)
         assert await anyio.to_thread.run_sync(second.wait) == 0
         await until(looked.is_evaluator, 5)  # who ends in good order gives the lease back
-
-
-@asynccontextmanager
-async def monitors(server: Neo4jServer, world: World) -> AsyncIterator[Callable[[], Any]]:
-    """Start monitors as processes; they are gone at the end of the block."""
-    env = {
-        **os.environ, "PSG_TEST_URI": server.uri, "PSG_TEST_USER": server.user, "PSG_TEST_PASSWORD": server.password,
-        "PSG_TEST_PROJECT": world.project_id, "PSG_MONITOR_METRICS_COLLECTION_INTERVAL": "100",
-        "PSG_MONITOR_EVALUATOR_LEASE": "1500",
-    }  # fmt: skip
-    started: list[subprocess.Popen[str]] = []
-
-    async def start() -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(PROGRAM)], env=env, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert (await line(process)).startswith("ready")
-        return process
-
-    try:
-        yield start
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
-
-
-async def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    with anyio.fail_after(60):
-        return await anyio.to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)
 
 
 async def test_webhooks_are_told_signed_and_again_until_they_listen(world: World) -> None:

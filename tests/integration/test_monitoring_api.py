@@ -19,7 +19,7 @@ import pytest
 import structlog.testing
 from conftest import Neo4jServer
 from graphql_api import Api, next_of, running_api, subscribe
-from monitored_world import LEFT_TO_THE_COLLECTOR, database_away, monitor, watched_world
+from monitored_world import LEFT_TO_THE_COLLECTOR, database_away, monitor, monitors, processes, watched_world
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 from world import World, statement, step
@@ -240,6 +240,29 @@ async def test_the_client_hears_alerts_and_goes_on_where_it_stopped(api: Api, wo
         with anyio.fail_after(20):
             await listen(heard[0].cursor)
         assert [(a.id, a.status) for a in heard[1].alerts] == [(first.id, "resolved")]
+
+
+async def test_processes_tell_each_other_s_alerts(neo4j_server: Neo4jServer, world: World) -> None:
+    """One process serves the API, another evaluates; this one configures and listens."""
+    rule = {"id": f"r-{new_id()}", "metric": "active_workflows", "operator": ">=", "threshold": 1}
+    async with (
+        processes(neo4j_server, "api_process.py") as serve, monitors(neo4j_server, world) as watch
+    ):  # fmt: skip
+        _, url = await serve()
+        await watch()
+        async with Client(f"{url}/graphql") as client:
+            await client.configure_health_alerts(project_id=project(world), rules=[rule])
+            plan = await world.started(step("a"))
+            told: list[tuple[str, str | None]] = []
+            with anyio.fail_after(60):
+                async with aclosing(client.watch_alerts(project_id=project(world), after="0")) as stream:
+                    async for item in stream:
+                        if isinstance(item, WatchAlertsAlertBatch):
+                            told += [(alert.status, alert.rule) for alert in item.alerts]
+                            if told[-1][0] == "resolved":
+                                break
+                            await world.graph.cancel_plan(world.project_id, plan)
+            assert told == [("firing", rule["id"]), ("resolved", rule["id"])]
 
 
 async def test_the_example_raises_an_alert_and_ends_it(neo4j_server: Neo4jServer, db: Database) -> None:
