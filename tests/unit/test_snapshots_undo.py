@@ -101,5 +101,6 @@ def test_a_tombstone_is_taken_back_only_to_when_there_was_none() -> None:
     assert not fold([*gone, event(5, "restore", to=3, **revival)]).entities[STEP].deleted
     (fault,) = fold([*gone, event(5, "restore", to=4, **revival)]).entities[STEP].faults
     assert fault[0] == "log_chain"
-    (fault,) = fold([*gone, event(5, "restore", to=1, before={"attempt": 1}, after={"attempt": 0})]).entities[STEP].faults
+    restore = event(5, "restore", to=1, before={"attempt": 1}, after={"attempt": 0})
+    (fault,) = fold([*gone, restore]).entities[STEP].faults
     assert "deleted" in fault[1]
