@@ -209,8 +209,8 @@ CALL (claims, now, base) {
   RETURN collect({id: s.id, key: s.key, plan: s.plan, trace_id: p.trace_id, type: s.type, capability: s.capability,
     description: s.description, agent_role: s.agent_role, params: s.params, condition: s.condition,
     timeout_ms: s.timeout_ms, retries: s.retries, attempt: s.attempt, failures: s.failures, fence: s.fence,
-    resumed: s.resumed, takeovers: coalesce(s.takeovers, 0), policy: s.policy, approval: s.approval, budget: s.budget, turn: s.turn_id,
-    plan_policy: p.policy, plan_budget: p.budget, started_ms: s.started_ms,
+    resumed: s.resumed, takeovers: coalesce(s.takeovers, 0), policy: s.policy, approval: s.approval, budget: s.budget,
+    turn: s.turn_id, plan_policy: p.policy, plan_budget: p.budget, started_ms: s.started_ms,
     ready_ms: coalesce(s.ready_ms, p.started_ms), claimed_ms: now}) AS claimed
 }
 WITH h, now, at, judged, finished, claimed, more, undecided, base + size(claims) AS base

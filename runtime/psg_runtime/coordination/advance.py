@@ -189,4 +189,3 @@ def _release(change: Change, locked: Locked, session: StoredSession, plan: Row) 
 def due(row: Mapping[str, Any] | None) -> bool:
     """Whether a row of ``session_due`` says that a session has something to do."""
     return row is not None and row["coordinating"] and bool(row["ended"] or row["gone"] or not row["open"])
-
