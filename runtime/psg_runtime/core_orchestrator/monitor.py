@@ -120,7 +120,7 @@ class Watch:
         """Tell every monitor how its execution stands; returns for how many milliseconds nothing is due."""
         monitors = self.monitors
         states = {s["id"]: (s, now) for s, now in await self._engine.states({m.execution_id for m in monitors})}
-        ended, wait_ms = False, LOOK_MS
+        ended, wait_ms = False, min(LOOK_MS, self._engine.config.metrics_collection_interval)
         for execution_id in {m.execution_id for m in monitors} - states.keys():
             for monitor in monitors:
                 if monitor.execution_id == execution_id:
