@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from psg.workflows.ending import NotWaiting, cancel_waiting, fail_overdue
+from psg.workflows.ending import NotWaiting, cancel_waiting, fail_overdue, forget
 from psg.workflows.turns import NothingToBegin, begin_next, enter, may_begin
 
-__all__ = ["NotWaiting", "NothingToBegin", "begin_next", "cancel_waiting", "enter", "fail_overdue", "may_begin"]
+__all__ = [
+    "NotWaiting",
+    "NothingToBegin",
+    "begin_next",
+    "cancel_waiting",
+    "enter",
+    "fail_overdue",
+    "forget",
+    "may_begin",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from psg.commands.lifecycle import cancel, close_step, plan_inside
+from psg.commands.nodes import delete_node
 from psg.commands.reactions import NothingLeft, begin, reacts
 from psg.errors import Refused
 from psg.write.change import Change
@@ -28,6 +29,16 @@ async def cancel_waiting(locked: Locked, plan_id: str, command: Command) -> Chan
     await begin(change, locked, plan_id, "cancelled before it began")
     cancel(change, plan_id, locked)
     change.answer = {"plan": plan_id}
+    return change
+
+
+async def forget(locked: Locked, plan_id: str, command: Command) -> Change:
+    """Decide that a run that is over is deleted; its mark goes too, so that nobody looking at runs passes it again.
+
+    Its steps follow with ``Graph.close_plan(…, deleted=True)``.
+    """
+    change = await delete_node(locked, "Plan", plan_id, None, command)
+    change.adjust(plan_id, {}, remove=["Workflow"])
     return change
 
 

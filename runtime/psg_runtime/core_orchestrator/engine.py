@@ -267,12 +267,18 @@ class WorkflowEngine:
             psg_cypher.statement("workflow_history"), project_id=self.project_id,
             keep=self.config.workflow_history_retention,
         )  # fmt: skip
+        gone = 0
         for row in rows:
             try:
-                await self.graph.delete(
-                    self.project_id, "Plan", row["id"], actor=ACTOR,
-                    command_id=derived_id("forget", row["id"]),
-                )  # fmt: skip
+                await self._forget(row["id"])
+                gone += 1
             except (NotFound, Refused, CommandReused):
                 continue  # another process was faster, or something alive still needs it
-        return len(rows)
+        return gone
+
+    async def _forget(self, execution_id: str) -> None:
+        command = Command("forget_workflow", [execution_id], ACTOR, derived_id("forget", execution_id))
+        await self.graph.locked(
+            self.project_id, command, lambda locked: workflows.forget(locked, execution_id, command)
+        )
+        await self.graph.close_plan(self.project_id, execution_id, deleted=True)
