@@ -161,6 +161,7 @@ async def test_the_history_has_only_what_is_in_the_range_and_in_order(world: Wor
         {"start": "1970-01-01T00:00:02Z", "end": "1970-01-01T01:00:03+01:00"}, component=name
     )
     assert [r.at for r in text.records] == [2_000, 3_000]
+    assert len((await looked.get_health_history((2_000, 9_000), component=name)).records) == 2
     with pytest.raises(ValidationFailed, match="start is after end"):
         await looked.get_health_history({"start": 2, "end": 1})
     assert await prune(world.db, 10_000, 8_000, 10**6) >= 1

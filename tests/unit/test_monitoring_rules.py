@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -129,6 +130,8 @@ def test_a_clock_that_was_set_back_begins_anew() -> None:
 @pytest.mark.req("CORE-42")
 def test_a_range_of_time_is_read_of_numbers_and_texts_and_has_an_order() -> None:
     assert parsed(TimeRange, {"start": "1970-01-01T00:00:01Z", "end": 2_000}, "r") == TimeRange(start=1_000, end=2_000)
+    moment = datetime.datetime(1970, 1, 1, 0, 0, 1, tzinfo=datetime.UTC)
+    assert parsed(TimeRange, {"from": moment, "to": 1_000}, "r") == TimeRange(start=1_000, end=1_000)
     for bad in ({"start": 2, "end": 1}, {"start": "1970-01-01T00:00:01", "end": 5}, {"start": True, "end": 5},
                 {"start": "soon", "end": 5}, {"start": 1}):  # fmt: skip
         with pytest.raises(ValidationFailed, match="range"):

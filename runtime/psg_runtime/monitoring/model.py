@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from psg.errors import ValidationFailed
@@ -107,8 +107,8 @@ Moment = Annotated[int, BeforeValidator(_milliseconds)]
 class TimeRange(Told):
     """From ``start`` to ``end``, both included: milliseconds since the epoch, datetimes or RFC 3339 texts."""
 
-    start: Moment
-    end: Moment
+    start: Moment = Field(validation_alias=AliasChoices("start", "from", "startTime", "start_time"))
+    end: Moment = Field(validation_alias=AliasChoices("end", "to", "endTime", "end_time"))
 
     @model_validator(mode="after")
     def _in_order(self) -> TimeRange:

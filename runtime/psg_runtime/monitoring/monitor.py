@@ -167,9 +167,15 @@ class SystemMonitor:
         return found
 
     async def get_health_history(
-        self, time_range: TimeRange | Mapping[str, Any], *, component: str | None = None, limit: int = past.PAGE
+        self,
+        time_range: TimeRange | Mapping[str, Any] | tuple[Any, Any],
+        *,
+        component: str | None = None,
+        limit: int = past.PAGE,
     ) -> HealthHistory:
         """What was noted within ``time_range``, both ends included, in order (CORE-42); raises ``ValidationFailed``."""
+        if isinstance(time_range, tuple):
+            time_range = dict(zip(("start", "end"), time_range, strict=False))
         span = parsed(TimeRange, time_range, "time_range")
         return await past.history(self._db, span, component, min(max(limit, 1), past.PAGE))
 
