@@ -88,7 +88,7 @@ async def platform(
         mcp_capabilities(registry, settings.mcp_servers),
         open_store(settings, api_url=_base(api)) as store,
         nullcontext(Graph(store.db)) as graph,
-        stages_served(graph, registry),
+        stages_served(graph, registry) as stages,
         anyio.create_task_group() as tasks,
     ):
         await migrate(store.db)
@@ -99,7 +99,7 @@ async def platform(
         await server.start(tasks)
         try:
             await worker.start(tasks)
-            async with relayed(graph), monitored(graph), modules_running(graph):
+            async with relayed(graph), monitored(graph), modules_running(graph, stages):
                 yield Platform(f"{_base(api)}/graphql", store)
         finally:
             # Also after an error or Ctrl-C: what runs is finished and recorded, not cut off.
@@ -193,7 +193,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         mcp_capabilities(registry, settings.mcp_servers),
         open_store(settings) as store,
         nullcontext(Graph(store.db)) as graph,
-        stages_served(graph, registry),
+        stages_served(graph, registry) as stages,
     ):
         await require_schema(store.db)
         await publish(store.db, registry)
@@ -201,8 +201,11 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
         orchestrator = Orchestrator(graph, layer_of(graph, registry, AelSettings()), chosen)
         async with (
-            anyio.create_task_group() as tasks, relayed(graph, ids), monitored(graph, ids), modules_running(graph)
-        ):  # fmt: skip
+            anyio.create_task_group() as tasks,
+            relayed(graph, ids),
+            monitored(graph, ids),
+            modules_running(graph, stages),
+        ):
             worker = _Part(orchestrator)
             await worker.start(tasks)
             offers = ", ".join(registry.names()) or "no tools (name some with --tools)"

@@ -12,14 +12,17 @@ from pydantic import ValidationError
 from psg.graph import Graph
 from psg_cli.settings import settings_invalid
 from psg_neo4j.errors import PsgError
+from psg_runtime.core_orchestrator import StageService
 from psg_runtime.modules import ModuleManager, ModuleSettings, Packages
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def modules_running(graph: Graph) -> AsyncIterator[ModuleManager]:
+async def modules_running(graph: Graph, stages: StageService | None = None) -> AsyncIterator[ModuleManager]:
     """Run all modules during the block; one that does not start is told and does not keep the others from it.
+
+    Stages of workflows are done by them meanwhile.
 
     Raises ``ValidationFailed`` naming the variable when PSG_MODULE_… cannot be read.
     """
@@ -37,7 +40,11 @@ async def modules_running(graph: Graph) -> AsyncIterator[ModuleManager]:
         await packages.look()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(packages.keep_up, settings.packages_interval_ms)
+            if stages is not None:
+                stages.shared = manager
             try:
                 yield manager
             finally:
+                if stages is not None:
+                    stages.shared = None
                 tasks.cancel_scope.cancel()

@@ -16,7 +16,7 @@ from psg_runtime.core_orchestrator.journal import Journal
 from psg_runtime.core_orchestrator.monitor import Watch
 from psg_runtime.core_orchestrator.settings import CoreOrchestratorConfig
 from psg_runtime.core_orchestrator.stages import StageRunner
-from psg_runtime.modules import ModuleManager
+from psg_runtime.modules import ModuleManager, ProjectModules
 
 
 class StageService:
@@ -29,6 +29,7 @@ class StageService:
         self._graph = graph
         self._config = config or CoreOrchestratorConfig()
         self._modules: dict[str, ModuleManager] = {}
+        self.shared: ModuleManager | None = None
         self._kept: set[str] = set()
         self._opening = anyio.Lock()
         self._tasks: anyio.abc.TaskGroup | None = None
@@ -37,14 +38,19 @@ class StageService:
         """Offer ``module.invoke`` to plans."""
         StageRunner(self.modules_of).register(registry)
 
-    async def modules_of(self, project_id: str) -> ModuleManager:
-        """The modules that work on a project, made when a stage of it first asks."""
-        async with self._opening:
-            modules = self._modules.get(project_id)
-            if modules is None:
-                modules = self._modules[project_id] = await loaded(
-                    module_manager(self._graph, project_id, self._config)
-                )
+    async def modules_of(self, project_id: str) -> ModuleManager | ProjectModules:
+        """The modules that work on a project: ``shared`` ones, else its own, made when a stage of it first asks."""
+        modules: ModuleManager | ProjectModules
+        if self.shared is not None:
+            modules = ProjectModules(self.shared, project_id)
+        else:
+            async with self._opening:
+                found = self._modules.get(project_id)
+                if found is None:
+                    found = self._modules[project_id] = await loaded(
+                        module_manager(self._graph, project_id, self._config)
+                    )
+                modules = found
         if self._tasks is not None and project_id not in self._kept:
             self._kept.add(project_id)
             self._tasks.start_soon(self._keep, project_id)
@@ -73,13 +79,13 @@ class StageService:
 
 
 @asynccontextmanager
-async def stages_served(graph: Graph, registry: CapabilityRegistry) -> AsyncIterator[None]:
+async def stages_served(graph: Graph, registry: CapabilityRegistry) -> AsyncIterator[StageService]:
     """Let orchestrators with this registry do stages of workflows during the block."""
     service = StageService(graph)
     service.register(registry)
     async with anyio.create_task_group() as tasks:
         await tasks.start(service.run)
         try:
-            yield
+            yield service
         finally:
             tasks.cancel_scope.cancel()
