@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ("psg", "runtime/psg_runtime")
-# Where the outside is the point: adapters of actions, of documents and values kept in files, of plan files.
+# Where the outside is the point: adapters of actions, of documents and values kept in files, of plan files, of brokers,
+# of tracked directories and git refs (psg/drift, which decides, reaches none), and of what the machine says of itself.
 ADAPTERS = (
     "runtime/psg_runtime/ael/adapters/",
     "runtime/psg_runtime/ael/http/",
@@ -21,6 +22,10 @@ ADAPTERS = (
     "runtime/psg_runtime/demo_tools/",
     "runtime/psg_runtime/plan_file/",
     "runtime/psg_runtime/vsl/",
+    "runtime/psg_runtime/bus/brokers/",
+    "runtime/psg_runtime/drift/",
+    "runtime/psg_runtime/monitoring/host.py",
+    "runtime/psg_runtime/monitoring/storage.py",
     "psg/documents/",
     "psg/backup/",
 )
@@ -48,6 +53,9 @@ OTHER_MEANINGS = {
     ("runtime/psg_runtime/planning/templates.py", "pathlib"): "reads templates that its caller names",
     ("runtime/psg_runtime/planning/templates.py", "open"): "reads templates that its caller names",
     ("psg/model/codec.py", "open"): "opens what is encrypted",
+    ("psg/drift/uris.py", "urllib"): "writes names as uris, asks none",
+    ("runtime/psg_runtime/bus/settings.py", "urllib"): "takes an address apart, asks none",
+    ("runtime/psg_runtime/monitoring/monitor.py", "pathlib"): "names the folder of the store, opens none",
 }
 
 

@@ -19,11 +19,8 @@ import structlog
 import psg_cypher
 from psg.errors import PsgError
 from psg_neo4j.database import Database
-from psg_runtime.ael import AelSettings
-from psg_runtime.ael.adapters.file import FileAdapter
-from psg_runtime.ael.adapters.http import HttpAdapter
+from psg_runtime.ael import AdapterLayer, AelSettings, CapabilityRegistry
 from psg_runtime.ael.http.failures import HttpStatusRefused
-from psg_runtime.ael.port import Action
 from psg_runtime.ael.secret_guard import SecretAccess
 from psg_runtime.monitoring.alert_rules import SECRET_IN_URL
 from psg_runtime.monitoring.alerts import Alert, AlertBook, Delivery, with_alerts
@@ -55,7 +52,7 @@ class WebhookSender:
     def __init__(self, settings: AelSettings | None = None, secrets: SecretProvider | None = None) -> None:
         settings = settings or AelSettings()
         self._secrets = secrets or secrets_of_process(settings.secrets_path, settings.secrets_keyring)
-        self._http = HttpAdapter(settings, FileAdapter(settings))
+        self._layer = AdapterLayer(CapabilityRegistry(), settings, secrets=self._secrets)
 
     async def send(self, alert: Alert, delivery: Delivery) -> None:
         """Send a message; raises what ``http.request`` raises, or SecretMissing."""
@@ -72,7 +69,7 @@ class WebhookSender:
             "max_redirects": 0, "max_bytes": 64 * 1024, "total_timeout_ms": SEND_TIMEOUT_MS,
             "idempotency_header": None, "response": "base64",
         }  # fmt: skip
-        await self._http.run_with(Action(type="http_request", name="http.request", params=params), access)
+        await self._layer.execute({"type": "tool_call", "name": "http.request", "params": params})
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
