@@ -8,6 +8,7 @@ with `both`, both are in this process, and it ends after one message. A second a
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import anyio
 
@@ -61,4 +62,7 @@ async def main(module: str = "both", project: str = "hub-example") -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, *sys.argv[1:3])
+    if not {"both", "plan", "context"}.issuperset(sys.argv[1:2]):
+        sys.exit("usage: hub.py [both|plan|context] [PROJECT]")
+    with suppress(KeyboardInterrupt):
+        anyio.run(main, *sys.argv[1:3])

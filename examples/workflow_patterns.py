@@ -1,4 +1,4 @@
-"""The two documented workflows, on a Neo4j of one's own: ``python examples/workflow_patterns.py``.
+"""The two documented workflows, ``python examples/workflow_patterns.py`` where `psg up` runs or ran.
 
 The first makes a context and a plan in it and executes that. The second decides a request: of three who want to approve
 a release two may, and the request needs two.
@@ -15,12 +15,12 @@ import yaml
 from psg.graph import Graph
 from psg.plan.policy import ApprovalSpec
 from psg.plan.spec import PlanSpec, StepSpec
-from psg_neo4j.embedded import embedded
+from psg_cli.settings import load_settings
+from psg_cli.store import open_store
 from psg_neo4j.migrations import migrate
 from psg_runtime import CoreOrchestrator, WorkflowResult
 
 HERE = Path(__file__).parent
-HOME = Path(".psg").absolute() / "neo4j"
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
 
 
@@ -66,9 +66,9 @@ async def run(graph: Graph, project_id: str) -> tuple[WorkflowResult, WorkflowRe
 
 async def main() -> None:
     """Run them in a project of their own."""
-    async with embedded(HOME) as server, server.database() as db:
-        await migrate(db)
-        graph = Graph(db)
+    async with open_store(load_settings()) as store:
+        await migrate(store.db)
+        graph = Graph(store.db)
         executed, approved = await run(graph, await graph.ensure_project("workflow-patterns"))
     print("executed:", executed.outputs["execute-plan"]["status"])
     decided = approved.outputs["process-approval"]

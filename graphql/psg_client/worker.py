@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from psg_client.client import Client
 from psg_client.errors import ClientError
 from psg_client.generated import WorkerTurn
 from psg_client.transport import Backoff
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[WorkerTurn], Any]
 """Does a turn and returns its output, as JSON; async, or plain (then it runs in a thread)."""
@@ -116,15 +119,19 @@ class Worker:
         self._drained.set()
 
     async def _slot(self) -> None:
-        backoff = Backoff()
+        backoff, away = Backoff(), False
         while not self._stopping.is_set():
             try:
                 turn = await self._claim()
             except ClientError as error:
                 if not error.retryable:
                     raise
+                if not away:
+                    log.warning("no turns can be fetched for now, trying on: %s", error)
+                away = True
                 await self._pause(backoff.next())
                 continue
+            away = False
             backoff.reset()
             if turn is not None:
                 await self._do(turn)

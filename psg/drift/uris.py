@@ -49,11 +49,12 @@ def file_uri(root: str, path: str | bytes) -> str:
     A leading slash means the tracked directory, as events of editors have it.
     """
     raw = path.encode(errors="surrogateescape") if isinstance(path, str) else path
+    shown = raw.decode(errors="replace")[:120]
     parts = [part for part in raw.split(b"/") if part not in (b"", b".")]
     if not parts or b"\0" in raw:
-        raise ValidationFailed(f"file_path: {str(path)[:120]!r} names no file", field="file_path")
+        raise ValidationFailed(f"file_path: {shown!r} names no file", field="file_path")
     if b".." in parts:
-        raise OutsideRoot(f"file_path: {str(path)[:120]!r} leaves the directory {root!r}", field="file_path")
+        raise OutsideRoot(f"file_path: {shown!r} leaves the directory {root!r}", field="file_path")
     uri = f"file:{check_root(root)}/" + "/".join(encoded(part) for part in parts)
     return _bounded(uri)
 

@@ -24,6 +24,11 @@ def _actor() -> str:
         return f"user:{os.getuid()}" if hasattr(os, "getuid") else "user:unknown"
 
 
+def _default_api_url(port: str) -> str:
+    """Where the API listens that was started with the same settings."""
+    return f"http://127.0.0.1:{port}/graphql" if port.isdecimal() and int(port) else DEFAULT_API_URL
+
+
 def _names(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -45,7 +50,7 @@ class CliSettings(BaseSettings):
     neo4j_database: str = "neo4j"
     encryption_key: SecretStr | None = None
     encryption_keys_before: SecretStr | None = None
-    api_url: str = DEFAULT_API_URL
+    api_url: str = Field(default_factory=lambda: _default_api_url(os.environ.get("PSG_API_PORT", "")))
     api_token: SecretStr | None = None
     project: str = Field(default="default", min_length=1)
     actor: str = Field(default_factory=_actor, min_length=1)

@@ -28,11 +28,14 @@ class NoDatabase(Invalid):
 
 
 @asynccontextmanager
-async def open_store(settings: CliSettings, *, api_url: str = "", reading: bool = False) -> AsyncIterator[Store]:
+async def open_store(
+    settings: CliSettings, *, api_url: str = "", reading: bool = False, existing: bool = False
+) -> AsyncIterator[Store]:
     """Connect to the database, starting the embedded one when none is named and none runs.
 
     ``api_url`` is where the embedded Neo4j Browser finds guide and style; ``reading`` that no payload will be written,
-    so that an encryption key of this process leaves no trace, and no database is made where there is none. Raises
+    so that an encryption key of this process leaves no trace; ``existing``, like it, that no database is made where
+    there is none. Raises
     errors of ``psg_neo4j.errors``, ``NoDatabase``, and ``EncryptionKeyRefused`` where payloads are encrypted with a
     key that this process does not have.
     """
@@ -43,7 +46,7 @@ async def open_store(settings: CliSettings, *, api_url: str = "", reading: bool 
             await check_keys(db, reading=reading)
             yield Store(db, None)
         return
-    if reading and not (settings.database_home / "conf").is_dir():
+    if (reading or existing) and not (settings.database_home / "conf").is_dir():
         raise NoDatabase(
             f"There is no database in {settings.database_home}: nothing was ever started there. Name another folder "
             "by --home (or PSG_HOME), or start one by `psg up`.",

@@ -55,7 +55,8 @@ def test_the_database_lives_until_it_is_stopped_and_verify_starts_it_again(psg: 
 
 
 def test_what_only_reads_makes_no_database_where_there_is_none(psg: Psg, tmp_path: Path) -> None:
-    for command in (["verify"], ["backup", str(tmp_path / "kept.gz")]):
+    reading = (["verify"], ["backup", str(tmp_path / "kept.gz")], ["workflow", "list"], ["drift", "list"])
+    for command in reading:
         done = psg(*command, "--home", str(tmp_path / "typo"))
         assert done.returncode == 1 and done.stderr.startswith("no_database:"), done.stderr
     assert not (tmp_path / "typo").exists() and not (tmp_path / "kept.gz").exists()

@@ -57,6 +57,14 @@ def test_it_is_known_whether_the_api_address_was_chosen(monkeypatch: pytest.Monk
     assert load_settings().api_url_given
 
 
+def test_the_client_looks_where_the_same_settings_let_the_api_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PSG_API_PORT", "18911")
+    assert load_settings().api_url == "http://127.0.0.1:18911/graphql" and not load_settings().api_url_given
+    for anywhere in ("0", "many"):
+        monkeypatch.setenv("PSG_API_PORT", anywhere)
+        assert load_settings().api_url == "http://127.0.0.1:8765/graphql"
+
+
 def test_a_setting_that_cannot_be_read_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSG_DEBUG", "hunter2")
     with pytest.raises(ValidationFailed, match="PSG_DEBUG") as caught:

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from psg.errors import ValidationFailed
+from psg.errors import ActionTimeout, ValidationFailed
 from psg_runtime.modules import (
     MODULE_TYPES,
     DependencyCircular,
@@ -396,6 +396,19 @@ async def test_failures_of_a_module_are_told_as_such_without_secrets() -> None:
         await m.invoke("bad", "fail", {"key": "sk-abcdef1234567890"})
     assert "abcdef" not in str(failed.value) and failed.value.category == "module_error"
     assert (await m.get_module(made.id)).failures == 1
+
+
+async def test_a_time_that_the_caller_set_is_no_failure_of_the_module() -> None:
+    async def slow(inputs: Any) -> None:
+        raise ActionTimeout("not in that time")
+
+    m = await managing(registration("slow", capabilities=["slow.do"], operations={"do": slow}))
+    made = await m.initialize_module("slow")
+    for inputs in ({"timeout_ms": 5}, {}):
+        with pytest.raises(ActionTimeout):
+            await m.invoke("slow", "do", inputs)
+    found = await m.get_module(made.id)
+    assert (found.operations, found.failures) == (2, 1)
 
 
 @pytest.mark.req("CORE-01")

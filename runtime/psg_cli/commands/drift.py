@@ -280,7 +280,7 @@ async def _graph(
     from psg_neo4j.migrations import require_schema
 
     settings = load_settings(home=home, project=project)
-    async with open_store(settings) as store:
+    async with open_store(settings, existing=not make) as store:
         await require_schema(store.db)
         graph, name = Graph(store.db), settings.project
         if UUID4.fullmatch(name):

@@ -43,7 +43,8 @@ def modules(
         elif found:
             _show_modules(found, long)
         else:
-            stdout().print("no modules run; `psg up` and `psg orchestrate` run them")
+            which = "no modules run" if kind is None else f"no module {plain(kind)} runs"
+            stdout().print(f"{which}; `psg up` and `psg orchestrate` run them, `psg modules` lists all")
 
     execute(command, as_json=as_json)
 

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from psg_cli.api import ensure_project, find_project, node_id, open_client
+from psg_cli.api import ensure_project, find_project, node_id, open_client, uuids
 from psg_cli.commands.plans import ApiOption, ProjectOption, RoleOption
 from psg_cli.failures import EXIT_FAILURE, EXIT_OK, UsageError, execute
 from psg_cli.output import JsonFlag, plain, print_json, status_text, stderr, stdout, table
 from psg_cli.plan_run import submit
 from psg_cli.settings import CliSettings, load_settings
-from psg_client import Client, NotFound, PlanSummary
+from psg_client import Client, ClientError, NotFound, PlanSummary
 from psg_client.generated import ParticipantInput, Session, SessionTurn
 from psg_runtime.plan_file import apply_params, load_plan
 from psg_runtime.plan_file.document import read_document
@@ -66,10 +66,15 @@ def run(
             plan = await _plan(client, settings, plan_ref, _pairs("--param", param))
             collab = await _collab(client, settings, plan, described, collab_ref)
             loops = loop_after if loop_after is not None else (described or {}).get("loop_after")
-            await client.start_session(
-                collab_id=collab, plan_id=plan.id, bindings=bindings or None, loop_after=loops,
-                metadata=_pairs("--share", share) or None,
-            )  # fmt: skip
+            try:
+                await client.start_session(
+                    collab_id=collab, plan_id=plan.id, bindings=bindings or None, loop_after=loops,
+                    metadata=_pairs("--share", share) or None,
+                )  # fmt: skip
+            except ClientError:
+                again = f"psg session run {plan.uuid} --collab {uuids(collab)[1]}"
+                stderr().print(f"the plan and the collab are stored; once it is mended: {again}", markup=False)
+                raise
             over = await _followed(client, collab)
             await _show(client, collab, over, as_json)
         return EXIT_OK if over.state == "completed" else EXIT_FAILURE

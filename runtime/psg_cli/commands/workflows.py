@@ -203,7 +203,7 @@ async def _core(
 ) -> AsyncIterator[CoreOrchestrator]:
     """A core orchestrator of the project, not at work yet; with ``make`` the project is made where there is none."""
     config = CoreOrchestratorConfig.preset(preset, logLevel="error")
-    async with open_store(settings) as store:
+    async with open_store(settings, existing=not make) as store:
         await (migrate(store.db) if store.server is not None else require_schema(store.db))
         graph = Graph(store.db)
         if UUID4.fullmatch(settings.project):

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import structlog
 
+from psg.errors import ActionTimeout
 from psg.model.ids import new_id
 from psg_neo4j.errors import PsgError
 from psg_runtime.modules.calling import Caller, failure_text, health_of, takes
@@ -156,6 +157,9 @@ class RunningModule:
             result = await self._caller.call(operation, *arguments)
             failed = False
             return result
+        except ActionTimeout:
+            failed = "timeout_ms" not in inputs  # the time was the caller's, not the module's
+            raise
         except PsgError:
             raise
         except Exception as error:
