@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,31 +29,48 @@ def orchestrator_env(server: Any, project_id: str, **more: str) -> dict[str, str
 
 
 @asynccontextmanager
-async def orchestrators(server: Any, project_id: str) -> AsyncIterator[Start]:
-    """Start processes; each is ready when ``start`` returns, and gone at the end of the block."""
+async def programs() -> AsyncIterator[Callable[[Path, Mapping[str, str]], Awaitable[subprocess.Popen[str]]]]:
+    """Start programs that say ``ready`` when they are (``words``: the rest of the line); gone after the block."""
     started: list[subprocess.Popen[str]] = []
 
-    async def start(**env: str) -> subprocess.Popen[str]:
+    async def start(program: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(PROGRAM)],
-            env=orchestrator_env(server, project_id, **env), stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, str(program)], env=env, stdout=subprocess.PIPE, text=True
+        )
         started.append(process)
-        assert process.stdout is not None
-        line = await anyio.to_thread.run_sync(process.stdout.readline)
-        assert line.startswith("ready"), process.poll()
-        process.session_id = line.split()[1]  # type: ignore[attr-defined]
+        said = (await line(process)).split()
+        assert said[:1] == ["ready"], f"{program.name} ended with {process.poll()}"
+        process.words = said[1:]  # type: ignore[attr-defined]
         return process
 
     try:
         yield start
     finally:
         for process in started:
-            if process.poll() is None:
-                process.kill()
+            process.kill()
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
+
+
+async def line(process: subprocess.Popen[str]) -> str:
+    """The next line that a process says."""
+    assert process.stdout is not None
+    with anyio.fail_after(60):
+        return await anyio.to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)
+
+
+@asynccontextmanager
+async def orchestrators(server: Any, project_id: str) -> AsyncIterator[Start]:
+    """Start orchestrators of one project; ``session_id`` of the process is that of its lease."""
+    async with programs() as start_program:
+
+        async def start(**env: str) -> subprocess.Popen[str]:
+            process = await start_program(PROGRAM, orchestrator_env(server, project_id, **env))
+            process.session_id = process.words[0]  # type: ignore[attr-defined]
+            return process
+
+        yield start
 
 
 async def killed_at(server: Any, project_id: str, fault: str, **env: str) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from conftest import Neo4jServer
+from processes import programs
 from world import World
 
 from psg_neo4j import Database
@@ -89,25 +88,13 @@ async def processes(server: Neo4jServer, program: str, **more: str) -> AsyncIter
         **os.environ, "PSG_TEST_URI": server.uri, "PSG_TEST_USER": server.user, "PSG_TEST_PASSWORD": server.password,
         **more,
     }  # fmt: skip
-    started: list[subprocess.Popen[str]] = []
+    async with programs() as start_program:
 
-    async def start() -> tuple[subprocess.Popen[str], str]:
-        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(PROGRAMS / program)], env=env, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        said = await line(process)
-        assert said.startswith("ready")
-        return process, said.split()[1]
+        async def start() -> tuple[subprocess.Popen[str], str]:
+            process = await start_program(PROGRAMS / program, env)
+            return process, process.words[0]  # type: ignore[attr-defined]
 
-    try:
         yield start
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
 
 
 @asynccontextmanager
@@ -116,9 +103,3 @@ async def monitors(server: Neo4jServer, world: World) -> AsyncIterator[Start]:
     quick = {"PSG_MONITOR_METRICS_COLLECTION_INTERVAL": "100", "PSG_MONITOR_EVALUATOR_LEASE": "1500"}
     async with processes(server, "monitor_process.py", PSG_TEST_PROJECT=world.project_id, **quick) as start:
         yield start
-
-
-async def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    with anyio.fail_after(60):
-        return await anyio.to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)

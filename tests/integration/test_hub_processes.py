@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import pytest
+from processes import programs
 from world import World
 
 from psg.audit import verify
@@ -60,27 +61,12 @@ class Site:
 
     @asynccontextmanager
     async def processes(self) -> AsyncIterator[Start]:
-        started: list[subprocess.Popen[str]] = []
+        async with programs() as start_program:
 
-        async def start(module: str, **more: str) -> subprocess.Popen[str]:
-            process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-                [sys.executable, str(PROGRAM)], env=self.env(module, **more), stdout=subprocess.PIPE, text=True
-            )
-            started.append(process)
-            assert process.stdout is not None
-            line = await anyio.to_thread.run_sync(process.stdout.readline)
-            assert line == "ready\n", process.poll()
-            return process
+            async def start(module: str, **more: str) -> subprocess.Popen[str]:
+                return await start_program(PROGRAM, self.env(module, **more))
 
-        try:
             yield start
-        finally:
-            for process in started:
-                if process.poll() is None:
-                    process.kill()
-                process.wait()
-                assert process.stdout is not None
-                process.stdout.close()
 
     async def send(self, fault: str, **message: Any) -> int:
         """Have a process route a message and die at a fault point; how it ended."""

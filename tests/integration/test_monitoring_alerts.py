@@ -12,7 +12,8 @@ from typing import Any
 import anyio
 import pytest
 from conftest import Neo4jServer
-from monitored_world import SECRET, Modules, line, monitor, monitors, sender, watched_world
+from monitored_world import SECRET, Modules, monitor, monitors, sender, watched_world
+from processes import line
 from scripted_server import Received, ScriptedServer, reply, serving
 from world import World, registry, step
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +13,7 @@ from typing import Any, TypeVar
 
 import anyio
 import pytest
-from processes import PROGRAM, orchestrator_env
+from processes import PROGRAM, orchestrator_env, programs
 from world import World
 
 from psg.audit import verify
@@ -36,31 +33,22 @@ T = TypeVar("T")
 class Cast:
     """The processes of a small installation: two APIs, three orchestrators, each started again when killed."""
 
-    def __init__(self, server: Any, project_id: str, seed: int) -> None:
+    def __init__(self, start: Callable[..., Awaitable[Any]], server: Any, project_id: str, seed: int) -> None:
+        self._start = start
         self._env = orchestrator_env(server, project_id, PSG_CAPACITY="8")
         self._programs = {"api 1": API, "api 2": API, "one": PROGRAM, "two": PROGRAM, "three": PROGRAM}
-        self.running: dict[str, subprocess.Popen[str]] = {}
+        self.running: dict[str, Any] = {}
         self.urls: dict[str, str] = {}
         self.random = random.Random(seed)
 
     async def start(self, name: str) -> None:
-        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(self._programs[name])], env=self._env, stdout=subprocess.PIPE, text=True
-        )
-        self.running[name] = process
-        assert process.stdout is not None
-        with anyio.fail_after(60):
-            line = await anyio.to_thread.run_sync(process.stdout.readline)
-        assert line.startswith("ready"), f"{name} did not start: {process.poll()}"
+        process = self.running[name] = await self._start(self._programs[name], self._env)
         if name.startswith("api"):
-            self.urls[name] = line.split()[1]
+            self.urls[name] = process.words[0]
 
     def kill(self, name: str) -> None:
-        process = self.running[name]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        self.running[name].kill()
+        self.running[name].wait()
 
     async def ask(self, what: Callable[[Client], Awaitable[T]]) -> T:
         """Ask any API, and another one when it is gone: what is asked carries its command id."""
@@ -76,16 +64,12 @@ class Cast:
 
 @asynccontextmanager
 async def cast(server: Any, project_id: str, seed: int) -> AsyncIterator[Cast]:
-    made = Cast(server, project_id, seed)
-    try:
+    async with programs() as start:
+        made = Cast(start, server, project_id, seed)
         async with anyio.create_task_group() as tasks:
             for name in made._programs:
                 tasks.start_soon(made.start, name)
         yield made
-    finally:
-        for name, process in made.running.items():
-            if process.poll() is None:
-                made.kill(name)
 
 
 def mixed(effects: Path, number: int) -> list[StepInput]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from conftest import Neo4jServer
-from processes import orchestrator_env
+from processes import orchestrator_env, programs
 from workflow_lab import stage, until, workflow
 from world import World
 
@@ -38,27 +36,12 @@ async def world(db: Database) -> AsyncIterator[World]:
 @asynccontextmanager
 async def cores(server: Neo4jServer, project_id: str, marks: Path) -> AsyncIterator[Start]:
     """Start core orchestrators as processes; each is ready when ``start`` returns, and gone after the block."""
-    started: list[subprocess.Popen[str]] = []
+    async with programs() as start_program:
 
-    async def start(**env: str) -> subprocess.Popen[str]:
-        given = orchestrator_env(server, project_id, PSG_TEST_MARKS=str(marks), **env)
-        process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting it is quick
-            [sys.executable, str(PROGRAM)], env=given, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert process.stdout is not None
-        line = await anyio.to_thread.run_sync(process.stdout.readline)
-        assert line.startswith("ready"), process.poll()
-        return process
+        async def start(**env: str) -> subprocess.Popen[str]:
+            return await start_program(PROGRAM, orchestrator_env(server, project_id, PSG_TEST_MARKS=str(marks), **env))
 
-    try:
         yield start
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
 
 
 def mark(name: str, *dependencies: str, **inputs: str) -> dict[str, Any]:
