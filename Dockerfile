@@ -18,7 +18,7 @@ RUN python -m venv /build/tools \
  && /build/tools/bin/pip install --quiet --no-index --find-links wheels hatchling \
  && /build/tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
  && python -m venv /opt/psg \
- && /opt/psg/bin/pip install --quiet --no-index --find-links wheels --find-links dist "psg-platform[llm,mcp]" \
+ && /opt/psg/bin/pip install --quiet --no-index --find-links wheels --find-links dist "psg-platform[server,llm,mcp]" \
  && /opt/psg/bin/pip check
 
 FROM python:3.12-slim

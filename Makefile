@@ -65,5 +65,5 @@ bench: env ## Measure and print one JSON array (tests/bench)
 	@$(BIN)/psg bench
 
 lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
-	uv pip compile pyproject.toml --extra kafka --extra llm --extra mcp --extra nats --extra otel --extra postgres --extra redis --group dev --universal --generate-hashes \
+	uv pip compile pyproject.toml --extra embedded --extra kafka --extra llm --extra mcp --extra nats --extra otel --extra postgres --extra redis --group dev --universal --generate-hashes \
 		--no-emit-index-url --no-header -q -o requirements.lock

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from psg.errors import Forbidden, Unauthenticated, ValidationFailed
+from psg_graphql.principal import Principal as Actor
 
 Action = Literal["read", "create", "update", "operate", "approve", "delete"]
 
 _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/\-]{0,99}")
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks: ``name`` goes into every command, ``authenticated`` whether a needed token was given."""
-
-    name: str
-    authenticated: bool = True
 
 
 ROOT_FIELDS: Mapping[str, tuple[Action, str]] = {

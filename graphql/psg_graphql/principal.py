@@ -1,0 +1,33 @@
+"""Who asks: a name, how it was proved, and the roles granted to it in each project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["viewer", "operator", "approver", "agent", "admin"]
+Method = Literal["none", "operator_token", "api_token", "oidc"]
+EVERYWHERE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. ``name`` goes into every command, approval and audit record as the actor.
+
+    ``grants`` maps project ids, and ``EVERYWHERE``, to what was granted there: roles and the permission ``cypher``;
+    ``None`` is no restriction (``PSG_AUTH=none``, or the operator's own token). ``token_id`` names the API token.
+    """
+
+    name: str
+    authenticated: bool = True
+    grants: Mapping[str, frozenset[str]] | None = None
+    method: Method = "none"
+    token_id: str | None = None
+
+    def granted(self, project_id: str | None) -> frozenset[str] | None:
+        """Return what is granted in a project (``None``: outside projects), or ``None`` for everything."""
+        if self.grants is None:
+            return None
+        here = self.grants.get(EVERYWHERE, frozenset())
+        return here if project_id is None else here | self.grants.get(project_id, frozenset())
