@@ -1,4 +1,4 @@
-"""The ASGI application: GraphQL, health, the files of Neo4j Browser, and a page that says what is where."""
+"""The ASGI application: GraphQL, health, the files of Neo4j Browser, and the web console."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from psg.graph import Graph
 from psg.read.events import EventLog
 from psg_graphql.alert_subscription import AlertHead
 from psg_graphql.browser_files import browser_file
+from psg_graphql.console_files import ConsoleFiles
 from psg_graphql.health import health_now, release
 from psg_graphql.live import LiveLog
 from psg_graphql.metrics import CONTENT_TYPE, ApiMetrics, RequestMetrics
@@ -41,6 +42,7 @@ def create_app(
     """
     settings = settings or ApiSettings()
     live = LiveLog(EventLog(graph.db), graph.signals, settings.poll_s, settings.max_subscriptions)
+    console = ConsoleFiles(settings)
     view = GraphQLView(graph, live, settings, registry)
     monitor = SystemMonitor(graph)
     metrics = ApiMetrics(graph, monitor, release())
@@ -63,7 +65,9 @@ def create_app(
             Route("/readyz", _ready),
             Route("/metrics", _metrics),
             Route("/browser/{name}", browser_file, methods=["GET", "OPTIONS"]),
-            Route("/", _landing),
+            Route("/console/config.json", console.config),
+            Route("/graphiql", console.query_page),
+            Route("/{path:path}", console.file),
         ],
         middleware=[
             Middleware(RequestLog),
@@ -125,17 +129,3 @@ async def _warm(app: Starlette, scope: anyio.CancelScope) -> None:
                 app.state.warmed = True
             except PsgError:
                 await anyio.sleep(READY_S)
-
-
-async def _landing(request: Request) -> Response:
-    ide = request.app.state.settings.ide
-    console = '<li><a href="/graphql">Query page</a></li>' if ide else ""
-    return HTMLResponse(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>PSG</title>"
-        '<body style="font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem">'
-        f"<h1>Project Semantic Graph</h1><p>Version {release()}. The API is GraphQL at <code>/graphql</code>: queries "
-        "and mutations by POST, subscriptions over <code>graphql-transport-ws</code> and server-sent events.</p>"
-        f"<ul>{console}<li><a href=/readyz>Readiness</a></li><li><a href=/healthz>Liveness</a></li>"
-        "<li><a href=/metrics>Metrics</a></li></ul>",
-        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
-    )

@@ -18,8 +18,8 @@ class ApiSettings(BaseSettings):
     """What the API listens to and how much it lets one request cost.
 
     ``token`` is the bearer token, needed as soon as ``host`` is not loopback. ``allowed_hosts`` are Host names besides
-    the loopback ones, ``allowed_origins`` web origins (scheme, host, port) besides the API's own. Sizes are bytes,
-    times seconds.
+    the loopback ones, ``allowed_origins`` web origins (scheme, host, port) besides the API's own; ``browser_url`` is
+    where Neo4j Browser is, for the console's links. Sizes are bytes, times seconds.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_API_", extra="ignore", hide_input_in_errors=True)
@@ -30,6 +30,7 @@ class ApiSettings(BaseSettings):
     allowed_hosts: list[str] = []
     allowed_origins: list[str] = []
     browser_origins: list[str] = []
+    browser_url: str | None = Field(default=None, pattern=r"^https?://[^\s/@]+(/[^\s]*)?$")
     default_actor: str = "anonymous"
     ide: bool = True
     introspection: bool = True

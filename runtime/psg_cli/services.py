@@ -46,7 +46,8 @@ class Platform:
     @property
     def addresses(self) -> dict[str, str]:
         """What to open or connect to, by name."""
-        found = {"GraphQL": self.api_url, "GraphiQL": self.api_url}
+        base = self.api_url.removesuffix("/graphql")
+        found = {"Console": f"{base}/", "GraphQL": self.api_url, "GraphiQL": f"{base}/graphiql"}
         if self.store.server is not None:
             found["Browser"] = f"{self.store.server.http_url.rstrip('/')}/browser/"
             found["Neo4j"] = f"{self.store.server.uri}  (user neo4j, password in {self.store.server.home / 'password'})"
@@ -95,7 +96,7 @@ async def platform(
         await publish(store.db, registry)
         layer = layer_of(graph, registry, ael_settings or AelSettings())
         worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(settings, capacity)))
-        server = _Part(Api(graph, api, registry))
+        server = _Part(Api(graph, _beside(api, store), registry))
         await server.start(tasks)
         try:
             await worker.start(tasks)
@@ -177,7 +178,7 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
         await require_schema(store.db)
         graph = Graph(store.db)
         async with anyio.create_task_group() as tasks, monitored(graph):
-            server = _Part(Api(graph, api, registry))
+            server = _Part(Api(graph, _beside(api, store), registry))
             await server.start(tasks)
             _announce(Platform(f"{_base(api)}/graphql", store).addresses)
             await stop.wait()
@@ -265,6 +266,13 @@ def _api_settings(host: str | None, port: int | None) -> ApiSettings:
                 f"the API cannot listen at {wanted.host}:{wanted.port}: {error.strerror}", port=wanted.port
             ) from error
         return wanted.model_copy(update={"port": probe.getsockname()[1]})
+
+
+def _beside(api: ApiSettings, store: Store) -> ApiSettings:
+    """The settings with the address of the Neo4j Browser that came with this database, unless another was named."""
+    if api.browser_url is not None or store.server is None:
+        return api
+    return api.model_copy(update={"browser_url": store.server.http_url})
 
 
 def _base(api: ApiSettings) -> str:
