@@ -14,8 +14,8 @@
     │   ├── ConstraintViolated, StatementRejected
     │   └── DatabaseFailed             any other answer of the server
     ├── SchemaError                    SchemaTooNew, SchemaNotMigrated, MigrationChanged, MigrationFailed
-    └── EmbeddedError                  DownloadFailed, ChecksumMismatch, EmbeddedServerFailed, PortTaken,
-                                       HomeInUse, StoreDamaged
+    └── EmbeddedError                  EmbeddedPartMissing, DownloadFailed, ChecksumMismatch, EmbeddedServerFailed,
+                                       PortTaken, HomeInUse, StoreDamaged
 """
 
 from __future__ import annotations
@@ -185,6 +185,15 @@ class EmbeddedError(PsgError):
     """The embedded Neo4j could not be installed or run."""
 
     code = "embedded_error"
+
+
+class EmbeddedPartMissing(EmbeddedError):
+    """No Neo4j is named, and the one of one's own is not installed: pip install 'psg-platform[embedded]', or set
+    PSG_NEO4J_URI to a Neo4j that runs already.
+    """
+
+    code = "embedded_part_missing"
+    category = "resource_error"
 
 
 class DownloadFailed(EmbeddedError):

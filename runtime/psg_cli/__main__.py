@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psg_cli.main import main
+from psg_cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -23,10 +23,8 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from jgo.config import GlobalSettings
-from jgo.constants import MAVEN_CENTRAL_URL
-from jgo.util import http
 
+from psg_neo4j.embedded.part import require_embedded
 from psg_neo4j.embedded.progress import Progress, progress_on
 from psg_neo4j.errors import ChecksumMismatch, DownloadFailed, EmbeddedServerFailed
 
@@ -101,13 +99,17 @@ async def install(
     A second call takes milliseconds. ``repositories`` are base addresses tried in order, ``local_repository``
     a Maven repository on disk; both default to jgo's configuration. An interrupted call leaves whole files
     only and the next one goes on from there; of several processes one downloads and the others wait.
-    Raises DownloadFailed, ChecksumMismatch.
+    Raises EmbeddedPartMissing, DownloadFailed, ChecksumMismatch.
     """
     folder = folder or cache_folder()
     wanted = pinned_jars() if jars is None else list(jars)
     if _complete(folder, wanted):
         return folder
+    require_embedded()
     if repositories is None or local_repository is None:
+        from jgo.config import GlobalSettings
+        from jgo.constants import MAVEN_CENTRAL_URL
+
         settings = GlobalSettings.load()
         if repositories is None:
             repositories = [*settings.repositories.values(), MAVEN_CENTRAL_URL]
@@ -222,6 +224,8 @@ def _download(part: Path, jar: Jar, repositories: Sequence[str], progress: Progr
 
 def _fetch(part: Path, jar: Jar, repository: str, progress: Progress, stop: threading.Event) -> str | None:
     """One request for ``jar``; None when ``part`` is the pinned file, else what went wrong in words."""
+    from jgo.util import http
+
     received = 0
     digest = hashlib.sha256()
     failed = None

