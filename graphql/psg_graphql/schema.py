@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from psg import tracing
+from psg_graphql.execution import RowExecution
 from psg_graphql.limits import QuerySize, operation_limits
 from psg_graphql.masking import PublicErrors, public_error
 from psg_graphql.mutations import Mutation
@@ -66,5 +67,6 @@ def make_schema(settings: ApiSettings, *, in_order: bool = False) -> PsgSchema:
         extensions.append(DisableIntrospection)
     return PsgSchema(
         query=Query, mutation=Mutation, subscription=Subscription, types=NODE_TYPES, extensions=extensions,
+        execution_context_class=RowExecution,
         config=StrawberryConfig(sort_schema=in_order, disable_field_suggestions=True, scalar_map=SCALARS),
     )  # fmt: skip

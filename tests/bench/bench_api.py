@@ -46,21 +46,21 @@ async def running_api(store: Store, context_id: str) -> AsyncIterator[tuple[str,
 
 
 class Connection:
-    """One kept HTTP/1.1 connection to ``/graphql``; the answers of this API have a length."""
+    """One kept HTTP/1.1 connection to a GraphQL address whose answers have a length."""
 
-    def __init__(self, stream: SocketStream, host: str) -> None:
+    def __init__(self, stream: SocketStream, host: str, path: str) -> None:
         self._stream = stream
-        self._head = f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
+        self._head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
         self._rest = b""
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, url: str) -> AsyncIterator[Self]:
+    async def to(cls, url: str, path: str = "/graphql") -> AsyncIterator[Self]:
         """Connect to the API at ``url`` for the length of the block."""
         address = urlsplit(url)
         assert address.hostname is not None and address.port is not None
         async with await anyio.connect_tcp(address.hostname, address.port) as stream:
-            yield cls(stream, address.netloc)
+            yield cls(stream, address.netloc, path)
 
     async def ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Send an operation and return the decoded answer."""

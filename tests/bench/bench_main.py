@@ -15,6 +15,7 @@ import structlog
 from bench_growth import frontier_growth
 from bench_import import import_steps
 from bench_mutations import graphql_mutations_64, mutations_64
+from bench_nested import nested_read
 from bench_policies import policies_cost
 from bench_progress import Progress
 from bench_rows import Row
@@ -29,6 +30,7 @@ _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
     "chain": chain,
     "mutations_64": mutations_64,
     "graphql_mutations_64": graphql_mutations_64,
+    "nested_read": nested_read,
     "commit_to_subscriber_p95_ms": commit_to_subscriber_p95_ms,
     "policies_cost": policies_cost,
     "takeover_s": takeover_s,
