@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check lint types imports tidy pytest test-long bench lock
+.PHONY: help env demo test check lint types imports tidy pytest test-long bench lock dist sbom reference
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,3 +67,12 @@ bench: env ## Measure and print one JSON array (tests/bench)
 lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra embedded --extra kafka --extra llm --extra mcp --extra nats --extra otel --extra postgres --extra redis --group dev --universal --generate-hashes \
 		--no-emit-index-url --no-header -q -o requirements.lock
+
+dist: env ## Build wheel and sdist into dist/, the same bytes from the same tree
+	$(BIN)/python -m hatchling build -d dist
+
+sbom: env ## Write the bill of materials (CycloneDX) into dist/
+	$(BIN)/python .ci/sbom.py dist/psg-platform.cdx.json
+
+reference: env ## Write docs/reference anew from schema, commands, settings and errors
+	$(BIN)/python docs/generate_reference.py
