@@ -35,6 +35,7 @@ KINDS: dict[str, str] = {
     "message": "a message between modules is not what its state says, or the log does not tell of it",
     "alert": "a rule has more than one open alert, or an alert's number, end or messages contradict each other",
     "drift": "what is known of a file or ref contradicts itself: its state, its hash, its content or its request",
+    "account": "a grant, an API token or an audit record is not one that can be",
     "schema": "a constraint or an index of the platform is missing",
 }
 """Every kind of violation with what it means; the names are stable."""

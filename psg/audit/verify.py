@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import psg_cypher
+from psg.audit.accounts import audit_accounts
 from psg.audit.alerts import audit_alerts
 from psg.audit.messages import audit_messages
 from psg.audit.project import AuditProject
@@ -44,6 +45,7 @@ async def verify(db: Database, project_id: str | None = None, *, progress: Progr
             report.violations.append(Violation("head", row["id"], row["id"], message))
         await audit_resources(db, report)
         await audit_alerts(db, report)
+        await audit_accounts(db, report)
     async for found in _projects(db, project_id):
         report.checked["projects"] += 1
         await AuditProject(db, found, report, progress or _silent).run()

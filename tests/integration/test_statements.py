@@ -39,6 +39,8 @@ ALLOWED = {
     # All projects, by an index that holds nothing else.
     "project_count": {"NodeIndexScan"},
     "audit_headless": {"NodeIndexScan"},
+    # A restore that was told to replace everything removes everything.
+    "restore_remove": {"AllNodesScan"},
 }
 # A cartesian product is harmless between rows that unique seeks or arguments give.
 SINGLE = {
@@ -73,6 +75,8 @@ OPERATIONAL = (
     "turn", "offered_to", "turn_worker", "turn_lease", "turn_lease_ms", "turn_beat", "turn_until", "turn_queue",
     "turn_total", "turn_lost", "turn_offered", "turn_answer", "turn_attempt_ms", "turn_heartbeat_ms",
     "module_type", "stop_ms", "pool", "pools", "allocation", "amount", "asked_ms", "limit",
+    "role", "note", "projects", "made_with", "created_ms", "created_by", "expires_ms", "revoked_ms", "revoked_by",
+    "granted_ms", "granted_by", "made", "act", "outcome", "token_id", "request_id", "count", "last_ms",
 )  # fmt: skip
 PROPERTIES = sorted({*OPERATIONAL, *(name for entity in ENTITIES.values() for name in entity.logged)})
 LABELS = [
@@ -82,7 +86,7 @@ LABELS = [
     "HubMessage",
     "Checkpoint", "CheckpointEntity", "AuditFact", "Encryption", "Capability",
     "HealthRecord", "AlertRule", "Alert", "Undelivered", "Offered",
-    "ModuleInstance", "ResourcePool", "Allocation",
+    "ModuleInstance", "ResourcePool", "Allocation", "ApiToken", "Grant", "AuditRecord",
 ]  # fmt: skip
 TYPES = sorted({*(reference.relationship for reference in REFERENCES), "MIGRATED_TO"})
 

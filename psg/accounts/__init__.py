@@ -1,0 +1,36 @@
+"""Accounts: API tokens, grants of roles in projects, and the audit trail (docs/accounts.md)."""
+
+from psg.accounts.accounts import LIFE_S, Accounts, Known, NewToken, Origin
+from psg.accounts.errors import BeyondScope, LastAdmin, TokenTaken, TokenUnknown
+from psg.accounts.model import (
+    CYPHER,
+    EVERYWHERE,
+    GRANTABLE,
+    ROLES,
+    ApiToken,
+    AuditRecord,
+    Grant,
+    check_actor,
+    scoped,
+)
+
+__all__ = [
+    "CYPHER",
+    "EVERYWHERE",
+    "GRANTABLE",
+    "LIFE_S",
+    "ROLES",
+    "Accounts",
+    "ApiToken",
+    "AuditRecord",
+    "BeyondScope",
+    "Grant",
+    "Known",
+    "LastAdmin",
+    "NewToken",
+    "Origin",
+    "TokenTaken",
+    "TokenUnknown",
+    "check_actor",
+    "scoped",
+]
