@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check lint types imports tidy pytest test-long bench lock dist sbom reference
+.PHONY: help env demo console test check lint types imports tidy pytest test-long bench lock dist sbom reference
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: env ## Run examples/repo-health.yaml on a git repository (REPO=/any/repo, default: this one)
 	@$(BIN)/psg demo --yes $(if $(REPO),--repo "$(REPO)")
+
+console: ## Build the web console after a change of graphql/console or the schema (needs Node.js and npm)
+	@command -v npm >/dev/null || { echo "make console: npm is needed; on Debian and Ubuntu install the package npm" >&2; exit 1; }
+	cd graphql/console && npm ci && npm run build
 
 test: env check pytest ## Everything the project checks about itself
 
