@@ -56,6 +56,7 @@ SessionState = Literal["cancelled", "completed", "failed", "interrupted", "none"
 StepStatus = Literal["blocked", "completed", "failed", "in_progress", "pending", "skipped"]
 StepType = Literal["agent", "conditional", "confirm", "foreach", "llm", "plan", "tool", "wait"]
 TopologyType = Literal["hierarchical", "hub_spoke", "hybrid", "mesh", "other", "single_node"]
+TraceStatus = Literal["cancelled", "completed", "failed", "pending", "running"]
 WorkflowRunStatus = Literal["cancelled", "completed", "failed", "paused", "pending", "running"]
 
 
@@ -1095,6 +1096,25 @@ class CollabPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmPayload:
+    """ConfirmPayload as the API tells it."""
+
+    command_id: str
+    seq: int
+    replayed: bool
+    confirm: ConfirmSummary
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ConfirmPayload:
+        return cls(
+            command_id=data["commandId"],
+            seq=data["seq"],
+            replayed=data["replayed"],
+            confirm=ConfirmSummary.read(data["confirm"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ContextPayload:
     """ContextPayload as the API tells it."""
 
@@ -1368,21 +1388,38 @@ class RolePayload:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmPayload:
-    """ConfirmPayload as the API tells it."""
+class TracePayloadTrace:
+    """A trace: the recorded history of one run."""
+
+    id: str
+    uuid: str
+    status: TraceStatus
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> TracePayloadTrace:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            status=data["status"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TracePayload:
+    """TracePayload as the API tells it."""
 
     command_id: str
     seq: int
     replayed: bool
-    confirm: ConfirmSummary
+    trace: TracePayloadTrace
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> ConfirmPayload:
+    def read(cls, data: Mapping[str, Any]) -> TracePayload:
         return cls(
             command_id=data["commandId"],
             seq=data["seq"],
             replayed=data["replayed"],
-            confirm=ConfirmSummary.read(data["confirm"]),
+            trace=TracePayloadTrace.read(data["trace"]),
         )
 
 
@@ -1448,6 +1485,40 @@ class DeletePayload:
             seq=data["seq"],
             replayed=data["replayed"],
             id=data["id"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """A value that a project keeps under a key."""
+
+    key: str
+    value: Any | None
+    revision: int
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StoredValue:
+        return cls(
+            key=data["key"],
+            value=data["value"],
+            revision=data["revision"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePayload:
+    """ValuePayload as the API tells it."""
+
+    command_id: str
+    replayed: bool
+    value: StoredValue | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ValuePayload:
+        return cls(
+            command_id=data["commandId"],
+            replayed=data["replayed"],
+            value=None if data["value"] is None else StoredValue.read(data["value"]),
         )
 
 
@@ -1816,6 +1887,19 @@ class Networks:
         return cls(
             nodes=[NetworkSummary.read(item) for item in data["nodes"]],
             page_info=PageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanApproval:
+    """A plan: one run of steps towards an objective."""
+
+    approval: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> PlanApproval:
+        return cls(
+            approval=data["approval"],
         )
 
 
@@ -2553,6 +2637,78 @@ class SessionPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class StepFactsDependencies:
+    """A step: one action of a plan."""
+
+    id: str
+    key: str
+    status: StepStatus
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepFactsDependencies:
+        return cls(
+            id=data["id"],
+            key=data["key"],
+            status=data["status"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """A step: one action of a plan."""
+
+    id: str
+    uuid: str
+    key: str
+    type: StepType
+    capability: str | None
+    description: str
+    status: StepStatus
+    ready: bool
+    parked: str | None
+    due_at: str | None
+    position: int
+    attempt: int
+    waits_for: int
+    skip_reason: str | None
+    error: Any | None
+    started_at: str | None
+    finished_at: str | None
+    condition: str | None
+    join: JoinMode
+    approval: Any | None
+    plan_id: str
+    dependencies: list[StepFactsDependencies]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepFacts:
+        return cls(
+            id=data["id"],
+            uuid=data["uuid"],
+            key=data["key"],
+            type=data["type"],
+            capability=data["capability"],
+            description=data["description"],
+            status=data["status"],
+            ready=data["ready"],
+            parked=data["parked"],
+            due_at=data["dueAt"],
+            position=data["position"],
+            attempt=data["attempt"],
+            waits_for=data["waitsFor"],
+            skip_reason=data["skipReason"],
+            error=data["error"],
+            started_at=data["startedAt"],
+            finished_at=data["finishedAt"],
+            condition=data["condition"],
+            join=data["join"],
+            approval=data["approval"],
+            plan_id=data["planId"],
+            dependencies=[StepFactsDependencies.read(item) for item in data["dependencies"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutput:
     """A step: one action of a plan."""
 
@@ -2568,6 +2724,44 @@ class StepOutput:
             status=data["status"],
             output=data["output"],
             error=data["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepResultsNodes:
+    """A step: one action of a plan."""
+
+    id: str
+    key: str
+    status: StepStatus
+    skip_reason: str | None
+    output: Any | None
+    error: Any | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepResultsNodes:
+        return cls(
+            id=data["id"],
+            key=data["key"],
+            status=data["status"],
+            skip_reason=data["skipReason"],
+            output=data["output"],
+            error=data["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepResults:
+    """One page of a list; go on with `after: pageInfo.endCursor`."""
+
+    nodes: list[StepResultsNodes]
+    page_info: PageInfo
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> StepResults:
+        return cls(
+            nodes=[StepResultsNodes.read(item) for item in data["nodes"]],
+            page_info=PageInfo.read(data["pageInfo"]),
         )
 
 
@@ -2757,6 +2951,23 @@ class TrackedResources:
         return cls(
             nodes=[TrackedResourceSummary.read(item) for item in data["nodes"]],
             page_info=TrackedResourcesPageInfo.read(data["pageInfo"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValueKeys:
+    """A page of the keys that have values; go on with `after: cursor`."""
+
+    keys: list[str]
+    cursor: str | None
+    has_next_page: bool
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ValueKeys:
+        return cls(
+            keys=data["keys"],
+            cursor=data["cursor"],
+            has_next_page=data["hasNextPage"],
         )
 
 
@@ -2976,6 +3187,9 @@ _CONFIGURE_HEALTH_ALERTS_MEMBERS: dict[str, Reader[ConfigureHealthAlertsAlertRul
 _CREATE_COLLAB_MEMBERS: dict[str, Reader[CollabPayload]] = {
     "CollabPayload": CollabPayload.read,
 }
+_CREATE_CONFIRM_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
+    "ConfirmPayload": ConfirmPayload.read,
+}
 _CREATE_CONTEXT_MEMBERS: dict[str, Reader[ContextPayload]] = {
     "ContextPayload": ContextPayload.read,
 }
@@ -2994,11 +3208,17 @@ _CREATE_NETWORK_MEMBERS: dict[str, Reader[NetworkPayload]] = {
 _CREATE_PLAN_MEMBERS: dict[str, Reader[CreatePlanPayload]] = {
     "CreatePlanPayload": CreatePlanPayload.read,
 }
+_CREATE_PLAN_FROM_TEXT_MEMBERS: dict[str, Reader[CreatePlanPayload]] = {
+    "CreatePlanPayload": CreatePlanPayload.read,
+}
 _CREATE_PROJECT_MEMBERS: dict[str, Reader[ProjectPayload]] = {
     "ProjectPayload": ProjectPayload.read,
 }
 _CREATE_ROLE_MEMBERS: dict[str, Reader[RolePayload]] = {
     "RolePayload": RolePayload.read,
+}
+_CREATE_TRACE_MEMBERS: dict[str, Reader[TracePayload]] = {
+    "TracePayload": TracePayload.read,
 }
 _DECIDE_CONFIRM_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
     "ConfirmPayload": ConfirmPayload.read,
@@ -3011,6 +3231,9 @@ _DELEGATE_APPROVAL_MEMBERS: dict[str, Reader[ConfirmPayload]] = {
 }
 _DELETE_NODE_MEMBERS: dict[str, Reader[DeletePayload]] = {
     "DeletePayload": DeletePayload.read,
+}
+_DELETE_VALUE_MEMBERS: dict[str, Reader[ValuePayload]] = {
+    "ValuePayload": ValuePayload.read,
 }
 _DEPEND_ON_RESOURCE_MEMBERS: dict[str, Reader[ResourcePayload]] = {
     "ResourcePayload": ResourcePayload.read,
@@ -3080,6 +3303,9 @@ _SET_PROJECT_POLICY_MEMBERS: dict[str, Reader[ProjectPolicyPayload]] = {
 }
 _SET_SNAPSHOT_POLICY_MEMBERS: dict[str, Reader[SnapshotPolicyPayload]] = {
     "SnapshotPolicyPayload": SnapshotPolicyPayload.read,
+}
+_SET_VALUE_MEMBERS: dict[str, Reader[ValuePayload]] = {
+    "ValuePayload": ValuePayload.read,
 }
 _START_PLAN_MEMBERS: dict[str, Reader[PlanPayload]] = {
     "PlanPayload": PlanPayload.read,
@@ -4063,6 +4289,64 @@ fragment Failure on Failure {
 }
 """
 
+_CREATE_CONFIRM = """\
+mutation CreateConfirm($input: CreateConfirmInput!) {
+  createConfirm(input: $input) {
+    __typename
+    ...ConfirmPayload
+    ...Failure
+  }
+}
+
+fragment ConfirmPayload on ConfirmPayload {
+  commandId
+  seq
+  replayed
+  confirm {
+    ...ConfirmSummary
+  }
+}
+
+fragment ConfirmSummary on Confirm {
+  id
+  uuid
+  targetType
+  status
+  requestedByRole
+  requestedAt
+  reason
+  planId
+  stepId
+  step {
+    key
+  }
+  decisions {
+    status
+    decidedByRole
+    decidedAt
+    reason
+    actor
+  }
+  approval {
+    quorum
+    approvals
+    approvers
+    roles
+    proposedBy
+    expiresAt
+    voided
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+"""
+
 _CREATE_CONTEXT = """\
 mutation CreateContext($input: CreateContextInput!) {
   createContext(input: $input) {
@@ -4301,6 +4585,53 @@ fragment PlanSummary on Plan {
 }
 """
 
+_CREATE_PLAN_FROM_TEXT = """\
+mutation CreatePlanFromText($input: CreatePlanFromTextInput!) {
+  createPlanFromText(input: $input) {
+    __typename
+    ...CreatePlanPayload
+    ...Failure
+  }
+}
+
+fragment CreatePlanPayload on CreatePlanPayload {
+  commandId
+  seq
+  replayed
+  stepIds
+  plan {
+    ...PlanSummary
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment PlanSummary on Plan {
+  id
+  uuid
+  projectId
+  contextId
+  traceId
+  title
+  objective
+  status
+  paused
+  loading
+  revision
+  stepsTotal
+  stepsOpen
+  stepsFailed
+  startedAt
+  finishedAt
+}
+"""
+
 _CREATE_PROJECT = """\
 mutation CreateProject($input: CreateProjectInput!) {
   createProject(input: $input) {
@@ -4360,6 +4691,35 @@ fragment RolePayload on RolePayload {
     id
     uuid
     name
+  }
+}
+"""
+
+_CREATE_TRACE = """\
+mutation CreateTrace($input: CreateTraceInput!) {
+  createTrace(input: $input) {
+    __typename
+    ...TracePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment TracePayload on TracePayload {
+  commandId
+  seq
+  replayed
+  trace {
+    id
+    uuid
+    status
   }
 }
 """
@@ -4538,6 +4898,38 @@ fragment Failure on Failure {
   category
   retryable
   details
+}
+"""
+
+_DELETE_VALUE = """\
+mutation DeleteValue($input: DeleteValueInput!) {
+  deleteValue(input: $input) {
+    __typename
+    ...ValuePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment StoredValue on StoredValue {
+  key
+  value
+  revision
+}
+
+fragment ValuePayload on ValuePayload {
+  commandId
+  replayed
+  value {
+    ...StoredValue
+  }
 }
 """
 
@@ -4836,6 +5228,34 @@ fragment ExtensionSummary on Extension {
 fragment PageInfo on PageInfo {
   hasNextPage
   endCursor
+}
+"""
+
+_FRONTIER = """\
+query Frontier($planId: ID!, $first: Int! = 50) {
+  frontier(planId: $planId, first: $first) {
+    ...StepSummary
+  }
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
 }
 """
 
@@ -5198,6 +5618,14 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_PLAN_APPROVAL = """\
+query PlanApproval($id: ID!) {
+  plan(id: $id) {
+    approval
+  }
 }
 """
 
@@ -6255,6 +6683,38 @@ fragment SnapshotPolicyPayload on SnapshotPolicyPayload {
 }
 """
 
+_SET_VALUE = """\
+mutation SetValue($input: SetValueInput!) {
+  setValue(input: $input) {
+    __typename
+    ...ValuePayload
+    ...Failure
+  }
+}
+
+fragment Failure on Failure {
+  code
+  message
+  category
+  retryable
+  details
+}
+
+fragment StoredValue on StoredValue {
+  key
+  value
+  revision
+}
+
+fragment ValuePayload on ValuePayload {
+  commandId
+  replayed
+  value {
+    ...StoredValue
+  }
+}
+"""
+
 _SNAPSHOTS = """\
 query Snapshots($projectId: ID!, $planId: ID, $first: Int! = 50, $upto: Long) {
   snapshots(projectId: $projectId, planId: $planId, first: $first, upto: $upto) {
@@ -6350,6 +6810,47 @@ fragment SessionPayload on SessionPayload {
 }
 """
 
+_STEP_FACTS = """\
+query StepFacts($id: ID!) {
+  step(id: $id) {
+    ...StepFacts
+  }
+}
+
+fragment StepFacts on Step {
+  ...StepSummary
+  condition
+  join
+  approval
+  planId
+  dependencies {
+    id
+    key
+    status
+  }
+}
+
+fragment StepSummary on Step {
+  id
+  uuid
+  key
+  type
+  capability
+  description
+  status
+  ready
+  parked
+  dueAt
+  position
+  attempt
+  waitsFor
+  skipReason
+  error
+  startedAt
+  finishedAt
+}
+"""
+
 _STEP_OUTPUT = """\
 query StepOutput($id: ID!) {
   step(id: $id) {
@@ -6358,6 +6859,29 @@ query StepOutput($id: ID!) {
     output
     error
   }
+}
+"""
+
+_STEP_RESULTS = """\
+query StepResults($planId: ID!, $first: Int! = 100, $after: String) {
+  steps(planId: $planId, first: $first, after: $after) {
+    nodes {
+      id
+      key
+      status
+      skipReason
+      output
+      error
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
 }
 """
 
@@ -7137,6 +7661,30 @@ fragment NetworkSummary on Network {
 }
 """
 
+_VALUE = """\
+query Value($projectId: ID!, $key: String!) {
+  value(projectId: $projectId, key: $key) {
+    ...StoredValue
+  }
+}
+
+fragment StoredValue on StoredValue {
+  key
+  value
+  revision
+}
+"""
+
+_VALUE_KEYS = """\
+query ValueKeys($projectId: ID!, $prefix: String! = "", $first: Int! = 100, $after: String) {
+  valueKeys(projectId: $projectId, prefix: $prefix, first: $first, after: $after) {
+    keys
+    cursor
+    hasNextPage
+  }
+}
+"""
+
 _WATCH_ALERTS = """\
 subscription WatchAlerts($projectId: ID, $after: String) {
   alerts(projectId: $projectId, after: $after) {
@@ -7866,6 +8414,36 @@ class Operations(Calls):
         data = await self._call(_CREATE_COLLAB, "CreateCollab", variables)
         return member(data["createCollab"], _CREATE_COLLAB_MEMBERS)
 
+    async def create_confirm(
+        self,
+        *,
+        requested_by_role: str,
+        target_id: str,
+        command_id: str | None = None,
+        reason: str | None = None,
+        requested_at: str | None = None,
+        status: ConfirmStatus | None = None,
+        uuid: str | None = None,
+    ) -> ConfirmPayload:
+        """Ask for a confirmation."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "reason": reason,
+                        "requestedAt": requested_at,
+                        "requestedByRole": requested_by_role,
+                        "status": status,
+                        "targetId": target_id,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_CONFIRM, "CreateConfirm", variables)
+        return member(data["createConfirm"], _CREATE_CONFIRM_MEMBERS)
+
     async def create_context(
         self,
         *,
@@ -8076,6 +8654,34 @@ class Operations(Calls):
         data = await self._call(_CREATE_PLAN, "CreatePlan", variables)
         return member(data["createPlan"], _CREATE_PLAN_MEMBERS)
 
+    async def create_plan_from_text(
+        self,
+        *,
+        context_id: str,
+        text: str,
+        command_id: str | None = None,
+        params: Any = None,
+        source: str | None = None,
+        uuid: str | None = None,
+    ) -> CreatePlanPayload:
+        """Create a plan, as a draft, from the text of a plan file; a mistake is told with line and …"""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "contextId": context_id,
+                        "params": params,
+                        "source": source,
+                        "text": text,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_PLAN_FROM_TEXT, "CreatePlanFromText", variables)
+        return member(data["createPlanFromText"], _CREATE_PLAN_FROM_TEXT_MEMBERS)
+
     async def create_project(
         self,
         *,
@@ -8127,6 +8733,38 @@ class Operations(Calls):
         )
         data = await self._call(_CREATE_ROLE, "CreateRole", variables)
         return member(data["createRole"], _CREATE_ROLE_MEMBERS)
+
+    async def create_trace(
+        self,
+        *,
+        context_id: str,
+        command_id: str | None = None,
+        finished_at: str | None = None,
+        plan_id: str | None = None,
+        segments: Any = None,
+        started_at: str | None = None,
+        status: str | None = None,
+        uuid: str | None = None,
+    ) -> TracePayload:
+        """Store a trace with its segments."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "contextId": context_id,
+                        "finishedAt": finished_at,
+                        "planId": plan_id,
+                        "segments": segments,
+                        "startedAt": started_at,
+                        "status": status,
+                        "uuid": uuid,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_CREATE_TRACE, "CreateTrace", variables)
+        return member(data["createTrace"], _CREATE_TRACE_MEMBERS)
 
     async def decide_confirm(
         self,
@@ -8225,6 +8863,30 @@ class Operations(Calls):
         )
         data = await self._call(_DELETE_NODE, "DeleteNode", variables)
         return member(data["deleteNode"], _DELETE_NODE_MEMBERS)
+
+    async def delete_value(
+        self,
+        *,
+        key: str,
+        project_id: str,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> ValuePayload:
+        """Forget the value of a key; one that has none is no error."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "key": key,
+                        "projectId": project_id,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_DELETE_VALUE, "DeleteValue", variables)
+        return member(data["deleteValue"], _DELETE_VALUE_MEMBERS)
 
     async def depend_on_resource(
         self,
@@ -8393,6 +9055,17 @@ class Operations(Calls):
         )
         data = await self._call(_EXTENSIONS, "Extensions", variables)
         return Extensions.read(data["extensions"])
+
+    async def frontier(
+        self,
+        *,
+        plan_id: str,
+        first: int | None = None,
+    ) -> list[StepSummary]:
+        """Steps of a running plan that can be claimed now, in scheduling order."""
+        variables = given({"planId": plan_id, "first": first})
+        data = await self._call(_FRONTIER, "Frontier", variables)
+        return [StepSummary.read(item) for item in data["frontier"]]
 
     async def health_history(
         self,
@@ -8592,6 +9265,16 @@ class Operations(Calls):
         variables = given({"id": id})
         data = await self._call(_PLAN, "Plan", variables)
         return None if data["plan"] is None else PlanSummary.read(data["plan"])
+
+    async def plan_approval(
+        self,
+        *,
+        id: str,
+    ) -> PlanApproval | None:
+        """One plan."""
+        variables = given({"id": id})
+        data = await self._call(_PLAN_APPROVAL, "PlanApproval", variables)
+        return None if data["plan"] is None else PlanApproval.read(data["plan"])
 
     async def plan_as_of(
         self,
@@ -9131,6 +9814,32 @@ class Operations(Calls):
         data = await self._call(_SET_SNAPSHOT_POLICY, "SetSnapshotPolicy", variables)
         return member(data["setSnapshotPolicy"], _SET_SNAPSHOT_POLICY_MEMBERS)
 
+    async def set_value(
+        self,
+        *,
+        key: str,
+        project_id: str,
+        value: Any,
+        command_id: str | None = None,
+        expected_revision: int | None = None,
+    ) -> ValuePayload:
+        """Keep a value under a key of a project; an equal one changes nothing."""
+        variables = given(
+            {
+                "input": given(
+                    {
+                        "commandId": command_id_or_new(command_id),
+                        "expectedRevision": expected_revision,
+                        "key": key,
+                        "projectId": project_id,
+                        "value": value,
+                    }
+                ),
+            }
+        )
+        data = await self._call(_SET_VALUE, "SetValue", variables)
+        return member(data["setValue"], _SET_VALUE_MEMBERS)
+
     async def snapshots(
         self,
         *,
@@ -9196,6 +9905,16 @@ class Operations(Calls):
         data = await self._call(_START_SESSION, "StartSession", variables)
         return member(data["startSession"], _START_SESSION_MEMBERS)
 
+    async def step_facts(
+        self,
+        *,
+        id: str,
+    ) -> StepFacts | None:
+        """One step."""
+        variables = given({"id": id})
+        data = await self._call(_STEP_FACTS, "StepFacts", variables)
+        return None if data["step"] is None else StepFacts.read(data["step"])
+
     async def step_output(
         self,
         *,
@@ -9205,6 +9924,18 @@ class Operations(Calls):
         variables = given({"id": id})
         data = await self._call(_STEP_OUTPUT, "StepOutput", variables)
         return None if data["step"] is None else StepOutput.read(data["step"])
+
+    async def step_results(
+        self,
+        *,
+        plan_id: str,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> StepResults:
+        """Steps of a plan, in the order of the plan."""
+        variables = given({"planId": plan_id, "first": first, "after": after})
+        data = await self._call(_STEP_RESULTS, "StepResults", variables)
+        return StepResults.read(data["steps"])
 
     async def steps(
         self,
@@ -9617,6 +10348,30 @@ class Operations(Calls):
         )
         data = await self._call(_UPDATE_NETWORK, "UpdateNetwork", variables)
         return member(data["updateNetwork"], _UPDATE_NETWORK_MEMBERS)
+
+    async def value(
+        self,
+        *,
+        project_id: str,
+        key: str,
+    ) -> StoredValue | None:
+        """What a project keeps under a key; null when there is nothing."""
+        variables = given({"projectId": project_id, "key": key})
+        data = await self._call(_VALUE, "Value", variables)
+        return None if data["value"] is None else StoredValue.read(data["value"])
+
+    async def value_keys(
+        self,
+        *,
+        project_id: str,
+        prefix: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> ValueKeys:
+        """The keys under which a project keeps values, by name; with `prefix` those that begin with it."""
+        variables = given({"projectId": project_id, "prefix": prefix, "first": first, "after": after})
+        data = await self._call(_VALUE_KEYS, "ValueKeys", variables)
+        return ValueKeys.read(data["valueKeys"])
 
     def watch_alerts(
         self,

@@ -47,6 +47,7 @@ from psg_graphql.types.project import Project, project_from
 from psg_graphql.types.role import Role
 from psg_graphql.types.step import Step
 from psg_graphql.types.trace import Trace
+from psg_graphql.value_queries import ValueQueries
 from psg_graphql.workflow_queries import WorkflowQueries
 
 AsOf = Annotated[
@@ -59,7 +60,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 @strawberry.type(description="Reading.")
 class Query(
     ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries,
-    SessionQueries, MonitoringQueries, PlatformQueries, WorkflowQueries,
+    SessionQueries, MonitoringQueries, PlatformQueries, WorkflowQueries, ValueQueries,
 ):  # fmt: skip
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:

@@ -12,6 +12,7 @@ from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.command import Answer
 from psg_runtime.ael import CapabilityRegistry, SubplanAdapter, action_target
 from psg_runtime.ael.port import CONTROL_STEPS
+from psg_runtime.ael.registry import is_worker_name
 from psg_runtime.expressions import check_references, default_engine, step_template
 from psg_runtime.plan_file.loops import check_loop
 
@@ -96,7 +97,7 @@ def _missing(row: dict[str, Any], names: frozenset[str], roles: frozenset[str]) 
     kind, name = action_target(row["type"], row["capability"], row["agent_role"])
     if kind == "llm_call" or (kind == "custom_action" and name in CONTROL_STEPS):
         return []
-    if name is not None and name in names | roles:
+    if name is not None and (name in names | roles or is_worker_name(name)):
         return []
     if name is None and row["agent_role"] is not None and row["agent_role"] in roles:
         return []

@@ -11,6 +11,7 @@ from psg_graphql.mutations.events import EventMutations
 from psg_graphql.mutations.modules import ModuleMutations
 from psg_graphql.mutations.monitoring import MonitoringMutations
 from psg_graphql.mutations.nodes import NodeMutations
+from psg_graphql.mutations.plan_texts import PlanTextMutations
 from psg_graphql.mutations.plans import PlanMutations
 from psg_graphql.mutations.policies import PolicyMutations
 from psg_graphql.mutations.reactions import ReactionMutations
@@ -19,6 +20,7 @@ from psg_graphql.mutations.resources import ResourceMutations
 from psg_graphql.mutations.sessions import SessionMutations
 from psg_graphql.mutations.snapshots import SnapshotMutations
 from psg_graphql.mutations.turns import TurnMutations
+from psg_graphql.mutations.values import ValueMutations
 from psg_graphql.mutations.workflows import WorkflowMutations
 
 
@@ -27,5 +29,6 @@ class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
     ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations, SessionMutations,
     MonitoringMutations, TurnMutations, ResourcePoolMutations, WorkflowMutations,
+    PlanTextMutations, ValueMutations,
 ):  # fmt: skip
     pass

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
 from psg.errors import CapabilityDenied, UnknownCapability, ValidationFailed
 from psg.plan.pins import split_pin
-from psg_runtime.ael.capability import KINDS, ActionContext, Capability, build_capability
+from psg_runtime.ael.capability import EXTERNAL, KINDS, ActionContext, Capability, build_capability
 from psg_runtime.ael.versions import Version
 
 __all__ = [
@@ -33,6 +35,8 @@ BUILT_IN = (
     "process.run", "code.run", "http.request", "file.read", "file.write", "wait", "confirm", "foreach", "conditional",
     "plan",
 )  # fmt: skip
+# Steps named `worker:NAME` are done by whatever worker outside fetches turns of that name.
+_WORKER_NAME = re.compile(r"worker:\w(?:[\w .:/\-]{0,188}\w)?")
 _MARK = "__psg_capabilities__"
 _SPELLINGS = {"inputSchema": "input_schema", "outputSchema": "output_schema"}
 
@@ -109,7 +113,7 @@ class CapabilityRegistry:
 
         Raises UnknownCapability, or CapabilityDenied when it is there and must not be executed (ORCH-14).
         """
-        found = self._current.get(name)
+        found = self._found(name)
         if found is None:
             raise self._unknown(name)
         if found.type not in kinds:
@@ -140,7 +144,7 @@ class CapabilityRegistry:
 
     def type_of(self, name: str) -> str | None:
         """The type of what a step names so, None when there is no such capability."""
-        found = self._current.get(name)
+        found = self._found(name)
         return None if found is None else found.type
 
     def delegates(self, name: str) -> bool:
@@ -150,8 +154,15 @@ class CapabilityRegistry:
 
     def external(self, name: str) -> bool:
         """Whether what a step names so is done by workers outside."""
-        found = self._current.get(name)
+        found = self._found(name)
         return found is not None and found.adapter is not None
+
+    def _found(self, name: str) -> Capability | None:
+        """What is registered; a name with the prefix of workers outside needs no registration (decision 0087)."""
+        found = self._current.get(name)
+        if found is None and is_worker_name(name):
+            return _of_workers(name)
+        return found
 
     def names(self) -> list[str]:
         """Everything a step can name and have executed, pinned versions included."""
@@ -221,6 +232,16 @@ class CapabilityRegistry:
             raise UnknownCapability(message, reference=reference)
         for mark in marks:
             self.register(mark)
+
+
+def is_worker_name(name: str) -> bool:
+    """Whether a step that names this is for workers outside, without anybody having declared it."""
+    return _WORKER_NAME.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1_000)
+def _of_workers(name: str) -> Capability:
+    return build_capability(name=name, type="agent", adapter=EXTERNAL, source="worker")
 
 
 def load_reference(reference: str) -> Any:
