@@ -1,0 +1,28 @@
+import { lazy, type ComponentType } from "react";
+
+export interface ViewProps {
+  /** Parameters of the route's pattern, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export interface Route {
+  /** `/projects/:project/plans`; parameters are what stands between two slashes. */
+  readonly pattern: string;
+  readonly view: ComponentType<ViewProps>;
+  readonly title: string;
+  /** Entry in the navigation: those of a project are there when one is chosen. `keys` as in shortcuts. */
+  readonly nav?: { readonly group: "project" | "platform"; readonly keys: string };
+}
+
+type Loader = () => Promise<{ default: ComponentType<ViewProps> }>;
+const view = (load: Loader): ComponentType<ViewProps> => lazy(load);
+
+/** All views: one line each. They are loaded when they are opened. */
+export const ROUTES: readonly Route[] = [
+  { pattern: "/", title: "Projects", view: view(() => import("../views/projects")) },
+  {
+    pattern: "/projects/:project", title: "Plans", view: view(() => import("../views/plans")),
+    nav: { group: "project", keys: "g p" },
+  },
+  { pattern: "/projects/:project/plans/:plan", title: "Plan", view: view(() => import("../views/plan/view")) },
+];

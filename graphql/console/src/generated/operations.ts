@@ -1,0 +1,208 @@
+// Written by codegen.mjs from graphql/schema.graphql and src/operations; do not edit.
+import type { Operation } from "../api/operation";
+
+export type DecisionStatus = "approved" | "cancelled" | "rejected";
+export type JoinMode = "all" | "any" | "not_skipped" | "settled";
+export type OnFailure = "compensate" | "continue" | "replan" | "stop";
+export type PlanStatus = "approved" | "cancelled" | "completed" | "draft" | "failed" | "in_progress" | "proposed";
+export type SegmentStatus = "cancelled" | "completed" | "failed" | "pending" | "running" | "skipped";
+export type StepStatus = "blocked" | "completed" | "failed" | "in_progress" | "pending" | "skipped";
+export type StepType = "agent" | "conditional" | "confirm" | "foreach" | "llm" | "plan" | "tool" | "wait";
+export type TraceStatus = "cancelled" | "completed" | "failed" | "pending" | "running";
+export type ApprovePlanInput = { commandId?: string | null; expectedRevision?: number | null; id: string; reason?: string | null; role?: string };
+export type DecideConfirmInput = { commandId?: string | null; id: string; reason?: string | null; role?: string; status: DecisionStatus };
+export type PlanCommandInput = { commandId?: string | null; expectedRevision?: number | null; id: string };
+export type CountsFragment = { total: number; pending: number; inProgress: number; completed: number; blocked: number; skipped: number; failed: number };
+
+export type PageInfoFragment = { hasNextPage: boolean; endCursor: string | null };
+
+export type PlanHeadFragment = { id: string; uuid: string; projectId: string; title: string; objective: string; status: PlanStatus; paused: boolean; loading: boolean; revision: number; stepsTotal: number; stepsOpen: number; stepsFailed: number; recordedAt: string; startedAt: string | null; finishedAt: string | null; onFailure: OnFailure; goalMet: boolean | null; derivation: string | null; derivedFromId: string | null; parentStepId: string | null; successCriteria: Array<string>; params: unknown | null; traceId: string | null; spending: ({ limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) }) | null };
+
+export type PlanRowFragment = { id: string; uuid: string; title: string; objective: string; status: PlanStatus; paused: boolean; loading: boolean; stepsTotal: number; stepsOpen: number; stepsFailed: number; recordedAt: string; startedAt: string | null; finishedAt: string | null; derivation: string | null };
+
+export type RefusalFragment = { code: string; message: string };
+
+export type StepNodeFragment = { id: string; key: string; type: StepType; capability: string | null; agentRole: string | null; status: StepStatus; ready: boolean; parked: string | null; dueAt: string | null; position: number; attempt: number; retries: number; waitsFor: number; skipReason: string | null; startedAt: string | null; finishedAt: string | null; dependencyIds: Array<string>; join: JoinMode };
+
+export type SumsFragment = { tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null };
+
+export type ApprovePlanData = { approvePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type ApprovePlanVariables = { input: ApprovePlanInput };
+export const ApprovePlan: Operation<ApprovePlanData, ApprovePlanVariables> = {
+  name: "ApprovePlan",
+  kind: "mutation",
+  id: "sha256:4670d74f17ca8b9376e4dcf5faa62f369887191d806c906086f8f9da41bb21ac",
+  text: "mutation ApprovePlan($input: ApprovePlanInput!) {\n  approvePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type CancelPlanData = { cancelPlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type CancelPlanVariables = { input: PlanCommandInput };
+export const CancelPlan: Operation<CancelPlanData, CancelPlanVariables> = {
+  name: "CancelPlan",
+  kind: "mutation",
+  id: "sha256:959a0caad91ea3d5d0a81d6e0c984d6a6c6ad775d20944a5e16b88ba4b4ca4b2",
+  text: "mutation CancelPlan($input: PlanCommandInput!) {\n  cancelPlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type DecideConfirmData = { decideConfirm: (({ __typename: "ConfirmPayload" } & { seq: number }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
+export type DecideConfirmVariables = { input: DecideConfirmInput };
+export const DecideConfirm: Operation<DecideConfirmData, DecideConfirmVariables> = {
+  name: "DecideConfirm",
+  kind: "mutation",
+  id: "sha256:9b1f50f771d4c6bcb5bd727eb1dce9415e704242dadae5d56563e62bfc7d92a5",
+  text: "mutation DecideConfirm($input: DecideConfirmInput!) {\n  decideConfirm(input: $input) {\n    __typename\n    ... on ConfirmPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type OffersData = { capabilities: ({ nodes: Array<({ reference: string; offeredBy: number; enabled: boolean })> }) };
+export type OffersVariables = { name: string };
+export const Offers: Operation<OffersData, OffersVariables> = {
+  name: "Offers",
+  kind: "query",
+  id: "sha256:45e0e88370bad28aebc437511b839b860cc7356cfdbef184bacad2f1276490ca",
+  text: "query Offers($name: String!) {\n  capabilities(name: $name, first: 20) {\n    nodes {\n      reference\n      offeredBy\n      enabled\n    }\n  }\n}",
+};
+
+export type PausePlanData = { pausePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type PausePlanVariables = { input: PlanCommandInput };
+export const PausePlan: Operation<PausePlanData, PausePlanVariables> = {
+  name: "PausePlan",
+  kind: "mutation",
+  id: "sha256:1b6b43a9ea3b7b98a0688728443e3b0ef518d012b6c5d19560587ce12631c63d",
+  text: "mutation PausePlan($input: PlanCommandInput!) {\n  pausePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type PendingApprovalsData = { confirms: ({ nodes: Array<({ id: string; planId: string | null; stepId: string | null; reason: string | null; requestedByRole: string; approval: ({ quorum: number; approvals: number; approvers: Array<string>; roles: Array<string>; expiresAt: string | null; reasonRequired: boolean }) | null })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type PendingApprovalsVariables = { projectId: string; after?: string | null };
+export const PendingApprovals: Operation<PendingApprovalsData, PendingApprovalsVariables> = {
+  name: "PendingApprovals",
+  kind: "query",
+  id: "sha256:76d3152dd9ea2f072aa64e2cf2921dd841067534d22b54cfd29d8018d715a1db",
+  text: "query PendingApprovals($projectId: ID!, $after: String) {\n  confirms(projectId: $projectId, status: pending, first: 100, after: $after) {\n    nodes {\n      id\n      planId\n      stepId\n      reason\n      requestedByRole\n      approval {\n        quorum\n        approvals\n        approvers\n        roles\n        expiresAt\n        reasonRequired\n      }\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
+export type PlanData = { plan: ({ id: string; uuid: string; projectId: string; title: string; objective: string; status: PlanStatus; paused: boolean; loading: boolean; revision: number; stepsTotal: number; stepsOpen: number; stepsFailed: number; recordedAt: string; startedAt: string | null; finishedAt: string | null; onFailure: OnFailure; goalMet: boolean | null; derivation: string | null; derivedFromId: string | null; parentStepId: string | null; successCriteria: Array<string>; params: unknown | null; traceId: string | null; spending: ({ limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) }) | null }) | null };
+export type PlanVariables = { id: string };
+export const Plan: Operation<PlanData, PlanVariables> = {
+  name: "Plan",
+  kind: "query",
+  id: "sha256:fcdf6d8a192515be9cba7d16699bde3de20f7a42f4abba0da129e10ffeaf79ce",
+  text: "query Plan($id: ID!) {\n  plan(id: $id) {\n    ...PlanHead\n  }\n}\n\nfragment PlanHead on Plan {\n  id\n  uuid\n  projectId\n  title\n  objective\n  status\n  paused\n  loading\n  revision\n  stepsTotal\n  stepsOpen\n  stepsFailed\n  recordedAt\n  startedAt\n  finishedAt\n  onFailure\n  goalMet\n  derivation\n  derivedFromId\n  parentStepId\n  successCriteria\n  params\n  traceId\n  spending {\n    limit {\n      ...Sums\n    }\n    spent {\n      ...Sums\n    }\n    reserved {\n      ...Sums\n    }\n  }\n}\n\nfragment Sums on Amounts {\n  tokens\n  cost\n  calls\n  wallMs\n}",
+};
+
+export type PlanProgressData = { planProgress: (({ __typename: "Closing" } & { cursor: string; reason: string }) | ({ __typename: "CursorExpired" } & { code: string; message: string; cursor: string }) | ({ __typename: "Heartbeat" } & { cursor: string }) | ({ __typename: "PlanProgress" } & { status: PlanStatus; paused: boolean; counts: ({ total: number; pending: number; inProgress: number; completed: number; blocked: number; skipped: number; failed: number }); changedSteps: Array<({ id: string; key: string; type: StepType; capability: string | null; agentRole: string | null; status: StepStatus; ready: boolean; parked: string | null; dueAt: string | null; position: number; attempt: number; retries: number; waitsFor: number; skipReason: string | null; startedAt: string | null; finishedAt: string | null; dependencyIds: Array<string>; join: JoinMode })>; truncated: boolean; finished: boolean; cursor: string })) };
+export type PlanProgressVariables = { planId: string; after?: string | null };
+export const PlanProgress: Operation<PlanProgressData, PlanProgressVariables> = {
+  name: "PlanProgress",
+  kind: "subscription",
+  id: "sha256:9ff58ccae802ff17bfa1164ff1e034d8321cb906b36b03ecd4e22c6c7b1cee06",
+  text: "subscription PlanProgress($planId: ID!, $after: String) {\n  planProgress(planId: $planId, after: $after) {\n    __typename\n    ... on PlanProgress {\n      status\n      paused\n      counts {\n        ...Counts\n      }\n      changedSteps {\n        ...StepNode\n      }\n      truncated\n      finished\n      cursor\n    }\n    ... on Heartbeat {\n      cursor\n    }\n    ... on Closing {\n      cursor\n      reason\n    }\n    ... on CursorExpired {\n      code\n      message\n      cursor\n    }\n  }\n}\n\nfragment Counts on StepCounts {\n  total\n  pending\n  inProgress\n  completed\n  blocked\n  skipped\n  failed\n}\n\nfragment StepNode on Step {\n  id\n  key\n  type\n  capability\n  agentRole\n  status\n  ready\n  parked\n  dueAt\n  position\n  attempt\n  retries\n  waitsFor\n  skipReason\n  startedAt\n  finishedAt\n  dependencyIds\n  join\n}",
+};
+
+export type PlanSegmentsData = { traces: ({ nodes: Array<({ id: string; status: TraceStatus; startedAt: string | null; finishedAt: string | null })> }) };
+export type PlanSegmentsVariables = { projectId: string; planId: string };
+export const PlanSegments: Operation<PlanSegmentsData, PlanSegmentsVariables> = {
+  name: "PlanSegments",
+  kind: "query",
+  id: "sha256:d69b9e990fca72101b7582d03a5f84720e453d5a5d5e08611661b670c30fcaa1",
+  text: "query PlanSegments($projectId: ID!, $planId: ID!) {\n  traces(projectId: $projectId, planId: $planId, first: 20) {\n    nodes {\n      id\n      status\n      startedAt\n      finishedAt\n    }\n  }\n}",
+};
+
+export type PlanStepsData = { steps: ({ nodes: Array<({ id: string; key: string; type: StepType; capability: string | null; agentRole: string | null; status: StepStatus; ready: boolean; parked: string | null; dueAt: string | null; position: number; attempt: number; retries: number; waitsFor: number; skipReason: string | null; startedAt: string | null; finishedAt: string | null; dependencyIds: Array<string>; join: JoinMode })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type PlanStepsVariables = { id: string; after?: string | null };
+export const PlanSteps: Operation<PlanStepsData, PlanStepsVariables> = {
+  name: "PlanSteps",
+  kind: "query",
+  id: "sha256:58a92471d218d9d46f1715ee18a7e9cccd8552f48f233c58ea3ce5f9e5e61ad0",
+  text: "query PlanSteps($id: ID!, $after: String) {\n  steps(planId: $id, first: 100, after: $after) {\n    nodes {\n      ...StepNode\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}\n\nfragment StepNode on Step {\n  id\n  key\n  type\n  capability\n  agentRole\n  status\n  ready\n  parked\n  dueAt\n  position\n  attempt\n  retries\n  waitsFor\n  skipReason\n  startedAt\n  finishedAt\n  dependencyIds\n  join\n}",
+};
+
+export type PlansData = { plans: ({ nodes: Array<({ id: string; uuid: string; title: string; objective: string; status: PlanStatus; paused: boolean; loading: boolean; stepsTotal: number; stepsOpen: number; stepsFailed: number; recordedAt: string; startedAt: string | null; finishedAt: string | null; derivation: string | null })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type PlansVariables = { projectId: string; status?: PlanStatus | null; after?: string | null };
+export const Plans: Operation<PlansData, PlansVariables> = {
+  name: "Plans",
+  kind: "query",
+  id: "sha256:a422fa1c718be04ac60bf1fd9576bf1871dee160debf376623c5048fa7ad424e",
+  text: "query Plans($projectId: ID!, $status: PlanStatus, $after: String) {\n  plans(projectId: $projectId, status: $status, first: 50, after: $after) {\n    nodes {\n      ...PlanRow\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}\n\nfragment PlanRow on Plan {\n  id\n  uuid\n  title\n  objective\n  status\n  paused\n  loading\n  stepsTotal\n  stepsOpen\n  stepsFailed\n  recordedAt\n  startedAt\n  finishedAt\n  derivation\n}",
+};
+
+export type ProjectNameData = { project: ({ id: string; uuid: string; name: string }) | null };
+export type ProjectNameVariables = { id: string };
+export const ProjectName: Operation<ProjectNameData, ProjectNameVariables> = {
+  name: "ProjectName",
+  kind: "query",
+  id: "sha256:e8ea4e77d0bd87e7029a1f271d7a400fa9736a16373bcf3b693eac059963b2bf",
+  text: "query ProjectName($id: ID!) {\n  project(id: $id) {\n    id\n    uuid\n    name\n  }\n}",
+};
+
+export type ProjectsData = { projects: ({ nodes: Array<({ id: string; uuid: string; name: string; description: string | null; recordedAt: string; changedAt: string })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type ProjectsVariables = { after?: string | null };
+export const Projects: Operation<ProjectsData, ProjectsVariables> = {
+  name: "Projects",
+  kind: "query",
+  id: "sha256:d150f8d9dfbc5c0db5a04d5be5ae2ce600af96bd8327135e7b6bbf91e3915f17",
+  text: "query Projects($after: String) {\n  projects(first: 50, after: $after) {\n    nodes {\n      id\n      uuid\n      name\n      description\n      recordedAt\n      changedAt\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
+export type ProposePlanData = { proposePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type ProposePlanVariables = { input: PlanCommandInput };
+export const ProposePlan: Operation<ProposePlanData, ProposePlanVariables> = {
+  name: "ProposePlan",
+  kind: "mutation",
+  id: "sha256:b7940a2572409fc16e2df25ba2b68aef27d796f2dc957123150bdab297dc5b79",
+  text: "mutation ProposePlan($input: PlanCommandInput!) {\n  proposePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type ResumePlanData = { resumePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type ResumePlanVariables = { input: PlanCommandInput };
+export const ResumePlan: Operation<ResumePlanData, ResumePlanVariables> = {
+  name: "ResumePlan",
+  kind: "mutation",
+  id: "sha256:f00a9ee7f5568df37dc823fff7f110ff04c537eb1298eb2303ed57faf0baa799",
+  text: "mutation ResumePlan($input: PlanCommandInput!) {\n  resumePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type RevisePlanData = { revisePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type RevisePlanVariables = { input: PlanCommandInput };
+export const RevisePlan: Operation<RevisePlanData, RevisePlanVariables> = {
+  name: "RevisePlan",
+  kind: "mutation",
+  id: "sha256:1fd61aaf7e692482f126e1a0f04215c891b5b007edcaface601ca17960cd4784",
+  text: "mutation RevisePlan($input: PlanCommandInput!) {\n  revisePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type StartPlanData = { startPlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
+export type StartPlanVariables = { input: PlanCommandInput };
+export const StartPlan: Operation<StartPlanData, StartPlanVariables> = {
+  name: "StartPlan",
+  kind: "mutation",
+  id: "sha256:de4684920d9b9cbf90347ae7a261a696d963ab7b3b10ea8f43bf5e468106d6ac",
+  text: "mutation StartPlan($input: PlanCommandInput!) {\n  startPlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type StepDetailData = { step: ({ id: string; key: string; type: StepType; capability: string | null; agentRole: string | null; status: StepStatus; ready: boolean; parked: string | null; dueAt: string | null; position: number; attempt: number; retries: number; waitsFor: number; skipReason: string | null; startedAt: string | null; finishedAt: string | null; dependencyIds: Array<string>; join: JoinMode; uuid: string; description: string; condition: string | null; timeoutMs: number | null; urgency: number; params: unknown | null; output: unknown | null; error: unknown | null; subPlans: Array<({ id: string; title: string; status: PlanStatus; derivation: string | null })> }) | null };
+export type StepDetailVariables = { id: string };
+export const StepDetail: Operation<StepDetailData, StepDetailVariables> = {
+  name: "StepDetail",
+  kind: "query",
+  id: "sha256:8e61986da89d293387770b6a8330ca2428116bbab752cb0fafa02ce7ba50fe63",
+  text: "query StepDetail($id: ID!) {\n  step(id: $id) {\n    ...StepNode\n    uuid\n    description\n    condition\n    timeoutMs\n    urgency\n    params\n    output\n    error\n    subPlans {\n      id\n      title\n      status\n      derivation\n    }\n  }\n}\n\nfragment StepNode on Step {\n  id\n  key\n  type\n  capability\n  agentRole\n  status\n  ready\n  parked\n  dueAt\n  position\n  attempt\n  retries\n  waitsFor\n  skipReason\n  startedAt\n  finishedAt\n  dependencyIds\n  join\n}",
+};
+
+export type SwitchesData = { killSwitches: Array<({ scope: string; planId: string | null; actionType: string | null; reason: string | null; actor: string | null })> };
+export type SwitchesVariables = { projectId: string };
+export const Switches: Operation<SwitchesData, SwitchesVariables> = {
+  name: "Switches",
+  kind: "query",
+  id: "sha256:6d541a4d53941e8188ac1548171416681a1afa738eca07b9addcd553ed5d4a36",
+  text: "query Switches($projectId: ID!) {\n  killSwitches(projectId: $projectId) {\n    scope\n    planId\n    actionType\n    reason\n    actor\n  }\n}",
+};
+
+export type TraceSegmentsData = { trace: ({ segments: ({ nodes: Array<({ id: string; stepId: string | null; label: string; status: SegmentStatus; attempt: number | null; startedAt: string | null; finishedAt: string | null; attributes: unknown | null })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) }) | null };
+export type TraceSegmentsVariables = { id: string; after?: string | null };
+export const TraceSegments: Operation<TraceSegmentsData, TraceSegmentsVariables> = {
+  name: "TraceSegments",
+  kind: "query",
+  id: "sha256:76b0112226ad97e0883442ebbdd184ff5ee81512f20901ad65d400763c4f1472",
+  text: "query TraceSegments($id: ID!, $after: String) {\n  trace(id: $id) {\n    segments(first: 100, after: $after) {\n      nodes {\n        id\n        stepId\n        label\n        status\n        attempt\n        startedAt\n        finishedAt\n        attributes\n      }\n      pageInfo {\n        ...PageInfo\n      }\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+

@@ -1,0 +1,35 @@
+import "@xyflow/react/dist/base.css";
+import "./styles/tokens.css";
+import "./styles/layout.css";
+import "./styles/parts.css";
+import "./styles/plan.css";
+import { useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { loadConfig } from "./api/config";
+import { session } from "./api/session";
+import { useStore } from "./api/store";
+import { Login } from "./app/identity";
+import { Shell } from "./app/shell";
+import { listenForShortcuts } from "./app/shortcuts";
+import { applyTheme } from "./app/theme";
+import { Guard, Loading } from "./ui/states";
+
+function App() {
+  const { needed } = useStore(session);
+  const [configured, setConfigured] = useState(false);
+  useEffect(() => listenForShortcuts(), []);
+  useEffect(() => void loadConfig().then(() => setConfigured(true)), []);
+  if (!configured) return <Loading />;
+  // The page stays mounted behind the login: what was chosen and loaded is there afterwards.
+  return (
+    <Guard name="console">
+      <div hidden={needed}>
+        <Shell />
+      </div>
+      {needed && <Login />}
+    </Guard>
+  );
+}
+
+applyTheme();
+createRoot(document.getElementById("root")!).render(<App />);
