@@ -28,7 +28,7 @@ CONSOLE_POLICY = (
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 # What the API answers itself; a path below these is never a page of the console.
-API_PATHS = frozenset(("graphql", "healthz", "readyz", "metrics", "browser", "console", "assets", "graphiql"))
+API_PATHS = frozenset(("graphql", "healthz", "readyz", "metrics", "browser", "console", "graphiql"))
 
 _MEDIA = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -97,12 +97,12 @@ class ConsoleFiles:
         return dict(_read(self._folder, "")) if self._folder.is_dir() else {}
 
     async def file(self, request: Request) -> Response:
-        """Answer any path that nothing else answers: a built file, or the page for a route of the console."""
+        """Answer any path that nothing else answers: a built file (``/console/…``), or the page for a client route."""
         path = request.path_params.get("path", "")
-        found = self._files.get(path)
-        if found is not None and path not in (PAGE, QUERY_PAGE):
+        first, _, name = path.partition("/")
+        found = self._files.get(name) if first == "console" and name not in (PAGE, QUERY_PAGE) else None
+        if found is not None:
             return _answer(request, found, {})
-        first = path.partition("/")[0]
         if first in API_PATHS or not (path in ("", PAGE) or "text/html" in request.headers.get("accept", "")):
             return PlainTextResponse("There is nothing at this address.", 404, _HEADERS)
         page = self._files.get(PAGE)
@@ -119,10 +119,9 @@ class ConsoleFiles:
         settings = self._settings
         return {
             "version": release(),
-            "auth": "none" if settings.token is None else "token",
-            "graphql": "/graphql",
-            "graphiql": "/graphiql" if settings.ide else None,
-            "neo4jBrowser": None if settings.browser_url is None else settings.browser_url.rstrip("/"),
+            "auth": ["none"] if settings.token is None else ["token"],
+            "ide": settings.ide,
+            "browser": None if settings.browser_url is None else settings.browser_url.rstrip("/"),
         }
 
     async def query_page(self, request: Request) -> Response:

@@ -60,8 +60,8 @@ def test_routes_of_the_console_get_the_page(folder: Path, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/graphql/x", "/metrics/x", "/browser/a/b", "/readyz/x", "/console", "/console/other.json", "/assets/gone.js",
-        "/assets/%2e%2e/index.html", "/assets/%00", "/assets", "/healthz/", "/graphql/",
+        "/graphql/x", "/metrics/x", "/browser/a/b", "/readyz/x", "/console", "/console/other.json", "/console/assets/gone.js",
+        "/console/assets/%2e%2e/index.html", "/console/assets/%00", "/assets", "/healthz/", "/graphql/",
     ],
 )  # fmt: skip
 def test_nothing_else_is_answered(folder: Path, path: str) -> None:
@@ -70,7 +70,7 @@ def test_nothing_else_is_answered(folder: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/assets/..%5c..%5c..%5csecret.txt"]
+    "path", ["/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/console/assets/..%5c..%5c..%5csecret.txt"]
 )
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
 def test_no_path_leads_out_of_the_folder(folder: Path, path: str, accept: str) -> None:
@@ -80,7 +80,7 @@ def test_no_path_leads_out_of_the_folder(folder: Path, path: str, accept: str) -
 
 
 def test_facts_about_the_build_are_not_served(folder: Path) -> None:
-    assert client(folder).get("/manifest.json").status_code == 404
+    assert client(folder).get("/console/manifest.json").status_code == 404
 
 
 def test_a_program_that_asks_for_an_unknown_address_is_not_given_a_page(folder: Path) -> None:
@@ -90,19 +90,19 @@ def test_a_program_that_asks_for_an_unknown_address_is_not_given_a_page(folder: 
 
 def test_files_with_a_hash_in_their_name_are_kept_and_others_asked_for_again(folder: Path) -> None:
     asking = client(folder)
-    script = asking.get("/assets/main-0a1b2c3d.js", headers={"accept-encoding": "gzip"})
+    script = asking.get("/console/assets/main-0a1b2c3d.js", headers={"accept-encoding": "gzip"})
     assert "immutable" in script.headers["cache-control"]
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
     assert (script.headers["content-encoding"], script.text) == ("gzip", SCRIPT)
     assert int(script.headers["content-length"]) < len(SCRIPT) / 4
-    plain = asking.get("/assets/main-0a1b2c3d.js", headers={"accept-encoding": "identity"})
+    plain = asking.get("/console/assets/main-0a1b2c3d.js", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers and plain.text == SCRIPT
     assert plain.headers["etag"] == script.headers["etag"]
-    logo = asking.get("/assets/logo.svg")
+    logo = asking.get("/console/assets/logo.svg")
     assert (logo.headers["cache-control"], logo.headers["content-type"]) == ("no-cache", "image/svg+xml")
-    again = asking.get("/assets/logo.svg", headers={"if-none-match": f'"other", {logo.headers["etag"]}'})
+    again = asking.get("/console/assets/logo.svg", headers={"if-none-match": f'"other", {logo.headers["etag"]}'})
     assert (again.status_code, again.content) == (304, b"")
-    assert asking.get("/assets/logo.svg", headers={"if-none-match": '"other"'}).status_code == 200
+    assert asking.get("/console/assets/logo.svg", headers={"if-none-match": '"other"'}).status_code == 200
 
 
 def test_head_tells_the_size_without_the_content(folder: Path) -> None:
@@ -115,9 +115,9 @@ def test_the_configuration_tells_no_secret(folder: Path) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert "0123456789abcdef" not in answer.text
     told = answer.json()
-    assert (told["auth"], told["neo4jBrowser"], told["graphiql"]) == ("token", "http://127.0.0.1:7474", "/graphiql")
+    assert (told["auth"], told["browser"], told["ide"]) == (["token"], "http://127.0.0.1:7474", True)
     bare = client(folder, ide=False).get("/console/config.json").json()
-    assert (bare["auth"], bare["neo4jBrowser"], bare["graphiql"]) == ("none", None, None)
+    assert (bare["auth"], bare["browser"], bare["ide"]) == (["none"], None, False)
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://h/", "http://user:secret@h/", "h:7474", "http://a b/"])
@@ -137,7 +137,7 @@ def test_each_query_page_has_a_nonce_of_its_own(folder: Path) -> None:
         assert f"style-src 'self' 'nonce-{nonce}'" in policy and "unsafe" not in policy
         assert page.headers["cache-control"] == "no-store"
     assert client(folder, ide=False).get("/graphiql").status_code == 404
-    assert asking.get("/graphiql.html", headers=HTML).text == PAGE  # never without its nonce
+    assert asking.get("/console/graphiql.html").status_code == 404  # never without its nonce
 
 
 def test_an_installation_without_built_files_says_so(tmp_path: Path) -> None:
