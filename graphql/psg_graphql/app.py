@@ -19,6 +19,7 @@ from psg_graphql.alert_subscription import AlertHead
 from psg_graphql.browser_files import browser_file
 from psg_graphql.console_files import ConsoleFiles
 from psg_graphql.health import health_now, release
+from psg_graphql.identity.identify import Identity, identity_refusal
 from psg_graphql.live import LiveLog
 from psg_graphql.metrics import CONTENT_TYPE, ApiMetrics, RequestMetrics
 from psg_graphql.middleware import BodyLimit, HostAndOrigin, RequestLog, refusal_response
@@ -53,8 +54,11 @@ def create_app(
             tasks.start_soon(live.run)
             warming = anyio.CancelScope()
             tasks.start_soon(_warm, app, warming)
+            trail = anyio.CancelScope()
+            tasks.start_soon(_keep_trail, view.identity, trail)
             yield
             warming.cancel()
+            trail.cancel()
             live.close()
 
     app = Starlette(
@@ -88,7 +92,7 @@ def create_app(
     app.state.monitor = monitor
     app.state.metrics = metrics
     app.state.alert_head = AlertHead(graph.db)
-    app.state.known = view.known
+    app.state.identity = view.identity
     app.state.warmed = warmed
     return app
 
@@ -115,9 +119,19 @@ async def _ready(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     state = request.app.state
-    if not state.known(request.headers.get("authorization")):
-        return refusal_response(401, "unauthenticated", "A bearer token is needed: send `Authorization: Bearer …`")
+    try:
+        who = await state.identity.identify(request.headers.get("authorization"), None)
+    except PsgError as error:
+        return identity_refusal(error)
+    if who.granted(None) == frozenset():
+        return refusal_response(403, "forbidden", "Metrics are of all projects: a role granted everywhere is needed")
     return Response(await state.metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def _keep_trail(identity: Identity, scope: anyio.CancelScope) -> None:
+    with scope:
+        if not identity.open:  # else nobody is ever denied anything
+            await identity.accounts.keep_trail()
 
 
 async def _warm(app: Starlette, scope: anyio.CancelScope) -> None:

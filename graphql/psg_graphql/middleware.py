@@ -37,7 +37,7 @@ class RequestLog:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = str(uuid.uuid4())
+        request_id = scope["psg.request_id"] = str(uuid.uuid4())
         began = time.perf_counter()
         status = 0
 

@@ -8,25 +8,33 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from psg.accounts.secret import id_in
 from psg.errors import ValidationFailed
+from psg_graphql.identity.settings import Mode, OidcSettings, auth_modes
 
 LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 MEBIBYTE = 1 << 20
 
 
 class ApiSettings(BaseSettings):
-    """What the API listens to and how much it lets one request cost.
+    """What the API listens to, who may ask, and how much it lets one request cost.
 
-    ``token`` is the bearer token, needed as soon as ``host`` is not loopback. ``allowed_hosts`` are Host names besides
-    the loopback ones, ``allowed_origins`` web origins (scheme, host, port) besides the API's own; ``browser_url`` is
-    where Neo4j Browser is, for the console's links. Sizes are bytes, times seconds.
+    ``auth`` (``PSG_AUTH``) is how who asks is proved: ``none`` on loopback only, ``token``, ``oidc``, ``token,oidc``;
+    absent it is ``none`` on loopback without ``token``, else ``token``. ``token`` is the operator's, who may do
+    everything. ``allowed_hosts`` are Host names besides the loopback ones, ``allowed_origins`` web origins (scheme,
+    host, port) besides the API's own; ``browser_url`` is where Neo4j Browser is, for the console's links. Sizes are
+    bytes, times seconds.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PSG_API_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PSG_API_", extra="ignore", hide_input_in_errors=True, populate_by_name=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     token: SecretStr | None = None
+    auth: str | None = Field(default=None, validation_alias="PSG_AUTH")
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
     allowed_hosts: list[str] = []
     allowed_origins: list[str] = []
     browser_origins: list[str] = []
@@ -57,11 +65,16 @@ class ApiSettings(BaseSettings):
     def _guard_the_network(self) -> Self:
         if self.token is not None and len(self.token.get_secret_value()) < 16:
             raise ValueError("PSG_API_TOKEN: at least 16 characters are needed")
-        if not self.loopback and self.token is None:
-            raise ValueError(
-                f"host {self.host} can be reached from other machines: set PSG_API_TOKEN, or bind to 127.0.0.1"
-            )
+        if self.token is not None and id_in(self.token.get_secret_value()) is not None:
+            raise ValueError("PSG_API_TOKEN: this is a token of an account; the operator's token of a server is none")
+        if "oidc" in self.auth_modes and self.oidc.issuer is None:
+            raise ValueError("PSG_AUTH: oidc needs PSG_OIDC_ISSUER and PSG_OIDC_AUDIENCE")
         return self
+
+    @property
+    def auth_modes(self) -> tuple[Mode, ...]:
+        """How who asks can be proved."""
+        return auth_modes(self.auth, token=self.token is not None, loopback=self.loopback)
 
     @property
     def loopback(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -24,14 +23,16 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET
 
-from psg.errors import ValidationFailed
+from psg.accounts import Accounts
+from psg.errors import PsgError
 from psg.graph import Graph
 from psg.read.events import EventLog
 from psg.read.nodes import Reader
 from psg_graphql.console_page import CONSOLE_PAGE
+from psg_graphql.identity.identify import Identity, identity_failure, identity_refusal
 from psg_graphql.live import LiveLog
 from psg_graphql.middleware import refusal_response
-from psg_graphql.policy import Actor, actor_name
+from psg_graphql.policy import Actor
 from psg_graphql.request_context import RequestContext
 from psg_graphql.schema import make_schema
 from psg_graphql.settings import ApiSettings
@@ -85,43 +86,31 @@ class GraphQLView(GraphQL):
         self._reader = Reader(graph.db)
         self._log = EventLog(graph.db)
         self._busy: Counter[str] = Counter()
+        self.identity = Identity(Accounts(graph.db), settings)
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Any:
-        """Make the context of a request; the actor is who the header names, as far as the token allows."""
-        try:
-            name = actor_name(request.headers.get("x-psg-actor"), self._settings.default_actor)
-        except ValidationFailed as error:
-            raise HTTPException(400, error.message) from error
+        """Make the context of a request; a WebSocket tells who asks in its first message."""
+        principal = request.scope.get(_PRINCIPAL) or Actor(self._settings.default_actor, authenticated=False)
         return RequestContext(
             graph=self._graph, reader=self._reader, log=self._log, live=self._live, settings=self._settings,
-            actor=Actor(name, self.known(request.headers.get("authorization"))), registry=self._registry,
-            request=request, response=response, last_event_id=request.headers.get("last-event-id"),
-            body_bytes=request.scope.get("psg.body_bytes", 0),
+            actor=principal, registry=self._registry, request=request, response=response,
+            last_event_id=request.headers.get("last-event-id"), body_bytes=request.scope.get("psg.body_bytes", 0),
+            accounts=self.identity.accounts, refresh=self.identity.refresh,
         )  # fmt: skip
-
-    def known(self, authorization: object) -> bool:
-        """Tell whether ``Authorization`` holds the token; always when there is none to hold."""
-        if self._settings.token is None:
-            return True
-        given = authorization if isinstance(authorization, str) else ""
-        scheme, _, token = given.partition(" ")
-        wanted = self._settings.token.get_secret_value()
-        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), wanted.encode())
 
     async def on_ws_connect(self, context: Any) -> Any:
         """Take token and actor from the connection's first message, as browsers cannot set headers."""
         given = context.connection_params or {}
         authorization = given.get("authorization") or given.get("Authorization")
-        if authorization is not None or not context.actor.authenticated:
-            context.actor = Actor(context.actor.name, self.known(authorization))
-        if isinstance(given.get("actor"), str):
-            try:
-                name = actor_name(given["actor"], self._settings.default_actor)
-            except ValidationFailed as error:
-                raise ConnectionRejectionError({"message": error.message}) from error
-            context.actor = Actor(name, context.actor.authenticated)
-        if not context.actor.authenticated:
-            raise ConnectionRejectionError({"message": "a bearer token is needed"})
+        headers = context.request.headers
+        if authorization is None:
+            authorization = headers.get("authorization")
+        actor = given.get("actor") if isinstance(given.get("actor"), str) else headers.get("x-psg-actor")
+        try:
+            context.actor = await self.identity.identify(authorization, actor)
+        except PsgError as error:
+            told = identity_failure(error)
+            raise ConnectionRejectionError({"code": told.code, "message": told.message}) from error
         return UNSET
 
     def parse_json(self, data: str | bytes) -> Any:
@@ -209,10 +198,15 @@ class GraphQLView(GraphQL):
         await response(scope, receive, send)
 
     async def run(self, request: Any, *arguments: Any, **named: Any) -> Any:
-        """Answer a request with the media type and status that it noted; without the token it is not even read."""
+        """Answer a request with the media type and status that it noted; without a token it is not even read."""
         page = isinstance(request, Request) and self.should_render_graphql_ide(self.request_adapter_class(request))
-        if isinstance(request, Request) and not page and not self.known(request.headers.get("authorization")):
-            return refusal_response(401, "unauthenticated", "A bearer token is needed: send `Authorization: Bearer …`")
+        if isinstance(request, Request) and not page:
+            try:
+                headers = request.headers
+                who = await self.identity.identify(headers.get("authorization"), headers.get("x-psg-actor"))
+            except PsgError as error:
+                return identity_refusal(error)
+            request.scope[_PRINCIPAL] = who
         response = await super().run(request, *arguments, **named)
         if isinstance(request, Request) and hasattr(request.state, "graphql_status"):
             response.status_code = request.state.graphql_status
@@ -221,6 +215,7 @@ class GraphQLView(GraphQL):
         return response
 
 
+_PRINCIPAL = "psg.principal"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 _STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401}
 _PAGE_POLICY = (

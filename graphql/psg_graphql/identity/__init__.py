@@ -1,0 +1,1 @@
+"""Identity: who asks, and how it is proved (docs/accounts.md)."""
