@@ -1,22 +1,34 @@
 // Builds the console into graphql/psg_graphql/console: the same sources give the same bytes, names carry a hash.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { build } from "esbuild";
 import { BUILT, CONSOLE, sha256, sourceHash } from "./sources.mjs";
 
 const OUT = process.env.CONSOLE_OUT ? join(process.cwd(), process.env.CONSOLE_OUT) : BUILT;
-const ENTRIES = { console: "src/main.tsx", graphiql: "src/graphiql/main.tsx" };
-
-const entryPoints = Object.fromEntries(
-  Object.entries(ENTRIES).filter(([, file]) => existsSync(join(CONSOLE, file))),
-);
+// The query page is built by itself: its large parts keep their name while only the console changes.
+const PAGES = {
+  console: { page: "index.html", entries: { console: "src/main.tsx" } },
+  graphiql: { page: "src/graphiql/page.html", entries: { graphiql: "src/graphiql/main.tsx", parts: "src/graphiql/parts.ts" } },
+};
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(join(OUT, "assets"), { recursive: true });
 
-const result = await build({
+/** GraphiQL brings fonts inside its style sheet; the pages here use those of the system. */
+const systemFonts = {
+  name: "system-fonts",
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[\\/]graphiql[\\/].*\.css$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace(/@font-face\s*\{[^}]*\}/g, ""),
+      loader: "css",
+    }));
+  },
+};
+
+const bundle = (entryPoints) => build({
   absWorkingDir: CONSOLE,
   entryPoints,
+  plugins: [systemFonts],
   outdir: join(OUT, "assets"),
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
@@ -35,25 +47,22 @@ const result = await build({
   logLevel: "warning",
 });
 
+const inputs = new Set();
 const entries = {};
-for (const [file, output] of Object.entries(result.metafile.outputs)) {
-  if (!output.entryPoint) continue;
-  const name = Object.keys(entryPoints).find((key) => entryPoints[key] === output.entryPoint);
-  if (!name) continue;
-  entries[name] = { js: `assets/${basename(file)}` };
-  if (output.cssBundle) entries[name].css = `assets/${basename(output.cssBundle)}`;
-}
-
-const page = readFileSync(join(CONSOLE, "index.html"), "utf8");
-for (const [name, entry] of Object.entries(entries)) {
-  const file = name === "console" ? "index.html" : `${name}.html`;
-  writeFileSync(join(OUT, file), page.replace("%SCRIPT%", `/console/${entry.js}`).replace("%STYLE%", `/console/${entry.css ?? ""}`));
+for (const [name, { page, entries: entryPoints }] of Object.entries(PAGES)) {
+  const { metafile } = await bundle(entryPoints);
+  for (const input of Object.keys(metafile.inputs)) inputs.add(input);
+  const [file, output] = Object.entries(metafile.outputs).find(([, found]) => found.entryPoint === entryPoints[name]);
+  entries[name] = { js: `assets/${basename(file)}`, css: `assets/${basename(output.cssBundle)}` };
+  const text = readFileSync(join(CONSOLE, page), "utf8");
+  const filled = text.replace("%SCRIPT%", `/console/${entries[name].js}`).replace("%STYLE%", `/console/${entries[name].css}`);
+  writeFileSync(join(OUT, name === "console" ? "index.html" : `${name}.html`), filled);
 }
 
 /** The licences of what was bundled, each package once. */
 function licences() {
   const packages = new Set();
-  for (const input of Object.keys(result.metafile.inputs)) {
+  for (const input of inputs) {
     const found = input.match(/^node_modules\/((?:@[^/]+\/)?[^/]+)\//);
     if (found) packages.add(found[1]);
   }
