@@ -1,8 +1,10 @@
-"""The Python client of the platform: typed calls and subscriptions over GraphQL, and nothing else."""
+"""The SDK for agents and programs: plans, runs, workers and values over GraphQL, and nothing else (docs/sdk.md)."""
 
 from __future__ import annotations
 
+from psg_client import sync
 from psg_client.client import Client
+from psg_client.dialog import OpenDialog
 from psg_client.errors import (
     ApiTimeout,
     ApiUnavailable,
@@ -14,7 +16,9 @@ from psg_client.errors import (
     NotFound,
     Refused,
     RequestRejected,
+    ServerTooOld,
     Unauthenticated,
+    UnknownAnswer,
     ValidationError,
 )
 from psg_client.generated import (
@@ -38,13 +42,21 @@ from psg_client.generated import (
     StepCounts,
     StepInput,
     StepSummary,
+    StoredValue,
     WorkerTurn,
 )
+from psg_client.plan_builder import Plan, PlannedStep, PlanText, Reference
+from psg_client.project import OpenProject, Platform, connect
+from psg_client.run import Approval, Result, Run, RunFailed, RunTimeout
+from psg_client.step_worker import StepWorker
+from psg_client.values import Values
+from psg_client.why import Why
 from psg_client.worker import TurnFailed, Worker
 
 __all__ = [
     "ApiTimeout",
     "ApiUnavailable",
+    "Approval",
     "CapabilitySummary",
     "CapabilityType",
     "Client",
@@ -63,20 +75,39 @@ __all__ = [
     "MessageInput",
     "NetworkNodeInput",
     "NotFound",
+    "OpenDialog",
+    "OpenProject",
     "ParticipantInput",
+    "Plan",
     "PlanAsOf",
     "PlanProgress",
     "PlanSummary",
+    "PlanText",
+    "PlannedStep",
+    "Platform",
     "Project",
+    "Reference",
     "Refused",
     "RequestRejected",
+    "Result",
+    "Run",
+    "RunFailed",
+    "RunTimeout",
+    "ServerTooOld",
     "SnapshotSummary",
     "StepCounts",
     "StepInput",
     "StepSummary",
+    "StepWorker",
+    "StoredValue",
     "TurnFailed",
     "Unauthenticated",
+    "UnknownAnswer",
     "ValidationError",
+    "Values",
+    "Why",
     "Worker",
     "WorkerTurn",
+    "connect",
+    "sync",
 ]

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import anyio
 
-from psg_client.errors import ApiUnavailable, failure
+from psg_client.errors import ApiUnavailable, UnknownAnswer, failure
 from psg_client.transport import Backoff, Transport
 
 T = TypeVar("T")
@@ -27,8 +27,14 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def member(answer: Mapping[str, Any], readers: Mapping[str, Reader[T]]) -> T:
-    """Read the member of a union; a failure member is raised as its CommandFailed."""
-    read = readers.get(str(answer.get("__typename")))
+    """Read the member of a union; a failure member is raised as its CommandFailed.
+
+    Raises UnknownAnswer for a member that only a newer server has.
+    """
+    name = str(answer.get("__typename"))
+    read = readers.get(name)
+    if read is None and "code" not in answer:
+        raise UnknownAnswer(name)
     if read is None:
         raise failure(answer)
     return read(answer)
@@ -64,7 +70,10 @@ class Calls:
                     async for data in messages:
                         lost_at = None
                         backoff.reset()
-                        value = read(data)
+                        try:
+                            value = read(data)
+                        except UnknownAnswer:  # a newer server has more to tell than this client understands
+                            continue
                         cursor = getattr(value, "cursor", None)
                         if cursor is not None:
                             variables = {**variables, "after": cursor}

@@ -7,6 +7,8 @@
     │   └── ApiTimeout            no answer in time
     ├── Unauthenticated           the bearer token is missing or not known
     ├── RequestRejected           the API does not accept the request as GraphQL, or failed unexpectedly
+    │   ├── ServerTooOld          it does not know something that this client asks for: upgrade it
+    │   └── UnknownAnswer         it answers with something that this client does not know: upgrade the client
     └── CommandFailed             the API answered with an error of its own
         ├── NotFound, Conflict, ValidationError, Forbidden, Refused
         └── CursorExpired         events after this cursor were removed; ``details["cursor"]`` is where to go on
@@ -76,6 +78,28 @@ class Unauthenticated(ClientError):
 
 class RequestRejected(ClientError):
     """The API does not accept the request, or failed in a way it has no name for."""
+
+
+class ServerTooOld(RequestRejected):
+    """The server's schema lacks something that this client asks for: it is older than the client."""
+
+    def __init__(self, message: str, errors: list[Any]) -> None:
+        super().__init__(
+            f"The server does not know what this client asks for ({message}): it is the older one of the two. Upgrade "
+            "the server, or install the psg-platform of its version here.",
+            code="server_too_old", category="validation_error", details={"errors": errors},
+        )  # fmt: skip
+
+
+class UnknownAnswer(RequestRejected):
+    """The server answered with a kind of thing that this client does not know: the client is the older one."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"The server answered with {kind!r}, which this client does not know: it is the older one of the two. "
+            "Whatever was asked for has been done; upgrade psg-platform here to read the answer.",
+            code="unknown_answer", category="validation_error", details={"typename": kind},
+        )  # fmt: skip
 
 
 class CommandFailed(ClientError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -12,11 +13,27 @@ import anyio
 import httpx2
 import orjson
 
-from psg_client.errors import ApiTimeout, ApiUnavailable, ClientError, RequestRejected, Unauthenticated
+from psg_client.errors import (
+    ApiTimeout,
+    ApiUnavailable,
+    ClientError,
+    Forbidden,
+    NotFound,
+    RequestRejected,
+    ServerTooOld,
+    Unauthenticated,
+)
 
 _JSON_ANSWER = "application/graphql-response+json, application/json;q=0.9"
 _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 2.0
+# What GraphQL servers say of operations that fit another version of their schema.
+_UNKNOWN_THERE = re.compile(
+    r"Cannot query field|Unknown (?:argument|type|field)|is not defined by type|does not exist in .* enum",
+    re.IGNORECASE,
+)
+_NOT_EXECUTED = {"graphql_error", "request_invalid"}
+_TYPED: dict[str, type[ClientError]] = {"forbidden": Forbidden, "not_found": NotFound}
 _UNAVAILABLE = {429, 502, 503, 504}
 
 
@@ -199,10 +216,13 @@ def _rejected(errors: list[dict[str, Any]]) -> ClientError:
     message = "; ".join(str(error.get("message")) for error in errors)
     if code == "unauthenticated":
         return Unauthenticated(message, **extensions)
-    return RequestRejected(
+    if code in _NOT_EXECUTED and any(_UNKNOWN_THERE.search(str(error.get("message"))) for error in errors):
+        return ServerTooOld(message, errors)
+    kind = _TYPED.get(code, RequestRejected)
+    return kind(
         message,
         code=code,
         category=str(extensions.get("category", "validation_error")),
         retryable=bool(extensions.get("retryable", False)),
-        details={"errors": errors},
+        details={**(extensions.get("details") or {}), "errors": errors},
     )

@@ -15,7 +15,7 @@ import anyio.to_thread
 from anyio.abc import TaskStatus
 
 from psg_client.client import Client
-from psg_client.errors import ClientError
+from psg_client.errors import ClientError, Forbidden, Unauthenticated
 from psg_client.generated import WorkerTurn
 from psg_client.transport import Backoff
 
@@ -98,6 +98,7 @@ class Worker:
         self._tell: Listener = listener or (lambda what, turn: None)
         self._stopping = anyio.Event()
         self._drained = anyio.Event()
+        self._asking = anyio.Lock()
 
     def stop(self) -> None:
         """Take nothing more; turns under way may finish for ``drain_s`` seconds."""
@@ -122,7 +123,8 @@ class Worker:
         backoff, away = Backoff(), False
         while not self._stopping.is_set():
             try:
-                turn = await self._claim()
+                async with self._asking:  # one request waits for turns, however many there is room for
+                    turn = None if self._stopping.is_set() else await self._claim()
             except ClientError as error:
                 if not error.retryable:
                     raise
@@ -250,7 +252,7 @@ class Worker:
                 refused = error if isinstance(error, ClientError) else None
                 if refused is not None and refused.retryable and not self._drained.is_set():
                     await self._slept(backoff.next())
-                elif "error" not in answer and (refused is None or refused.code not in NOT_OURS):
+                elif "error" not in answer and not _lost(refused):
                     answer = {"error": {"message": f"the output was not taken: {error}"[:MESSAGE_CHARS],
                                         "code": "output_refused", "retryable": False}}  # fmt: skip
                 else:
@@ -275,3 +277,8 @@ class Worker:
     async def _pause(self, seconds: float) -> None:
         with anyio.move_on_after(seconds):
             await self._stopping.wait()
+
+
+def _lost(refused: ClientError | None) -> bool:
+    """Whether a refusal says that the turn is not this worker's (any more), or that it may not work (any more)."""
+    return refused is not None and (refused.code in NOT_OURS or isinstance(refused, Forbidden | Unauthenticated))
