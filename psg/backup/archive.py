@@ -2,20 +2,26 @@
 
 ::
 
-    {"kind": "header", "format": "psg-backup", "version": 1, "migrations": ["0001", …], "created_ms": …, …}
+    {"kind": "header", "format": "psg-backup", "version": 2, "migrations": ["0001", …], "created_ms": …, …}
     {"kind": "event", "labels": [...], "props": {...}}
     {"kind": "node", "labels": [...], "props": {...}, "links": [{"type": …, "to": …, "props": {...}}]}
     {"kind": "record", "labels": [...], "props": {...}}
     {"kind": "head", "props": {"id": …, "seq": …, "clock": …}}          ends the project
-    {"kind": "trailer", "counts": {...}, "sha256": …}                   of every byte before this line, uncompressed
+    {"kind": "section", "number": 1, "sha256": …}                       of every byte before this line, uncompressed
+    …
+    {"kind": "trailer", "counts": {...}, "keys": [...], "sha256": …}    of every byte before this line, uncompressed
 
-The streams are opened by the caller; nothing here knows of files.
+A section ends where a backup can be gone on with: behind a project, or behind events whose project goes on. Each is
+a gzip member of its own, so that a file that was cut off holds every section before the cut (``psg.backup.salvage``).
+Version 1 had one member and no sections. The streams are opened by the caller; nothing here knows of files.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,12 +29,15 @@ from typing import Any, BinaryIO, cast
 
 import orjson
 
-from psg.backup.errors import BackupInvalid, BackupTooNew
+from psg.backup.errors import BackupInvalid
 
-FORMAT, VERSION = "psg-backup", 1
+FORMAT, VERSION = "psg-backup", 2
 LEVEL = 4
 """Of gzip: a third slower than 1 and a third smaller; more costs time while writers wait."""
+GZIP = 16 + zlib.MAX_WBITS
 MAX_LINE = 256 * 1024 * 1024
+SECTION_BYTES = 4 * 1024 * 1024
+"""Of JSON, about; what an interruption costs at most, beside the project that is read behind its lock."""
 COUNTED = {"node": "nodes", "event": "events", "record": "records", "head": "projects"}
 
 Record = dict[str, Any]
@@ -39,6 +48,9 @@ class Summary:
     """What a backup holds: ``counts`` of projects, nodes, links, events and records; ``migrations`` of its schema.
 
     ``keys`` are the ids of the keys that its payloads are encrypted with: they are in it as they are stored.
+    ``sections`` are its parts with a checksum each. ``resumed`` tells, of a backup just made, that it went on with an
+    unfinished one; ``folded`` how many nodes were compared with the log, ``unfolded`` of how many it does not tell any
+    more, or was too long; ``violations`` the first hundred differences.
     """
 
     migrations: list[str] = field(default_factory=list)
@@ -48,6 +60,11 @@ class Summary:
     )
     sha256: str = ""
     keys: list[str] = field(default_factory=list)
+    sections: int = 0
+    resumed: bool = False
+    folded: int = 0
+    unfolded: int = 0
+    violations: list[str] = field(default_factory=list)
 
     def count(self, record: Record) -> None:
         """Add one record."""
@@ -56,116 +73,90 @@ class Summary:
 
 
 class ArchiveWriter:
-    """Writes records to a binary stream; ``close`` writes the trailer, without which the file is no backup."""
+    """Writes records to a binary stream; ``close`` writes the trailer, without which the file is no backup.
 
-    def __init__(self, target: BinaryIO, header: Record) -> None:
+    With ``going_on`` (summary and digest of what the stream holds up to where it stands) the header is there already.
+    """
+
+    def __init__(self, target: BinaryIO, header: Record, *, going_on: tuple[Summary, Any] | None = None) -> None:
+        self._target = target
+        self._packer = self._new_member()
+        self._open = 0
+        if going_on is not None:
+            self.summary, self._hash = going_on
+            return
         self.summary = Summary(
             migrations=header["migrations"], created_ms=header["created_ms"], keys=header.get("keys", [])
         )
         self._hash = hashlib.sha256()
-        # No name and no time in it: the same content gives the same file.
-        self._stream = gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=LEVEL, mtime=0)
-        self._put({"kind": "header", "format": FORMAT, "version": VERSION, **header})
+        self._put([{"kind": "header", "format": FORMAT, "version": VERSION, **header}])
 
     def write(self, records: Sequence[Record]) -> None:
-        """Append records."""
+        """Append records. Raises OSError where the stream does; what was sealed before stays readable."""
         for record in records:
             self.summary.count(record)
-            self._put(record)
+        self._put(records)
 
-    def close(self) -> Summary:
+    def seal(self, least: int = 0) -> None:
+        """End the section, when it has ``least`` bytes, and make sure that it is on the disk."""
+        if self._open <= least:
+            return
+        self.summary.sections += 1
+        self._put([{"kind": "section", "number": self.summary.sections, "sha256": self._hash.hexdigest()}])
+        self._end_member()
+
+    def close(self, keys: Sequence[str] = ()) -> Summary:
         """End the archive and tell what is in it; the target stays open."""
-        self.summary.sha256 = self._hash.hexdigest()
-        self._put({"kind": "trailer", "counts": self.summary.counts, "sha256": self.summary.sha256})
-        self._stream.close()
-        return self.summary
+        self.seal()
+        summary = self.summary
+        summary.keys = [*summary.keys, *(key for key in keys if key not in summary.keys)]
+        summary.sha256 = self._hash.hexdigest()
+        trailer = {"kind": "trailer", "counts": summary.counts, "keys": summary.keys, "sha256": summary.sha256}
+        self._put([trailer])
+        self._end_member()
+        return summary
 
-    def _put(self, record: Record) -> None:
-        line = orjson.dumps(record) + b"\n"
-        self._hash.update(line)
-        self._stream.write(line)
+    def _put(self, records: Sequence[Record]) -> None:
+        packed = []
+        for record in records:
+            line = orjson.dumps(record) + b"\n"
+            self._hash.update(line)
+            self._open += len(line)
+            packed.append(self._packer.compress(line))
+        self._send(b"".join(packed))
+
+    def _end_member(self) -> None:
+        self._send(self._packer.flush())
+        self._target.flush()
+        try:
+            number = self._target.fileno()
+        except (AttributeError, io.UnsupportedOperation):
+            pass  # in memory
+        else:
+            os.fsync(number)
+        self._packer, self._open = self._new_member(), 0
+
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:  # an unbuffered file may take less than all of it
+            left = left[self._target.write(left) :]
+
+    @staticmethod
+    def _new_member() -> Any:
+        # No name and no time in it: the same content gives the same file.
+        return zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP)
 
 
 def records(source: BinaryIO) -> Iterator[Record]:
-    """Yield every record from the beginning of ``source``, header and trailer too.
+    """Yield every record from the beginning of ``source``, header, sections and trailer too.
 
     Raises ``BackupInvalid`` where the file cannot be read on: cut off, altered, or something else altogether.
     """
-    yield from (record for record, _ in _lines(source))
+    yield from (record for record, _ in lines(source))
 
 
-def check(source: BinaryIO) -> Summary:
-    """Read an archive from its beginning to its end and return what is in it.
-
-    Raises ``BackupInvalid`` when it is not exactly what was written, ``BackupTooNew`` for a format of a later release.
-    """
-    digest, found, log = hashlib.sha256(), Summary(), _Log()
-    trailer: Record | None = None
-    for number, (record, line) in enumerate(_lines(source), start=1):
-        if trailer is not None:
-            raise BackupInvalid(f"line {number}: there is something behind the trailer")
-        if record.get("kind") == "trailer" and number > 1:
-            trailer = record
-            continue
-        try:
-            _one(record, number, found, log)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BackupInvalid(f"line {number}: it is no record as a backup has them") from error
-        digest.update(line)
-    if trailer is None:
-        raise BackupInvalid("it has no trailer: the file was cut off, or the backup did not come to its end")
-    found.sha256 = digest.hexdigest()
-    if found.sha256 != trailer.get("sha256"):
-        raise BackupInvalid("its checksum is another one than that of what was written: the file was altered")
-    if found.counts != trailer.get("counts"):
-        raise BackupInvalid(f"it holds {found.counts}, by its trailer {trailer.get('counts')}")
-    return found
-
-
-def _one(record: Record, number: int, found: Summary, log: _Log) -> None:
-    kind = record.get("kind")
-    if number == 1:
-        _header(record, found)
-    elif kind in COUNTED:
-        found.count(record)
-        log.add(record, number)
-    else:
-        raise BackupInvalid(f"line {number}: unknown kind of record {kind!r}")
-
-
-def _header(record: Record, found: Summary) -> None:
-    if record.get("kind") != "header" or record.get("format") != FORMAT:
-        raise BackupInvalid("it does not begin like a backup of this platform")
-    if record["version"] > VERSION:
-        raise BackupTooNew(f"it has the format {record['version']}, this release knows {VERSION}; upgrade this program")
-    found.migrations, found.created_ms = record["migrations"], record["created_ms"]
-    found.keys = list(record.get("keys", ()))
-
-
-class _Log:
-    """Checks that each project's events lead without a gap to its head."""
-
-    def __init__(self) -> None:
-        self._first: int | None = None
-        self._last = 0
-
-    def add(self, record: Record, number: int) -> None:
-        props = record["props"]
-        if record["kind"] == "event":
-            if self._first is not None and props["seq"] != self._last + 1:
-                raise BackupInvalid(f"line {number}: event {props['seq']} follows event {self._last}")
-            self._first = props["seq"] if self._first is None else self._first
-            self._last = props["seq"]
-        elif record["kind"] == "head":
-            if self._last != props["seq"] or (self._first or 0) > props.get("earliest_seq", 1):
-                raise BackupInvalid(
-                    f"line {number}: the log of project {props['id']} has the events {self._first} to {self._last}, "
-                    f"its head is {props['seq']}"
-                )
-            self._first, self._last = None, 0
-
-
-def _lines(source: BinaryIO) -> Iterator[tuple[Record, bytes]]:
+def lines(source: BinaryIO) -> Iterator[tuple[Record, bytes]]:
+    """Yield every record with the bytes of its line. Raises ``BackupInvalid``."""
     source.seek(0)
     number = 0
     try:

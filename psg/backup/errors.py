@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psg.errors import Refused, ValidationFailed
+from psg.errors import PsgError, Refused, ValidationFailed
 
 
 class BackupInvalid(ValidationFailed):
@@ -23,7 +23,20 @@ class BackupIncomplete(Refused):
     code = "backup_incomplete"
 
 
+class BackupNotVerified(PsgError):
+    """What can be read back is not what was written: the storage under the file is not to be trusted."""
+
+    code = "backup_not_verified"
+    category = "resource_error"
+
+
 class DatabaseNotEmpty(Refused):
-    """A restore is into an empty database only."""
+    """A restore is into an empty database, unless it was told to replace what is there."""
 
     code = "database_not_empty"
+
+
+class DatabaseInUse(Refused):
+    """Somebody works with the database that a restore is to replace."""
+
+    code = "database_in_use"

@@ -1,4 +1,9 @@
-"""Everything back into an empty database: the file is checked to its last byte before anything is stored."""
+"""Everything back into an empty database: the file is checked to its last byte before anything is stored.
+
+Batches are numbered, and each is committed together with its number in a marker: one that was stored is not stored
+again, by whoever goes on after a crash. The heads of the projects come last and together with the marker's end, so
+that until then there is nothing anybody could work on.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +13,39 @@ from typing import Any, BinaryIO
 import anyio.to_thread
 
 import psg_cypher
-from psg.backup.archive import Record, Summary, check, records
-from psg.backup.errors import BackupInvalid, BackupTooNew, DatabaseNotEmpty
+from psg.backup.archive import Record, Summary, records
+from psg.backup.checking import check
+from psg.backup.errors import BackupInvalid, BackupTooNew, DatabaseInUse, DatabaseNotEmpty
 from psg.backup.taking import totals
+from psg.restore_marker import MARKER, RestoreUnfinished, unfinished_message, unfinished_restore
 from psg_neo4j.database import Database, Transaction
 from psg_neo4j.migrations import require_schema
 
 BATCH = 1_000
+WIPED = 5_000
 LOCK_SECONDS = 86_400.0
 """How long a restore may take at most; nobody can create a project in that database until it ends."""
+
+_COUNTED = ("nodes", "events", "links")
+"""What the store counts by itself."""
 
 Row = dict[str, Any]
 Progress = Callable[[Mapping[str, int], Mapping[str, int]], object]
 
 
-async def restore(db: Database, source: BinaryIO, *, progress: Progress | None = None) -> Summary:
+async def restore(
+    db: Database, source: BinaryIO, *, replace: bool = False, progress: Progress | None = None
+) -> Summary:
     """Store everything of the backup ``source`` in ``db``, which is migrated and empty; return what that was.
 
     Ids, numbers, fences, labels and relationships are those of the backup. Sessions are not in it: a step that
-    somebody ran is given back, as when its session is taken over. The heads of the projects come last and together, so
-    that a restore that does not come to its end leaves nothing anybody could work on. ``progress`` is called with what
-    is stored so far and what there is.
+    somebody ran is given back, as when its session is taken over. A restore that was interrupted goes on when it is
+    called with the same backup; until then ``require_whole`` refuses the database. With ``replace`` everything in the
+    database is removed first, unless somebody works with it. ``progress`` is called with what is stored so far and
+    what there is.
 
-    Raises ``BackupInvalid`` or ``BackupTooNew`` before anything is stored, ``DatabaseNotEmpty``, and the errors of
-    ``psg_neo4j``.
+    Raises ``BackupInvalid`` or ``BackupTooNew`` before anything is changed, ``DatabaseNotEmpty``, ``DatabaseInUse``,
+    ``RestoreUnfinished`` (of another backup), and the errors of ``psg_neo4j``.
     """
     await require_schema(db)
     found = await anyio.to_thread.run_sync(check, source)
@@ -40,28 +54,62 @@ async def restore(db: Database, source: BinaryIO, *, progress: Progress | None =
         raise BackupTooNew(f"it was made with the migrations {', '.join(newer)}, which this release does not have")
     async with db.transaction(timeout=LOCK_SECONDS) as lock:
         await lock.run(psg_cypher.statement("backup_lock_projects"))
-        await _refuse_full(db)
-        await _Restore(db, source, found, progress).run(lock)
+        stored = await _begun(db, found, replace)
+        await _Restore(db, source, found, progress, stored).run(lock)
     return found
 
 
-async def _refuse_full(db: Database) -> None:
+async def _begun(db: Database, found: Summary, replace: bool) -> int:
+    """Set the marker, or find it, and empty the database where that was asked for; how many batches are stored."""
+    marker = await unfinished_restore(db)
+    if marker is not None and marker["sha256"] == found.sha256 and marker["state"] == "storing":
+        return int(marker["seq"])
+    emptying = marker is not None and marker["sha256"] == found.sha256
+    if marker is not None and not emptying and not replace:
+        raise RestoreUnfinished(unfinished_message(marker), **marker)
     there = await totals(db)
-    if any(there.values()):
+    if any(there.values()) and not emptying and not replace:
         told = ", ".join(f"{count} {what}" for what, count in there.items())
         raise DatabaseNotEmpty(
-            f"a restore is into an empty database, this one has {told}; name another one, or empty it", **there
+            f"a restore is into an empty database, this one has {told}; name another one, or say --replace to lose "
+            "what is in it",
+            **there,
         )
+    if replace or emptying:
+        await _empty(db, found.sha256)
+    await _mark(db, found.sha256, "storing")
+    return 0
+
+
+async def _mark(db: Database, sha256: str, state: str) -> None:
+    await db.write(psg_cypher.statement("restore_begin"), marker=MARKER, sha256=sha256, state=state)
+
+
+async def _empty(db: Database, sha256: str) -> None:
+    """Remove everything but the schema; the heads first, so that nobody can work on what is still there."""
+    live = await db.read(psg_cypher.statement("sessions_live"))
+    if live:
+        told = ", ".join(f"{row['host']} (process {row['pid']})" for row in live[:5])
+        raise DatabaseInUse(
+            f"{len(live)} orchestrators work with this database: {told}; stop them, or wait for the end of their leases"
+        )
+    await _mark(db, sha256, "emptying")
+    for statement in ("restore_remove_heads", "restore_remove"):
+        while (await db.write(psg_cypher.statement(statement), limit=WIPED))[0]["removed"]:
+            pass
 
 
 class _Restore:
     """Stores one archive, batch by batch, reading it twice: relationships need both their ends."""
 
-    def __init__(self, db: Database, source: BinaryIO, found: Summary, progress: Progress | None) -> None:
+    def __init__(self, db: Database, source: BinaryIO, found: Summary, progress: Progress | None, before: int) -> None:
         self._db = db
         self._source = source
         self._found = found
         self._progress = progress
+        self._before = before
+        """Batches that an earlier run stored."""
+        self._number = 0
         self._stored = dict.fromkeys(found.counts, 0)
         self._heads: list[Row] = []
         self._released: set[tuple[str, str]] = set()
@@ -75,19 +123,27 @@ class _Restore:
                     self._progress(self._stored, self._found.counts)
         if self._released:
             rows = [{"project_id": project, "plan": plan} for project, plan in sorted(self._released)]
-            await self._write("backup_offer", rows)
+            await self._db.write(psg_cypher.statement("backup_offer"), rows=rows)
         for key in self._found.keys:
             await self._db.write(psg_cypher.statement("encryption_note"), key=key)
-        await lock.run(psg_cypher.statement("backup_store_heads"), rows=self._heads)
         self._stored["projects"] = len(self._heads)
-        if self._stored != self._found.counts:
-            raise BackupInvalid(f"of {self._found.counts} only {self._stored} could be stored")
+        await self._count()
+        await lock.run(psg_cypher.statement("backup_store_heads"), rows=self._heads)
+        await lock.run(psg_cypher.statement("restore_end"), marker=MARKER)
+
+    async def _count(self) -> None:
+        """What was stored is what the backup holds, and what the store itself counts."""
+        wanted = self._found.counts
+        there = await totals(self._db)
+        if self._stored != wanted or any(there[name] != wanted[name] for name in _COUNTED):
+            raise BackupInvalid(f"of {wanted} only {self._stored} could be stored; the database counts {there}")
 
     async def _nodes(self, page: list[Record]) -> None:
         self._heads += [record["props"] for record in page if record["kind"] == "head"]
         rows = [self._given_back(record) for record in page if record["kind"] != "head"]
-        made = (await self._write("backup_store", rows))["made"] if rows else 0
-        assert made == len(rows)
+        made = await self._batch("restore_nodes", rows)
+        if made != len(rows):
+            raise BackupInvalid(f"of {len(rows)} nodes only {made} could be stored")
         for kind, name in (("node", "nodes"), ("event", "events"), ("record", "records")):
             self._stored[name] += sum(record["kind"] == kind for record in page)
 
@@ -98,7 +154,7 @@ class _Restore:
             for link in record["links"]
         ]
         for at in range(0, len(rows), BATCH):
-            self._stored["links"] += (await self._write("backup_store_links", rows[at : at + BATCH]))["made"]
+            self._stored["links"] += await self._batch("restore_links", rows[at : at + BATCH])
 
     def _given_back(self, record: Record) -> Row:
         """The node as it is stored; a step that a session ran is there for whoever claims it next."""
@@ -110,10 +166,20 @@ class _Restore:
             self._released.add((props["project_id"], props["plan"]))
         return {"labels": labels, "props": props}
 
-    async def _write(self, name: str, rows: list[Row]) -> Row:
-        # Not repeated when its outcome is unknown: a batch stored twice would be no exact copy.
-        (row,) = await self._db.write(psg_cypher.statement(name), idempotent=False, rows=rows)
-        return row
+    async def _batch(self, statement: str, rows: list[Row]) -> int:
+        """Store the next batch, unless it is stored; how many of its rows that are."""
+        if not rows:
+            return 0
+        self._number += 1
+        if self._number <= self._before:
+            return len(rows)
+        ours: Row = {"marker": MARKER, "sha256": self._found.sha256, "seq": self._number}
+        (row,) = await self._db.write(psg_cypher.statement(statement), rows=rows, **ours)
+        if row["made"] == 0:
+            # Stored by an attempt whose answer was lost? Then the marker says so.
+            marker = await unfinished_restore(self._db)
+            return len(rows) if marker is not None and marker["seq"] == self._number else 0
+        return int(row["made"])
 
 
 async def _pages(source: BinaryIO, kinds: tuple[str, ...]) -> AsyncIterator[list[Record]]:

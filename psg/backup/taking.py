@@ -14,10 +14,14 @@ from typing import Any, BinaryIO, TypeVar
 import anyio.to_thread
 
 import psg_cypher
-from psg.backup.archive import ArchiveWriter, Record, Summary
-from psg.backup.errors import BackupIncomplete
+from psg.backup.archive import SECTION_BYTES, ArchiveWriter, Record, Summary
+from psg.backup.checking import check
+from psg.backup.errors import BackupIncomplete, BackupInvalid, BackupNotVerified
+from psg.backup.salvage import Salvaged, salvage
 from psg.encryption import keys_of
 from psg.errors import EventLogGap
+from psg.restore_marker import require_whole
+from psg_neo4j import faults
 from psg_neo4j.database import Database
 from psg_neo4j.errors import DatabaseTimeout, DatabaseTransient
 from psg_neo4j.migrations import require_schema
@@ -30,12 +34,12 @@ CATCH_UP = 5
 RECORDS: Mapping[str, str] = {
     "Snapshot": "backup_snapshots", "Content": "backup_contents", "Effect": "backup_effects",
     "Checkpoint": "backup_checkpoints", "CheckpointEntity": "backup_checkpoint_entities",
-    "AuditFact": "backup_audit_facts", "HubMessage": "backup_hub_messages",
+    "AuditFact": "backup_audit_facts", "HubMessage": "backup_hub_messages", "Grant": "backup_grants",
 }  # fmt: skip
 """Labels of other nodes that belong to a project, with the statement that reads a page of them."""
 LEFT_OUT = frozenset(
     ("Session", "Lock", "Capability", "Reservation", "Encryption", "__Neo4jMigration",
-     "HealthRecord", "AlertRule", "Alert", "ModuleInstance", "ResourcePool", "Allocation")
+     "HealthRecord", "AlertRule", "Alert", "ModuleInstance", "ResourcePool", "Allocation", "ApiToken", "AuditRecord")
 )  # fmt: skip
 """Labels of what belongs to the running platform or to its schema, not to what it keeps; the ids of encryption keys are
 in the header."""
@@ -47,30 +51,110 @@ Progress = Callable[[Mapping[str, int], Mapping[str, int]], object]
 
 
 async def backup(
-    db: Database, target: BinaryIO, *, lock_seconds: float = 60.0, progress: Progress | None = None
+    db: Database,
+    target: BinaryIO,
+    *,
+    lock_seconds: float = 60.0,
+    progress: Progress | None = None,
+    resume: bool = False,
+    told: Callable[[str], object] | None = None,
+    section_bytes: int = SECTION_BYTES,
 ) -> Summary:
-    """Write everything the platform keeps in ``db`` to ``target`` and return what that is.
+    """Write everything the platform keeps in ``db`` to ``target``, read it back, and return what that is.
 
     The platform may run on: a project's writers wait while its nodes are read, at most ``lock_seconds``; then
-    ``BackupIncomplete`` is raised. ``progress`` is called after each page with what was written so far and an estimate
-    of all there is. Raises ``SchemaNotMigrated`` and the like, ``EventLogGap``, and the errors of ``psg_neo4j``.
+    ``BackupIncomplete`` is raised. ``target`` can be written, read and truncated, and begins empty; with ``resume`` it
+    may hold a backup that did not come to its end, which is gone on with behind its last section that is whole, when
+    it is of this very database; ``told`` hears in words which it was. ``progress`` is called after each page with what
+    was written so far and an estimate of all there is. Whatever is raised, what is in ``target`` can be gone on with.
+
+    Raises ``SchemaNotMigrated`` and the like, ``RestoreUnfinished``, ``EventLogGap``, ``BackupNotVerified``, OSError of
+    the target, and the errors of ``psg_neo4j``.
     """
     await require_schema(db)
+    await require_whole(db)
     estimate = await totals(db)
-    header = {
-        "migrations": [m.version for m in psg_cypher.migrations()], "created_ms": int(time.time() * 1000),
-        "estimate": estimate, "keys": await keys_of(db),
-    }  # fmt: skip
-    writer = await anyio.to_thread.run_sync(ArchiveWriter, target, header)
+    going_on = await _going_on(db, target, told or (lambda _: None)) if resume else None
+    writer = await anyio.to_thread.run_sync(_writer, target, estimate, await keys_of(db), going_on)
 
     async def put(records: Sequence[Record]) -> None:
         await anyio.to_thread.run_sync(writer.write, records)
         if progress is not None:
             progress(writer.summary.counts, estimate)
 
+    async def seal() -> None:
+        await anyio.to_thread.run_sync(writer.seal, section_bytes)
+        faults.at("backup_sealed")
+
+    there: Mapping[str, int] = going_on.heads if going_on is not None else {}
+    if going_on is not None and going_on.open_project is not None:
+        await _Project(db, going_on.open_project, put, seal, after=going_on.open_seq).run(lock_seconds)
+        there = {**there, going_on.open_project: 0}
     async for project_id in _projects(db):
-        await _Project(db, project_id, put).run(lock_seconds)
-    return await anyio.to_thread.run_sync(writer.close)
+        if project_id not in there:
+            await _Project(db, project_id, put, seal).run(lock_seconds)
+    keys = await keys_of(db)
+    made = await anyio.to_thread.run_sync(writer.close, keys)
+    made.resumed = going_on is not None
+    await anyio.to_thread.run_sync(_read_back, target, made)
+    return made
+
+
+def _writer(target: BinaryIO, estimate: Mapping[str, int], keys: list[str], going_on: Salvaged | None) -> ArchiveWriter:
+    end = 0 if going_on is None else going_on.end
+    target.seek(end)
+    target.truncate()
+    header = {
+        "migrations": [m.version for m in psg_cypher.migrations()], "created_ms": int(time.time() * 1000),
+        "estimate": estimate, "keys": keys,
+    }  # fmt: skip
+    return ArchiveWriter(target, header, going_on=None if going_on is None else (going_on.summary, going_on.digest))
+
+
+def _read_back(target: BinaryIO, made: Summary) -> None:
+    """Make sure that the archive is what was written. Raises ``BackupNotVerified``."""
+    try:
+        found = check(target, fold=True)
+    except BackupInvalid as error:
+        raise BackupNotVerified(f"what was written cannot be read back: {error.message}") from error
+    if (found.sha256, found.counts) != (made.sha256, made.counts):
+        raise BackupNotVerified("what is read back is another backup than was written")
+    made.folded, made.unfolded, made.violations = found.folded, found.unfolded, found.violations
+
+
+async def _going_on(db: Database, target: BinaryIO, told: Callable[[str], object]) -> Salvaged | None:
+    """What of an unfinished backup in ``target`` still holds for this database; ``told`` hears about it."""
+    found = await anyio.to_thread.run_sync(salvage, target)
+    if found is None:
+        return None
+    why = await _misfit(db, found)
+    if why is not None:
+        told(f"the unfinished backup cannot be gone on with: {why}; it begins anew")
+        return None
+    counts = found.summary.counts
+    told(f"going on with the unfinished backup: {counts['projects']} projects and {counts['events']} events are there")
+    return found
+
+
+async def _misfit(db: Database, found: Salvaged) -> str | None:
+    """Why an unfinished backup is not one of this database; None when its logs are the beginnings of those here."""
+    if found.summary.migrations != [m.version for m in psg_cypher.migrations()]:
+        return "the schema was migrated in between"
+    known = dict(found.heads)
+    if found.open_project is not None:
+        known[found.open_project] = found.open_seq
+    for project_id, seq in known.items():
+        head = await db.read_one(psg_cypher.statement("log_head"), project_id=project_id)
+        if head is None:
+            return f"project {project_id} is not in this database"
+        if seq < head["earliest"]:
+            return f"events of project {project_id} were removed by retention in between"
+        event = await db.read(
+            psg_cypher.statement("backup_events"), project_id=project_id, after=seq - 1, upto=seq, limit=1
+        )
+        if [row["props"]["event_id"] for row in event] != [found.last_events[project_id]]:
+            return f"project {project_id} has another history in this database"
+    return None
 
 
 async def totals(db: Database) -> dict[str, int]:
@@ -89,23 +173,34 @@ async def _projects(db: Database) -> AsyncIterator[str]:
 class _Project:
     """Writes one project."""
 
-    def __init__(self, db: Database, project_id: str, put: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        project_id: str,
+        put: Callable[[Sequence[Record]], Awaitable[None]],
+        seal: Callable[[], Awaitable[None]],
+        *,
+        after: int | None = None,
+    ) -> None:
+        """Take where records go, what ends a section, and the number of the last event that is written already."""
         self._db = db
         self._project_id = project_id
         self._put = put
-        self._after = 0
+        self._seal = seal
+        self._after = after
 
     async def run(self, lock_seconds: float) -> None:
         """Events, then behind the lock the last events, the nodes with their links, and the head."""
-        (head,) = await self._read("log_head")
-        self._after = head["earliest"] - 1
+        if self._after is None:
+            (head,) = await self._read("log_head")
+            self._after = head["earliest"] - 1
         try:
             for _ in range(CATCH_UP):
                 # Behind the lock once: what was committed before is in every index by then.
                 (settled,) = await self._locked(lock_seconds, lambda read: read("log_settle"))
-                if settled["seq"] - self._after < EVENT_PAGE:
+                if settled["seq"] - (self._after or 0) < EVENT_PAGE:
                     break
-                await self._events(self._read, settled["seq"])
+                await self._events(self._read, settled["seq"], self._seal)
             await self._locked(lock_seconds, self._cut)
         except (DatabaseTimeout, DatabaseTransient) as error:  # the second is how a wait for a lock that ends is told
             raise BackupIncomplete(
@@ -113,6 +208,7 @@ class _Project:
                 "kept waiting; allow more, or make the backup when nothing runs",
                 project_id=self._project_id, seconds=lock_seconds,
             ) from error  # fmt: skip
+        await self._seal()
 
     async def _locked(self, seconds: float, work: Callable[[Read], Awaitable[T]]) -> T:
         async with self._db.transaction(timeout=seconds) as transaction:
@@ -137,7 +233,8 @@ class _Project:
             await self._records(read, statement)
         await self._put([{"kind": "head", "props": head}])
 
-    async def _events(self, read: Read, upto: int) -> None:
+    async def _events(self, read: Read, upto: int, seal: Callable[[], Awaitable[None]] | None = None) -> None:
+        assert self._after is not None
         while self._after < upto:
             page = await read("backup_events", after=self._after, upto=upto, limit=EVENT_PAGE)
             if [row["seq"] for row in page] != list(range(self._after + 1, self._after + len(page) + 1)) or not page:
@@ -147,6 +244,8 @@ class _Project:
                 )  # fmt: skip
             await self._put([{"kind": "event", "labels": row["labels"], "props": row["props"]} for row in page])
             self._after = page[-1]["seq"]
+            if seal is not None:
+                await seal()
 
     def _node(self, row: Row) -> Record:
         links = []
@@ -164,4 +263,6 @@ class _Project:
         after = ""
         while page := await read(statement, after=after, limit=NODE_PAGE):
             await self._put([{"kind": "record", "labels": row["labels"], "props": row["props"]} for row in page])
+            if "key" not in page[-1]:  # all of them at once
+                return
             after = page[-1]["key"]

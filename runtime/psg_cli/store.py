@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from psg.encryption import check_keys
 from psg.errors import Invalid
+from psg.restore_marker import require_whole
 from psg_cli.settings import CliSettings
 from psg_neo4j.database import Database
 from psg_neo4j.embedded import EmbeddedServer, ServerSettings, embedded
@@ -29,21 +30,21 @@ class NoDatabase(Invalid):
 
 @asynccontextmanager
 async def open_store(
-    settings: CliSettings, *, api_url: str = "", reading: bool = False, existing: bool = False
+    settings: CliSettings, *, api_url: str = "", reading: bool = False, existing: bool = False, restoring: bool = False
 ) -> AsyncIterator[Store]:
     """Connect to the database, starting the embedded one when none is named and none runs.
 
     ``api_url`` is where the embedded Neo4j Browser finds guide and style; ``reading`` that no payload will be written,
     so that an encryption key of this process leaves no trace; ``existing``, like it, that no database is made where
-    there is none. Raises
-    errors of ``psg_neo4j.errors``, ``NoDatabase``, and ``EncryptionKeyRefused`` where payloads are encrypted with a
-    key that this process does not have.
+    there is none; ``restoring`` that an unfinished restore is no hindrance. Raises errors of ``psg_neo4j.errors``,
+    ``NoDatabase``, ``RestoreUnfinished``, and ``EncryptionKeyRefused`` where payloads are encrypted with a key that
+    this process does not have.
     """
     if settings.neo4j_uri is not None:
         password = settings.neo4j_password.get_secret_value()
         connection = Database.connect(settings.neo4j_uri, settings.neo4j_user, password, settings.neo4j_database)
         async with connection as db:
-            await check_keys(db, reading=reading)
+            await _usable(db, reading, restoring)
             yield Store(db, None)
         return
     if (reading or existing) and not (settings.database_home / "conf").is_dir():
@@ -54,5 +55,11 @@ async def open_store(
         )  # fmt: skip
     server_settings = ServerSettings.from_environment(api_url=api_url)
     async with embedded(settings.database_home, settings=server_settings) as server, server.database() as db:
-        await check_keys(db, reading=reading)
+        await _usable(db, reading, restoring)
         yield Store(db, server)
+
+
+async def _usable(db: Database, reading: bool, restoring: bool) -> None:
+    if not restoring:
+        await require_whole(db)
+    await check_keys(db, reading=reading)

@@ -71,7 +71,7 @@ def test_one_file_from_one_database_to_another(psg: Psg, tmp_path: Path) -> None
     stored = psg("restore", str(file), "--home", other)
     assert stored.returncode == 0 and "0 violations" in stored.stdout, stored.stderr + stored.stdout
     twice = psg("restore", str(file), "--home", other)
-    assert twice.returncode == 1 and twice.stderr.startswith("database_not_empty:")
+    assert twice.returncode == 1 and twice.stderr.startswith("database_not_empty:"), "it is done: nothing to go on with"
 
     audited = orjson.loads(psg("verify", "--project", project, "--home", other, "--json").stdout)
     assert audited["violations"] == [] and audited["checked"]["nodes"] == facts["counts"]["nodes"]

@@ -17,7 +17,16 @@ from sample_graph import confirm_document, trace_document, uuid4
 from world import World, chain, registry, statement, step
 
 from psg.audit import verify
-from psg.backup import BackupIncomplete, BackupInvalid, DatabaseNotEmpty, backup, check, restore
+from psg.backup import (
+    BackupIncomplete,
+    BackupInvalid,
+    DatabaseNotEmpty,
+    RestoreUnfinished,
+    backup,
+    check,
+    require_whole,
+    restore,
+)
 from psg.backup.archive import records
 from psg.errors import NotFound, PsgError
 from psg.model.ids import derived_id
@@ -29,7 +38,10 @@ from psg_neo4j.migrations import migrate
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.timeout(400)]
 SETTINGS = replace(TEST_SETTINGS, transaction_timeout=60.0)
 
-WIPE = "MATCH (n) WHERE NOT n:Lock AND NOT n:__Neo4jMigration CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
+WIPE = """
+MATCH (n) WHERE NOT (n:Lock AND n.id = 'projects') AND NOT n:__Neo4jMigration
+CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS
+"""
 WHOLE = """
 MATCH (n) WHERE NOT n:Lock AND NOT n:Session AND NOT n:__Neo4jMigration
 WITH n, [x IN labels(n) | x] AS names
@@ -187,7 +199,7 @@ def _content(copy: io.BytesIO) -> list[bytes]:
         links = sorted(orjson.dumps(x, option=orjson.OPT_SORT_KEYS).decode() for x in record.get("links", ()))
         return orjson.dumps(record | lists | {"links": links}, option=orjson.OPT_SORT_KEYS)
 
-    return [line(record) for record in records(copy) if record["kind"] not in ("header", "trailer")]
+    return [line(record) for record in records(copy) if record["kind"] not in ("header", "section", "trailer")]
 
 
 async def test_each_project_is_one_consistent_cut_while_everybody_writes(two: tuple[Database, Database]) -> None:
@@ -250,21 +262,24 @@ async def test_nothing_is_stored_unless_the_file_is_whole_and_the_database_empty
     assert await whole(second) == after == before
 
 
-async def test_a_restore_that_breaks_off_leaves_nothing_to_work_on(two: tuple[Database, Database]) -> None:
+async def test_a_restore_that_breaks_off_leaves_nothing_to_work_on_and_goes_on(two: tuple[Database, Database]) -> None:
     first, second = two
     world = await World.create(first)
     await furnish(world)
     copy = await taken(first)
-    with faults.arm("before_commit/backup_store_links", faults.FaultInjected), pytest.raises(faults.FaultInjected):
+    with faults.arm("before_commit/restore_links", faults.FaultInjected), pytest.raises(faults.FaultInjected):
         await restore(second, copy)
     assert len(await whole(second)) > 10
     there = World(second, world.project_id, world.context_id)
     with pytest.raises(NotFound, match="project"):
         await there.draft(step("a"))
-    with pytest.raises(DatabaseNotEmpty):
-        await restore(second, copy)
-    await second.write(statement(WIPE, "write"))
+    for refused in (require_whole(second), backup(second, io.BytesIO())):
+        with pytest.raises(RestoreUnfinished, match="is not finished"):
+            await refused
+    with pytest.raises(RestoreUnfinished):
+        await restore(second, await taken(first))
     await restore(second, copy)
+    await require_whole(second)
     assert await whole(second) == await whole(first)
 
 

@@ -16,6 +16,7 @@ import pytest
 from bus_races import bus_acknowledge, bus_take
 from conftest import TEST_SETTINGS, FreshNeo4j
 from race_statements import RAW
+from restore_races import restore_links, restore_nodes
 from sample_graph import quiet_server, role_document, uuid4
 from turn_races import turn_heartbeat
 
@@ -400,7 +401,7 @@ async def resource_renew(race: Race) -> None:
 RACES = {
     run.__name__: run
     for run in (
-        command_apply, plan_load, backup_lock, backup_lock_projects, project_lock, log_settle, audit_lock,
+        command_apply, plan_load, backup_lock, backup_lock_projects, restore_nodes, restore_links, project_lock, log_settle, audit_lock,
         migration_lock, project_create, frontier_advance,
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
         kill_switch_global_lock, platform_lock,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
+import os
 import re
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 import psg_cypher
 from psg.backup import BackupInvalid, BackupTooNew, check
 from psg.backup.archive import ArchiveWriter, records
+from psg.backup.salvage import salvage
 from psg.backup.taking import LEFT_OUT, RECORDS
 from psg.model.entities import ENTITIES
 from psg.model.lifecycle import STATUS_LABELS
@@ -29,7 +33,8 @@ MARKS = {
 
 
 def event(seq: int, **more: Any) -> dict[str, Any]:
-    return {"kind": "event", "labels": ["Event"], "props": {"project_id": "p", "seq": seq, **more}}
+    props = {"project_id": "p", "seq": seq, "event_id": f"e{seq}", **more}
+    return {"kind": "event", "labels": ["Event"], "props": props}
 
 
 def node(name: str, *links: str) -> dict[str, Any]:
@@ -41,15 +46,25 @@ def head(seq: int, **more: Any) -> dict[str, Any]:
     return {"kind": "head", "props": {"id": "p", "seq": seq, "clock": 1, **more}}
 
 
-CONTENT = [event(1), event(2, changes='{"a": "é\\n"}'), node("a"), node("b", "a"), head(2), event(1), head(1)]
+CONTENT = [
+    event(1), event(2, changes='{"a": "é\\n"}'), node("a"), node("b", "a"), head(2),
+    event(1, project_id="q"), head(1, id="q"),
+]  # fmt: skip
 
 
 def archive(*content: dict[str, Any]) -> bytes:
     target = io.BytesIO()
-    writer = ArchiveWriter(target, HEADER)
-    writer.write(content or CONTENT)
-    writer.close()
+    fill(target, *content)
     return target.getvalue()
+
+
+def fill(target: io.BytesIO, *content: dict[str, Any]) -> None:
+    writer = ArchiveWriter(target, HEADER)
+    for record in content or CONTENT:
+        writer.write([record])
+        if record["kind"] == "head":
+            writer.seal()
+    writer.close()
 
 
 def lines(*content: dict[str, Any]) -> list[bytes]:
@@ -73,7 +88,8 @@ def test_what_was_written_comes_back() -> None:
     assert found.counts == {"projects": 2, "nodes": 2, "links": 1, "events": 3, "records": 0}
     assert (found.migrations, found.created_ms, len(found.sha256)) == (["0001", "0002"], 5, 64)
     read = list(records(io.BytesIO(data)))
-    assert read[1:-1] == CONTENT and (read[0]["kind"], read[-1]["kind"]) == ("header", "trailer")
+    assert [r for r in read[1:-1] if r["kind"] != "section"] == CONTENT
+    assert (read[0]["kind"], read[-1]["kind"]) == ("header", "trailer")
     assert archive() == data, "the same content gives the same file"
 
 
@@ -101,17 +117,92 @@ def test_no_changed_byte_changes_what_is_read(data: st.DataObject) -> None:
     except (BackupInvalid, BackupTooNew):
         return
     # A few bits of gzip's own (its header, what fills up a byte) are no content: what was written is what is read.
-    assert found.counts["events"] == 3 and list(records(io.BytesIO(bytes(whole))))[1:-1] == CONTENT
+    read = [r for r in records(io.BytesIO(bytes(whole))) if r["kind"] not in ("header", "section", "trailer")]
+    assert found.counts["events"] == 3 and read == CONTENT
 
 
 def test_content_that_was_altered_and_packed_again_is_refused() -> None:
     body = lines()
     altered = [line.replace(b'"clock":1', b'"clock":9') for line in body]
     assert altered != body
-    refused(gzip.compress(b"".join(altered)), "checksum")
+    refused(gzip.compress(b"".join(altered)), "lines 1 to 7: section 1 is not what was written")
     refused(sealed(body[:-1], counts={"projects": 9}), "by its trailer")
-    refused(sealed([*body[:-2]]), "by its trailer")
+    refused(sealed([*body[:-4]]), "by its trailer")
     refused(gzip.compress(b"".join([*body, body[1]])), "behind the trailer")
+
+
+def test_sections_that_stand_in_another_order_or_are_missing_are_told() -> None:
+    """Whole gzip members, so that nothing but their checksums can tell."""
+    three = archive(event(1), head(1), event(1), head(1), event(1), head(1))
+    ends = [at for at in range(len(three)) if three[at : at + 3] == b"\x1f\x8b\x08"] + [len(three)]
+    one, two, third, end = (three[a:b] for a, b in pairwise(ends))
+    check(io.BytesIO(one + two + third + end))
+    refused(one + third + two + end, "lines 4 to 7: section 2 is not what was written")
+    refused(one + third + end, "section 2 is not what was written")
+    refused(two + one + third + end, "does not begin like a backup")
+    refused(one + one + end, "line 5: unknown kind of record 'header'")
+
+
+def test_an_archive_of_the_first_format_is_read() -> None:
+    first = [re.sub(rb'"version":2', b'"version":1', lines()[0]), *(x for x in lines()[1:-1] if b'"section"' not in x)]
+    found = check(io.BytesIO(sealed(first)))
+    assert (found.counts["events"], found.sections) == (3, 0)
+
+
+@given(st.integers(0, 10_000))
+def test_a_cut_archive_is_gone_on_with_behind_its_last_whole_section(cut: int) -> None:
+    data = archive()
+    cut %= len(data) + 1
+    found = salvage(io.BytesIO(data[:cut]))
+    if found is None:
+        assert cut < data.index(b"\x1f\x8b\x08", 1), "the first section is not whole"
+        return
+    assert found.summary.counts["projects"] == len(found.heads) == found.summary.sections in (1, 2)
+    target = io.BytesIO(data[: found.end])
+    target.seek(found.end)
+    writer = ArchiveWriter(target, {}, going_on=(found.summary, found.digest))
+    for record in CONTENT[5:] if found.summary.sections == 1 else ():
+        writer.write([record])
+    writer.close()
+    assert target.getvalue() == data, "nobody can tell that it was interrupted"
+
+
+def test_an_unfinished_archive_that_was_altered_is_gone_on_with_before_that_only() -> None:
+    data = bytearray(archive())
+    whole = salvage(io.BytesIO(bytes(data)))
+    assert whole is not None and len(whole.heads) == 2
+    data[whole.end - 12] ^= 0x40
+    found = salvage(io.BytesIO(bytes(data)))
+    assert found is not None and found.summary.sections == 1
+    assert salvage(io.BytesIO(b"title: a plan")) is None and salvage(io.BytesIO(b"")) is None
+    old = [re.sub(rb'"version":2', b'"version":1', lines()[0]), *lines()[1:]]
+    assert salvage(io.BytesIO(gzip.compress(b"".join(old)))) is None
+
+
+class Narrow(io.BytesIO):
+    """A disk with room for some bytes."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, data: Any) -> int:
+        some = bytes(data)[: max(self.room - self.tell(), 0)]
+        if not some and data:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(some)
+
+
+def test_a_full_disk_at_any_byte_leaves_what_can_be_gone_on_with() -> None:
+    whole = archive()
+    for room in range(len(whole)):
+        target = Narrow(room)
+        with pytest.raises(OSError, match="No space left"):
+            fill(target)
+        found = salvage(target)
+        assert found is None or whole[: found.end] == target.getvalue()[: found.end]
+    fill(target := Narrow(len(whole)))
+    assert target.getvalue() == whole
 
 
 def test_a_log_with_a_hole_is_refused() -> None:
@@ -127,7 +218,7 @@ def test_other_files_and_other_versions_are_told_apart() -> None:
     refused(gzip.compress(b"not json\n"), "no JSON")
     refused(gzip.compress(b'["a list"]\n'), "no record")
     refused(gzip.compress(b'{"kind": "header", "format": "another"}\n'), "does not begin like a backup")
-    newer = [re.sub(rb'"version":1', b'"version":2', lines()[0]), *lines()[1:-1]]
+    newer = [re.sub(rb'"version":2', b'"version":3', lines()[0]), *lines()[1:-1]]
     refused(sealed(newer), "upgrade this program", BackupTooNew)
     refused(sealed([lines()[0], b'{"kind":"surprise"}\n']), "unknown kind")
 

@@ -5,6 +5,8 @@ UNION ALL
 MATCH (e:Event) WITH count(e) AS count RETURN 'events' AS what, count
 UNION ALL
 MATCH (h:ProjectHead) WITH count(h) AS count RETURN 'projects' AS what, count
+UNION ALL
+RETURN 'links' AS what, COUNT { ()-[]->() } - COUNT { ()-[:MIGRATED_TO]->() } AS count
 
 // name: backup_lock :write :one
 // Takes the head's lock for the rest of the transaction: nothing of the project changes while it is read.
@@ -46,20 +48,6 @@ RETURN k.key AS key, labels(k) AS labels, properties(k) AS props
 // Keeps everybody from creating a project, or restoring too, until the transaction ends.
 MATCH (l:Lock {id: 'projects'}) SET l._lock = true
 RETURN l.id AS id
-
-// name: backup_store :write :one
-// Stores nodes exactly as they were.
-UNWIND $rows AS r
-CREATE (n:$(r.labels)) SET n = r.props
-RETURN count(n) AS made
-
-// name: backup_store_links :write :one
-// Stores relationships exactly as they were; a row whose ends are not there is missing in the count.
-UNWIND $rows AS r
-MATCH (a:PsgNode {project_id: r.project_id, id: r.from})
-MATCH (b:PsgNode {project_id: r.project_id, id: r.to})
-CREATE (a)-[e:$(r.type)]->(b) SET e = r.props
-RETURN count(e) AS made
 
 // name: backup_offer :write :one
 // Offers the running plans to orchestrators whose steps were given back by the restore.

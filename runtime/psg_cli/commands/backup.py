@@ -1,78 +1,127 @@
-"""``psg backup`` and ``psg restore``: everything in one file, and back into an empty database."""
+"""``psg backup`` and ``psg restore``: everything in one file, and back into a database."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from psg.errors import PsgError
+from psg_cli.backup_files import drop_older, file_for, opened, unfinished
 from psg_cli.commands.database import HomeOption
 from psg_cli.failures import EXIT_FAILURE, UsageError, execute
 from psg_cli.output import JsonFlag, print_json, stderr, stdout
-from psg_cli.settings import load_settings
+from psg_cli.settings import CliSettings, load_settings
 from psg_cli.store import open_store
 
+if TYPE_CHECKING:
+    from psg.backup import Summary
+
+_SHOWN_VIOLATIONS = 10
 _SHOWN = ("nodes", "events", "links", "records")
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="File to write, for example psg-2026-11-21.backup.gz.", dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="File to write, or a folder in which it is named after the time (psg-….backup.gz).")
+    ],
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; tell if the file is whole.")] = False,
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=1, help="In a folder: remove all but this many of the newest backups.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not go on with an unfinished backup.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file when there is one.")] = False,
     lock_seconds: Annotated[
         float, typer.Option("--lock-seconds", min=1, help="How long writers of one project may be kept waiting.")
     ] = 60.0,
+    section_bytes: Annotated[
+        int, typer.Option("--section-bytes", min=1, help="How much is written anew after an interruption, about.")
+    ] = 4 * 1024 * 1024,
     home: HomeOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write everything the platform keeps to one file, also while it runs: compressed, with a checksum.
+    """Write everything the platform keeps to one file, also while it runs: compressed, with checksums, read back.
 
-    The file appears under its name only when it is whole, and only its owner can read it.
+    The file appears under its name only when it is whole; only its owner can read it. A backup that was interrupted is
+    gone on with by the same command.
 
-    Example: psg backup psg.backup.gz
+    Examples: psg backup psg.backup.gz      psg backup /var/backups/psg --keep 7      psg backup psg.backup.gz --verify
     """
 
-    async def command() -> None:
-        from psg.backup import backup as take
+    async def command() -> int:
+        if verify:
+            return _verify(file, as_json)
+        if keep is not None and not file.is_dir():
+            raise UsageError(f"--keep counts the backups of a folder, and {file} is none")
+        made = file_for(file)
+        if made.exists() and not force:
+            raise UsageError(f"{made} exists; choose another name or say --force")
+        options = {"lock_seconds": lock_seconds, "section_bytes": section_bytes}
+        found = await _take(made, load_settings(home=home), restart, options, as_json)
+        removed = drop_older(file, keep) if keep is not None else []
+        _show_made(made, found, removed, as_json)
+        return 0
 
-        if file.exists() and not force:
-            raise UsageError(f"{file} exists; choose another name or say --force")
-        part = file.with_name(f"{file.name}.part")
-        async with open_store(load_settings(home=home), reading=True) as store:
-            try:
-                with _for_the_owner(part) as target, _shown("written", as_json) as shown:
-                    found = await take(store.db, target, lock_seconds=lock_seconds, progress=shown)
-                    target.flush()
-                    os.fsync(target.fileno())
-                part.replace(file)
-            except OSError as error:
-                raise BackupFileFailed(f"{error.filename or part}: {error.strerror}") from error
-            finally:
-                part.unlink(missing_ok=True)
-        if as_json:
-            print_json({"file": str(file), "bytes": file.stat().st_size, **asdict(found)})
-        else:
-            size = file.stat().st_size / 1024 / 1024
-            stdout().print(f"{_told(found.counts)} in {file} ({size:.1f} MiB)\nsha256 {found.sha256}", markup=False)
+    execute(command, as_json=as_json, on_interrupt="interrupted; the same command goes on where it stopped")
 
-    execute(command, as_json=as_json, on_interrupt="interrupted; nothing was written")
+
+async def _take(file: Path, settings: CliSettings, restart: bool, options: dict[str, Any], as_json: bool) -> Summary:
+    from psg.backup import backup as take
+
+    async with open_store(settings, reading=True) as store:
+        with unfinished(file, restart=restart) as target, _shown("written", as_json) as shown:
+            return await take(
+                store.db, target, **options, progress=shown, resume=True,
+                told=lambda text: stderr().print(text, style="dim", markup=False),
+            )  # fmt: skip
+
+
+def _show_made(file: Path, found: Summary, removed: list[Path], as_json: bool) -> None:
+    for violation in found.violations[:_SHOWN_VIOLATIONS]:
+        stderr().print(f"the database is not what its log says (see psg verify): {violation}", markup=False)
+    size = file.stat().st_size
+    if as_json:
+        print_json({"file": str(file), "bytes": size, **asdict(found), "removed": [str(one) for one in removed]})
+        return
+    console = stdout()
+    console.print(f"{_told(found.counts)} in {file} ({size / 1024 / 1024:.1f} MiB), read back", markup=False)
+    console.print(f"sha256 {found.sha256}", markup=False)
+    for one in removed:
+        console.print(f"removed {one}", markup=False)
+
+
+def _verify(file: Path, as_json: bool) -> int:
+    """Read a backup as ``psg restore`` would, fold its logs, and tell."""
+    from psg.backup import check
+
+    with opened(file) as source, _shown("read", as_json) as shown:
+        found = check(source, fold=True, progress=shown)
+    _say("whole: ", found.counts, as_json, {"file": str(file), **asdict(found)})
+    if not as_json:
+        left = f", {found.unfolded} that their log does not tell of any more" if found.unfolded else ""
+        stdout().print(f"{found.folded} nodes compared with their log: {len(found.violations)} violations{left}")
+        for violation in found.violations:
+            stdout().print(violation, markup=False)
+    return EXIT_FAILURE if found.violations else 0
 
 
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `psg backup` wrote.", exists=True, dir_okay=False)],
     check_only: Annotated[bool, typer.Option("--check", help="Only read the file and tell if it is whole.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove all projects of the database first; what is in them is lost.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Store a backup in an empty database, bring its schema up first, and audit it after.
 
-    The file is checked to its last byte before anything is stored. Exit status 1 when the audit finds a violation.
+    The file is checked to its last byte before anything is stored. A restore that was interrupted is gone on with by
+    the same command; until then nothing else starts on that database. Exit status 1 when the audit finds a violation.
 
     Examples: psg restore psg.backup.gz --home ./restored      psg restore psg.backup.gz --check
     """
@@ -83,15 +132,15 @@ def restore(
         from psg.backup import restore as put_back
         from psg_neo4j.migrations import migrate
 
-        with file.open("rb") as source:
+        with opened(file) as source:
             if check_only:
                 found = check(source)
                 _say("whole: ", found.counts, as_json, {**asdict(found), "file": str(file)})
                 return 0
-            async with open_store(load_settings(home=home)) as store:
+            async with open_store(load_settings(home=home), restoring=True) as store:
                 await migrate(store.db)
                 with _shown("stored", as_json) as shown:
-                    found = await put_back(store.db, source, progress=shown)
+                    found = await put_back(store.db, source, replace=replace, progress=shown)
                 report = await verify(store.db)
         violations = [asdict(violation) for violation in report.violations]
         _say("stored ", found.counts, as_json, {**asdict(found), "file": str(file), "violations": violations})
@@ -99,19 +148,7 @@ def restore(
             stdout().print(f"{len(violations)} violations; `psg verify` lists them" if violations else "0 violations")
         return EXIT_FAILURE if violations else 0
 
-    execute(command, as_json=as_json, on_interrupt="interrupted: what was stored so far is no platform; empty it")
-
-
-class BackupFileFailed(PsgError):
-    """The file of a backup cannot be written."""
-
-    code = "backup_file_failed"
-    category = "resource_error"
-
-
-def _for_the_owner(path: Path) -> BinaryIO:
-    """A new file that nobody else can read."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    execute(command, as_json=as_json, on_interrupt="interrupted: the same command goes on; nothing else starts on it")
 
 
 def _say(word: str, counts: Mapping[str, int], as_json: bool, facts: Mapping[str, object]) -> None:
