@@ -8,15 +8,15 @@ from typing import Annotated
 import anyio
 import strawberry
 
+from psg_graphql.access import still_allowed
 from psg_graphql.connections import After, log_position
-from psg_graphql.monitoring_queries import scope_of
+from psg_graphql.monitoring_queries import open_scope, scope_of
 from psg_graphql.request_context import Info
 from psg_graphql.roots import subscription
 from psg_graphql.types.event import Closing, Heartbeat
 from psg_graphql.types.monitoring import AlertBatch, AlertsItem, alert_from
 from psg_neo4j.database import Database
 from psg_runtime.monitoring.alerts import alert_changes, alert_head
-from psg_runtime.monitoring.scope import Scope
 
 BATCH = 100
 POLL_S = 0.25
@@ -60,7 +60,7 @@ class AlertSubscription:
         ] = None,
         after: After = None,
     ) -> AsyncGenerator[AlertsItem, None]:
-        context, scope = info.context, Scope(scope_of(project_id))
+        context, inside = info.context, scope_of(project_id)
         db, live, head = context.graph.db, context.live, _head_of(info)
         with live.subscribed(PLACE):
             given = after or context.last_event_id
@@ -68,8 +68,11 @@ class AlertSubscription:
             heard = anyio.current_time()
             while not live.closing:
                 found = []
+                if inside is not None:
+                    await still_allowed(context, "alert", inside)
+                scope = open_scope(info, project_id)
                 if await live.read(head.seq) > cursor:
-                    found = await live.read(lambda at=cursor: alert_changes(db, scope, at, BATCH))  # type: ignore[misc]
+                    found = await live.read(lambda s=scope, at=cursor: alert_changes(db, s, at, BATCH))  # type: ignore[misc]
                 if found:
                     cursor, heard = found[-1].seq, anyio.current_time()
                     yield AlertBatch(alerts=[alert_from(alert) for alert in found], cursor=str(cursor))

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import strawberry
 
+import psg_cypher
 from psg.errors import ValidationFailed
 from psg_graphql.connections import MAX_FIRST
 from psg_graphql.global_id import project_of
+from psg_graphql.policy import accessible, authorize
 from psg_graphql.request_context import Info
 from psg_graphql.roots import query
 from psg_graphql.scalars import Long, Timestamp
@@ -30,6 +32,8 @@ from psg_graphql.types.monitoring import (
 from psg_runtime.monitoring import SystemMonitor
 from psg_runtime.monitoring.alerts import alert_page
 from psg_runtime.monitoring.overview import overview
+from psg_runtime.monitoring.rule_book import rules_of
+from psg_runtime.monitoring.scope import Scope
 
 _METRICS_AGE_MS = 1_000
 _ProjectScope = Annotated[
@@ -44,6 +48,26 @@ def monitor_of(info: Info, project_id: str | None = None) -> SystemMonitor:
     if project_id is None and (found := getattr(state, "monitor", None)) is not None:
         return found
     return SystemMonitor(context.graph, project_id=project_id)
+
+
+def open_scope(info: Info, project_id: strawberry.ID | None) -> Scope:
+    """Return whose alerts and rules are shown: a project's, or without one what is open to who asks."""
+    if project_id is not None:
+        return Scope(project_of(project_id))
+    among = accessible(info.context.actor)
+    return Scope(among=None if among is None else tuple(sorted(among)))
+
+
+async def admit_alert(info: Info, alert_id: str) -> None:
+    """Let an alert be acknowledged where its project, or the platform, is open to who asks; raises ``Denied``.
+
+    One that there is not is denied like one of another project.
+    """
+    actor = info.context.actor
+    if actor.grants is not None:
+        row = await info.context.graph.db.read_one(psg_cypher.statement("alert_of"), id=alert_id)
+        mine = row is not None and (row["project_id"] is None or row["project_id"] in actor.grants)
+        authorize(actor, "operate", "alert", row["project_id"] if row is not None and mine else None)
 
 
 def scope_of(project_id: strawberry.ID | None) -> str | None:
@@ -89,16 +113,16 @@ class MonitoringQueries:
     ) -> list[Alert]:
         if not 1 <= first <= MAX_FIRST:
             raise ValidationFailed(f"first: 1 to {MAX_FIRST}", field="first")
-        monitor = monitor_of(info, scope_of(project_id))
         found = await alert_page(
-            info.context.graph.db, monitor.scope, status=None if status is None else status.value, before=before,
-            limit=first,
+            info.context.graph.db, open_scope(info, project_id), status=None if status is None else status.value,
+            before=before, limit=first,
         )  # fmt: skip
         return [alert_from(alert) for alert in found]
 
     @query("The rules by which alerts are raised.")
     async def alert_rules(self, info: Info, project_id: _ProjectScope = None) -> list[AlertRule]:
-        return [rule_from(rule) for rule in await monitor_of(info, scope_of(project_id)).alert_rules()]
+        found = await rules_of(info.context.graph.db, open_scope(info, project_id))
+        return [rule_from(rule) for rule in found]
 
     @query("All that runs now: plans, orchestrators, modules, agents, resources, open alerts.")
     async def system_overview(self, info: Info, project_id: _ProjectScope = None) -> SystemOverview:

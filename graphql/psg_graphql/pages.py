@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psg_cypher
 from psg.commands.parts import PART_NAMES
 from psg.read.nodes import FIRST_ID, FIRST_POSITION, FIRST_SEGMENT, Row
 from psg_graphql.connections import Connection, connection, key_of, page_size
 from psg_graphql.global_id import GlobalId
+from psg_graphql.policy import accessible
 from psg_graphql.request_context import Info
 
 
@@ -28,8 +30,19 @@ def _id_page(info: Info, rows: Sequence[Row], label: str, first: int, after: str
 
 
 async def project_page(info: Info, first: int, after: str | None, name: str | None) -> Connection[Any]:
-    """Return projects by name."""
-    rows = await info.context.reader.projects(str(key_of(after, FIRST_ID)), page_size(first) + 1, name)
+    """Return projects by name, of those that are open to who asks."""
+    among, key, limit = accessible(info.context.actor), str(key_of(after, FIRST_ID)), page_size(first) + 1
+    if among is not None:
+        ids, db = sorted(among), info.context.graph.db
+        page = psg_cypher.statement("projects_among")
+        rows = [r["node"] for r in await db.read(page, batch={"ids": ids}, after=key, limit=limit, name=name)]
+
+        async def count_among() -> int:
+            row = await db.read_one(psg_cypher.statement("projects_among_count"), batch={"ids": ids}, name=name)
+            return 0 if row is None else int(row["count"])
+
+        return connection(rows, first, after, "name", _makers()["Project"], count_among)
+    rows = await info.context.reader.projects(key, limit, name)
     count: Callable[[], Any] = lambda: info.context.reader.count("project_count", name=name)  # noqa: E731
     return connection(rows, first, after, "name", _makers()["Project"], count)
 

@@ -13,10 +13,12 @@ EVERYWHERE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. ``name`` goes into every command, approval and audit record as the actor.
+    """Who asks. ``name`` goes into every command and audit record as the actor.
 
     ``grants`` maps project ids, and ``EVERYWHERE``, to what was granted there: roles and the permission ``cypher``;
     ``None`` is no restriction (``PSG_AUTH=none``, or the operator's own token). ``token_id`` names the API token.
+    ``subject`` is whom the token or claim proved where ``name`` says more (``subject/worker``): one person who uses
+    several such names approves once.
     """
 
     name: str
@@ -24,6 +26,12 @@ class Principal:
     grants: Mapping[str, frozenset[str]] | None = None
     method: Method = "none"
     token_id: str | None = None
+    subject: str | None = None
+
+    @property
+    def who(self) -> str:
+        """The name that was proved."""
+        return self.subject or self.name
 
     def granted(self, project_id: str | None) -> frozenset[str] | None:
         """Return what is granted in a project (``None``: outside projects), or ``None`` for everything."""

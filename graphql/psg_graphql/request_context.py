@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import strawberry
 from strawberry.dataloader import DataLoader
 
@@ -13,9 +15,10 @@ from psg.graph import Graph
 from psg.read.events import EventLog
 from psg.read.nodes import Reader, Row
 from psg_graphql.global_id import GlobalId, parse_global_id
-from psg_graphql.policy import Actor
+from psg_graphql.policy import Actor, accessible
 
 if TYPE_CHECKING:
+    from psg.accounts import Accounts
     from psg_graphql.live import LiveLog
     from psg_graphql.settings import ApiSettings
 
@@ -23,20 +26,30 @@ BATCH = 500
 
 
 class Nodes:
-    """Nodes by id, each read at most once per request, those asked for together in one statement per type."""
+    """Nodes by id, each read at most once per request, those asked for together in one statement per type.
 
-    def __init__(self, reader: Reader) -> None:
+    A node of a project that is not open to who asks is none, by whatever way its id came here.
+    """
+
+    def __init__(self, reader: Reader, who: Callable[[], Actor]) -> None:
         self._reader = reader
+        self._who = who
         self._loader: DataLoader[GlobalId, Any] = DataLoader(self._load, max_batch_size=BATCH)
         self._steps: dict[tuple[str, str], Any] = {}
 
     async def load(self, text: str) -> Any:
         """Return the node of a global id as its API type, ``None`` when there is none."""
-        return await self._loader.load(parse_global_id(text))
+        wanted = parse_global_id(text)
+        open_to = accessible(self._who())
+        return await self._loader.load(wanted) if open_to is None or wanted.project_id in open_to else None
 
     async def load_many(self, ids: Sequence[GlobalId]) -> list[Any]:
         """Return the nodes of several ids, in their order."""
-        return list(await self._loader.load_many(ids))
+        open_to = accessible(self._who())
+        if open_to is None:
+            return list(await self._loader.load_many(ids))
+        found = iter(await self._loader.load_many([i for i in ids if i.project_id in open_to]))
+        return [next(found) if i.project_id in open_to else None for i in ids]
 
     def keep_steps(self, steps: Sequence[Any], rows: Sequence[Row]) -> None:
         """Remember steps of a page, which their neighbours refer to."""
@@ -51,7 +64,7 @@ class Nodes:
         return self._load_steps(project_id, ids)
 
     async def _load_steps(self, project_id: str, ids: Sequence[str]) -> list[Any]:
-        found = await self._loader.load_many([GlobalId("Step", project_id, i) for i in ids])
+        found = await self.load_many([GlobalId("Step", project_id, i) for i in ids])
         return [step for step in found if step is not None]
 
     async def _load(self, keys: list[GlobalId]) -> list[Any]:
@@ -71,7 +84,10 @@ class Nodes:
 
 @dataclass
 class RequestContext:
-    """The context of one request, or of one WebSocket connection."""
+    """The context of one request, or of one WebSocket connection.
+
+    ``refresh`` tells who ``actor`` is by now: a token ends, roles are taken; it raises ``Unauthenticated``.
+    """
 
     graph: Graph
     reader: Reader
@@ -85,13 +101,44 @@ class RequestContext:
     connection_params: dict[str, object] | None = None
     last_event_id: str | None = None
     body_bytes: int = 0
+    accounts: Accounts | None = None
+    refresh: Callable[[Actor], Awaitable[Actor]] | None = None
 
     def __post_init__(self) -> None:
-        self.nodes = Nodes(self.reader)
+        self._one = anyio.Lock()
+        self._known_at = time.monotonic()
+        self.fresh()
 
     def fresh(self) -> None:
         """Forget what was read: a mutation answers with what is stored after it."""
-        self.nodes = Nodes(self.reader)
+        self.nodes = Nodes(self.reader, lambda: self.actor)
+
+    @property
+    def changeable(self) -> bool:
+        """Whether the rights of who asks can change while this context lives."""
+        return self.refresh is not None and self.actor.grants is not None
+
+    async def current(self) -> Actor:
+        """Return who asks; on a connection, which may be old, by what is granted now. Raises ``Unauthenticated``."""
+        if not self.changeable or getattr(self.request, "scope", {"type": "http"})["type"] != "websocket":
+            return self.actor
+        return await self.refreshed()
+
+    async def refreshed(self, max_age_s: float = 0.0) -> Actor:
+        """Return who asks by what was granted at most ``max_age_s`` seconds before; many who ask share one look.
+
+        Raises ``Unauthenticated`` when the token does not hold any more.
+        """
+        if self.refresh is None or not self.changeable:
+            return self.actor
+        oldest = time.monotonic() - max_age_s
+        async with self._one:
+            if self._known_at < oldest:
+                refresh, actor, began = self.refresh, self.actor, time.monotonic()
+                # Not cut off when who asks leaves meanwhile: that would cost a connection to the database.
+                self.actor = await self.live.read(lambda: refresh(actor))
+                self._known_at = began
+        return self.actor
 
 
 Info = strawberry.Info[RequestContext, None]

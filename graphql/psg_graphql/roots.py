@@ -1,4 +1,4 @@
-"""Root fields: each asks the policy first, by its own name."""
+"""Root fields: each asks the policy first, by its own name and its own arguments."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from psg.errors import PsgError
+from psg.errors import Denied, PsgError
+from psg_graphql.access import admit, admit_again, record_outcome
 from psg_graphql.failures import failure
-from psg_graphql.policy import authorize_field
+from psg_graphql.policy import ROOT_FIELDS, NoAccess
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,8 +25,13 @@ def query(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
 
         @functools.wraps(resolver)
         async def guarded(self: Any, info: Any, **arguments: Any) -> Any:
-            authorize_field(info.context.actor, name)
-            return await resolver(self, info, **arguments)
+            try:
+                await admit(info.context, name, arguments)
+            except NoAccess:
+                if ROOT_FIELDS[name].null:
+                    return None
+                raise
+            return await _watched(info.context, name, arguments, resolver(self, info, **arguments))
 
         return strawberry.field(resolver=guarded, description=description)
 
@@ -41,8 +47,8 @@ def mutation(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]
         @functools.wraps(resolver)
         async def guarded(self: Any, info: Any, **arguments: Any) -> Any:
             try:
-                authorize_field(info.context.actor, name)
-                return await resolver(self, info, **arguments)
+                await admit(info.context, name, arguments)
+                return await _watched(info.context, name, arguments, resolver(self, info, **arguments))
             except PsgError as error:
                 return failure(error)
 
@@ -52,21 +58,42 @@ def mutation(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]
 
 
 def subscription(description: str) -> Callable[[Callable[..., AsyncGenerator[Any]]], Any]:
-    """Make a method a field of Subscription."""
+    """Make a method a field of Subscription; what it yields is judged anew before it is sent.
+
+    One that may not go on ends with an error of code ``forbidden`` or ``unauthenticated``; ``details.cursor`` is that
+    of the last item that was sent.
+    """
 
     def decorate(resolver: Callable[..., AsyncGenerator[Any]]) -> Any:
         name = f"Subscription.{to_camel_case(resolver.__name__)}"
 
         @functools.wraps(resolver)
         async def guarded(self: Any, info: Any, **arguments: Any) -> AsyncGenerator[Any]:
-            authorize_field(info.context.actor, name)
+            context = info.context
+            await admit(context, name, arguments)
             stream = resolver(self, info, **arguments)
+            cursor = arguments.get("after") or context.last_event_id
             try:
                 async for item in stream:
+                    if context.changeable:
+                        await admit_again(context, name, arguments)
+                    cursor = getattr(item, "cursor", cursor)
                     yield item
+            except Denied as denied:
+                denied.details["cursor"] = cursor
+                raise
             finally:
                 await stream.aclose()
 
         return strawberry.subscription(resolver=guarded, description=description)
 
     return decorate
+
+
+async def _watched(context: Any, name: str, arguments: dict[str, Any], resolving: Awaitable[Any]) -> Any:
+    """Resolve; what is denied on the way is recorded like what the policy denies, and so is privilege that failed."""
+    try:
+        return await resolving
+    except PsgError as error:
+        await record_outcome(context, name, arguments, error)
+        raise

@@ -11,6 +11,7 @@ import strawberry
 from psg.errors import CursorExpired as CursorExpiredError
 from psg.model.lifecycle import TERMINAL_PLAN
 from psg.read.events import LogPage
+from psg_graphql.access import RECHECK_S, still_allowed
 from psg_graphql.alert_subscription import CLOSING, AlertSubscription
 from psg_graphql.connections import MAX_FIRST, After, log_position
 from psg_graphql.failures import failure_fields
@@ -87,10 +88,20 @@ async def follow(
                 yield page
                 heard = anyio.current_time()
             left = heard + beat - anyio.current_time()
-            if left <= 0 or (not page.more and not await context.live.wait(project_id, after, left)):
+            if left <= 0 or (not page.more and not await _more(context, project_id, after, left)):
                 yield Heartbeat(cursor=str(after))
                 heard = anyio.current_time()
         yield Closing(cursor=str(after), reason=CLOSING)
+
+
+async def _more(context: RequestContext, project_id: str, after: int, timeout_s: float) -> bool:
+    """Wait as the live log does; meanwhile it is asked once a second whether who listens still may."""
+    until = anyio.current_time() + timeout_s
+    while (left := until - anyio.current_time()) > 0:
+        if await context.live.wait(project_id, after, min(left, RECHECK_S) if context.changeable else left):
+            return True
+        await still_allowed(context, "event", project_id)
+    return False
 
 
 async def _progress(

@@ -137,6 +137,7 @@ RETURN l.id AS id
 // name: alert_rules :read :many
 // Rules of alerts by id: those of a scope, and those of the whole platform where it is asked for.
 MATCH (r:AlertRule) WHERE r.id > '' AND (r.project_id >= $first AND r.project_id <= $last OR $platform AND r.project_id IS NULL)
+  AND ($among IS NULL OR r.project_id IN $among)
 WITH r ORDER BY r.id LIMIT 2000
 RETURN r {.*} AS rule, datetime.realtime().epochMillis AS now
 
@@ -187,6 +188,7 @@ RETURN a {.*} AS alert
 // Alerts of a scope, the one that changed last first, before a number.
 MATCH (a:Alert) WHERE a.seq > 0 AND a.seq < $before
   AND (a.project_id >= $first AND a.project_id <= $last OR $platform AND a.project_id IS NULL)
+  AND ($among IS NULL OR a.project_id IN $among)
   AND ($status IS NULL OR a.status = $status)
 WITH a ORDER BY a.seq DESC LIMIT toInteger($limit)
 RETURN a {.*} AS alert ORDER BY a.seq DESC
@@ -195,6 +197,7 @@ RETURN a {.*} AS alert ORDER BY a.seq DESC
 // Alerts of a scope that changed behind a number, in the order of their last change.
 MATCH (a:Alert) WHERE a.seq > $after
   AND (a.project_id >= $first AND a.project_id <= $last OR $platform AND a.project_id IS NULL)
+  AND ($among IS NULL OR a.project_id IN $among)
 WITH a ORDER BY a.seq LIMIT toInteger($limit)
 RETURN a {.*} AS alert ORDER BY a.seq
 

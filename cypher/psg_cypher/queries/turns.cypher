@@ -17,8 +17,9 @@ RETURN s.id AS id, s.key AS key, s.plan AS plan, s.type AS type, s.capability AS
   s.turn_heartbeat_ms AS heartbeat_ms
 
 // name: turn_projects :read :many
-// Projects in which something is offered to these agents that can be taken now.
+// Projects, or those among some, in which something is offered to these agents that can be taken now.
 MATCH (s:Offered) WHERE s.project_id IS NOT NULL AND s.offered_to IS NOT NULL AND s.position IS NOT NULL
+  AND ($among IS NULL OR s.project_id IN $among)
 WITH DISTINCT s.project_id AS project_id, s.offered_to AS offered_to, s.plan AS plan
 WHERE offered_to IN $agents
 MATCH (p:PsgNode:Plan {project_id: project_id, id: plan})

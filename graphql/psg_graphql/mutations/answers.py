@@ -13,6 +13,7 @@ from psg.model.ids import new_id
 from psg.plan.spec import StepSpec
 from psg.write.command import Answer
 from psg_graphql.mutations.inputs import StepInput
+from psg_graphql.policy import acting_name
 from psg_graphql.request_context import Info
 from psg_graphql.types import MAKERS
 
@@ -22,7 +23,7 @@ META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
 def command(info: Info, command_id: UUID | None, expected_revision: int | None = None) -> dict[str, Any]:
     """Return the keywords that every command of the graph takes; ``expected_revision`` only when given."""
     request: dict[str, Any] = {
-        "actor": info.context.actor.name,
+        "actor": acting_name(info.context.actor, f"Mutation.{info.field_name}"),
         "command_id": new_id() if command_id is None else str(command_id),
     }
     if expected_revision is not None:

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from psg_graphql.failures import Conflict, Forbidden, NotFound, Refused, ValidationError
-from psg_graphql.monitoring_queries import monitor_of, scope_of
+from psg_graphql.monitoring_queries import admit_alert, monitor_of, scope_of
 from psg_graphql.mutations.inputs import CommandId
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
@@ -64,6 +64,7 @@ class MonitoringMutations:
 
     @mutation("Say that somebody cares for an alert; doing it again changes nothing.")
     async def acknowledge_alert(self, info: Info, input: AcknowledgeAlertInput) -> AlertResult:
+        await admit_alert(info, str(input.id))
         found = await monitor_of(info).acknowledge_alert(
             str(input.id), actor=info.context.actor.name, resolve=input.resolve
         )

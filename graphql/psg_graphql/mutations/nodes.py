@@ -13,6 +13,7 @@ from psg_graphql.clock import now_ms
 from psg_graphql.global_id import parse_global_id, parse_in, project_of
 from psg_graphql.mutations import inputs, results
 from psg_graphql.mutations.answers import META, changed_fields, command, effect, given, stored
+from psg_graphql.policy import authorize
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 
@@ -99,6 +100,8 @@ class NodeMutations:
     @mutation("Ask for a confirmation.")
     async def create_confirm(self, info: Info, input: inputs.CreateConfirmInput) -> results.ConfirmResult:
         target = parse_global_id(input.target_id, "targetId", *CONFIRM_TARGETS["other"])
+        if _value(input.status, "pending") != "pending":  # one that is born decided is a decision
+            authorize(info.context.actor, "approve", "confirm", target.project_id)
         kind = target.label.lower() if target.label.lower() in CONFIRM_TARGETS else "other"
         request = command(info, input.command_id)
         confirm_id = input.uuid or derived_id("confirm", request["command_id"])

@@ -9,6 +9,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from psg.errors import ValidationFailed
+from psg_graphql.access import check_plan
 from psg_graphql.global_id import global_id, parse_global_id
 from psg_graphql.mutations import results
 from psg_graphql.mutations.answers import command, effect, stored
@@ -45,8 +46,10 @@ class PlanTextMutations:
 
         # A line's end at the end: never the name of a file of this machine.
         read = await anyio.to_thread.run_sync(lambda: load_plan(f"{input.text}\n", source=source))
+        spec = with_values(read, params)
+        check_plan(info.context.actor, context.project_id, spec.model_dump_json())
         answer = await launch.create_plan(
-            info.context.graph, context.project_id, context.node_id, with_values(read, params), plan_id=input.uuid,
+            info.context.graph, context.project_id, context.node_id, spec, plan_id=input.uuid,
             **command(info, input.command_id),
         )  # fmt: skip
         plan = await stored(info, "Plan", answer, answer.ids["plan"])

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 
 from psg.plan.spec import PlanSpec
 from psg.write.command import Answer
+from psg_graphql.access import check_plan
 from psg_graphql.global_id import GlobalId, global_id, parse_global_id, parse_in
 from psg_graphql.mutations import inputs, results
 from psg_graphql.mutations.answers import checked, command, effect, given, step_spec, stored
@@ -31,6 +32,7 @@ class PlanMutations:
             success_criteria=input.success_criteria,
         )  # fmt: skip
         spec = checked(PlanSpec, values | {"steps": [step_spec(step) for step in input.steps]}, "plan")
+        check_plan(info.context.actor, context.project_id, spec.model_dump_json())
         answer = await launch.create_plan(
             info.context.graph, context.project_id, context.node_id, spec, plan_id=input.uuid,
             **command(info, input.command_id),
@@ -80,8 +82,10 @@ class PlanMutations:
     @mutation("Add a step to a plan that is not finished.")
     async def add_step(self, info: Info, input: inputs.AddStepInput) -> results.StepResult:
         plan = parse_global_id(input.plan_id, "planId", "Plan")
+        step = step_spec(input.step)
+        check_plan(info.context.actor, plan.project_id, step.model_dump_json())
         answer = await launch.add_step(
-            info.context.graph, plan.project_id, plan.node_id, step_spec(input.step),
+            info.context.graph, plan.project_id, plan.node_id, step,
             **command(info, input.command_id, input.expected_revision),
         )  # fmt: skip
         return results.StepPayload(step=await stored(info, "Step", answer, answer.ids["step"]), **effect(answer))

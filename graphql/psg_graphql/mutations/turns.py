@@ -16,6 +16,7 @@ from psg_graphql.live import TooManySubscriptions
 from psg_graphql.mutations.answers import command, effect
 from psg_graphql.mutations.inputs import CommandId
 from psg_graphql.mutations.results import Effect
+from psg_graphql.policy import accessible, worker_name
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 from psg_graphql.scalars import Long
@@ -133,8 +134,9 @@ class TurnMutations:
                 with contextlib.suppress(TooManySubscriptions):  # then it looks twice a second
                     stack.enter_context(live.subscribed(project_id))
             turn = await turns.claim_turn(
-                info.context.graph, input.agents, worker=input.worker, project_id=project_id, plan_id=plan_id,
-                lease_ms=input.lease_ms, wait_ms=input.wait_ms, stopped=gone,
+                info.context.graph, input.agents, worker=_worker(info, input.worker), project_id=project_id,
+                plan_id=plan_id, lease_ms=input.lease_ms, wait_ms=input.wait_ms, stopped=gone,
+                among=accessible(info.context.actor, "work"),
                 **command(info, input.command_id),
             )  # fmt: skip
         return ClaimTurnPayload(turn=None if turn is None else worker_turn_from(turn))
@@ -143,7 +145,7 @@ class TurnMutations:
     async def heartbeat_turn(self, info: Info, input: HeartbeatTurnInput) -> HeartbeatTurnResult:
         step = parse_global_id(input.id, "id", "Step")
         until = await turns.heartbeat_turn(
-            info.context.graph, step.project_id, step.node_id, input.fence, worker=input.worker
+            info.context.graph, step.project_id, step.node_id, input.fence, worker=_worker(info, input.worker)
         )
         return HeartbeatTurnPayload(lease_until=Long(until))
 
@@ -153,8 +155,8 @@ class TurnMutations:
         if input.error is not None and not isinstance(input.error, (dict, str)):
             raise ValidationFailed("error: an object or a text is expected", field="error")
         answer = await turns.complete_turn(
-            info.context.graph, step.project_id, step.node_id, input.fence, worker=input.worker, output=input.output,
-            error=input.error, actor=info.context.actor.name,
+            info.context.graph, step.project_id, step.node_id, input.fence, worker=_worker(info, input.worker),
+            output=input.output, error=input.error, actor=info.context.actor.name,
         )  # fmt: skip
         return CompleteTurnPayload(id=input.id, **effect(answer))
 
@@ -162,6 +164,11 @@ class TurnMutations:
     async def release_turn(self, info: Info, input: ReleaseTurnInput) -> ReleaseTurnResult:
         step = parse_global_id(input.id, "id", "Step")
         await turns.release_turn(
-            info.context.graph, step.project_id, step.node_id, input.fence, worker=input.worker
+            info.context.graph, step.project_id, step.node_id, input.fence, worker=_worker(info, input.worker)
         )
         return ReleaseTurnPayload(id=input.id)
+
+
+def _worker(info: Info, name: str) -> str:
+    """The worker's name, under that of whoever was let in: nobody answers turns of another one's workers."""
+    return worker_name(info.context.actor, name)

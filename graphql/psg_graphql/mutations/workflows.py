@@ -15,7 +15,7 @@ from psg_graphql.global_id import project_of
 from psg_graphql.mutations.answers import command, effect
 from psg_graphql.mutations.inputs import CommandId, ProjectRef
 from psg_graphql.mutations.results import Effect
-from psg_graphql.policy import authorize
+from psg_graphql.policy import Action, authorize
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 from psg_graphql.types.workflow import WorkflowExecution, execution_from
@@ -58,8 +58,10 @@ class WorkflowMutations:
         project_id = project_of(input.project_id)
         definition = WorkflowDefinition.of(input.definition)
         for module in sorted({stage.module_type for stage in definition.stages}):
-            # A workflow reaches no further than who has it executed: deciding is more than operating.
-            authorize(info.context.actor, "approve" if module == "confirm" else "operate", module)
+            # A workflow reaches no further than who has it executed.
+            # The confirm module decides in the names that it is given.
+            action: Action = "administer" if module == "confirm" else "operate"
+            authorize(info.context.actor, action, module, project_id)
         asked, engine = command(info, input.command_id), engine_of(info, project_id)
         execution = await engine.start_execution(
             definition, inputs, execution_id=derived_id("execution", asked["command_id"]),

@@ -9,6 +9,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from psg import capabilities
+from psg_graphql.access import admit_nested
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First, connection, key_of, page_size
 from psg_graphql.global_id import project_of
 from psg_graphql.request_context import Info
@@ -50,6 +51,7 @@ class Capability:
     async def used_by(
         self, info: Info, project_id: strawberry.ID, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[_Plan]:
+        await admit_nested(info.context, "Capability.usedBy", {"project_id": project_id})
         page: Connection[Plan] = await plans_using(
             info, project_of(project_id), self.name, first, after, version=self.stored.version
         )

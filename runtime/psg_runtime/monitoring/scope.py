@@ -12,9 +12,13 @@ ALERT_LOCK = "alerts"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A range of project ids, as the statements take it; ``project_id`` None is the whole platform."""
+    """A range of project ids, as the statements take it; ``project_id`` None is the whole platform.
+
+    ``among`` narrows what is read of alerts and rules to these projects; then nothing of the platform is in it.
+    """
 
     project_id: str | None = None
+    among: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.project_id is not None:
@@ -28,7 +32,8 @@ class Scope:
     @property
     def alert_bounds(self) -> dict[str, Any]:
         """The same, with whether what belongs to no project is in it."""
-        return self.bounds | {"platform": self.project_id is None}
+        platform = self.project_id is None and self.among is None
+        return self.bounds | {"platform": platform, "among": None if self.among is None else list(self.among)}
 
     @property
     def lease_id(self) -> str:

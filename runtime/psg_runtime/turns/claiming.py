@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,19 +80,20 @@ async def claim_turn(
     actor: str | None = None,
     command_id: str | None = None,
     stopped: Callable[[], Awaitable[bool]] | None = None,
+    among: Collection[str] | None = None,
 ) -> Turn | None:
     """Take the next turn that is offered to one of ``agents``; ``None`` when none came within ``wait_ms``.
 
-    Without ``project_id`` in whatever project there is one. The turn is held for ``lease_ms`` milliseconds, and longer
-    by ``heartbeat_turn``; after that it is offered again. A repeated ``command_id`` gives the same turn again, as long
-    as it is held. It waits no longer once ``stopped()`` says so: what is granted to who is gone comes back with the end
-    of its lease only. Raises ValidationFailed.
+    Without ``project_id`` in whatever project there is one, or only in those ``among`` which it is to be. The turn is
+    held for ``lease_ms`` milliseconds, and longer by ``heartbeat_turn``; after that it is offered again. A repeated
+    ``command_id`` gives the same turn again, as long as it is held. It waits no longer once ``stopped()`` says so: what
+    is granted to who is gone comes back with the end of its lease only. Raises ValidationFailed.
     """
     _check_names([*agents], worker, lease_ms)
     if project_id is not None:
         check_id(project_id, "project_id")
     asked = _Claim(graph, list(agents), worker, plan_id, lease_ms, actor or worker, command_id or new_id(),
-                   repeated=command_id is not None)  # fmt: skip
+                   repeated=command_id is not None, among=among)  # fmt: skip
     until = time.monotonic() + wait_ms / 1000
     while stopped is None or not await stopped():
         seen = -1 if project_id is None else graph.signals.latest(project_id)
@@ -124,6 +125,7 @@ class _Claim:
         command_id: str,
         *,
         repeated: bool,
+        among: Collection[str] | None,
     ) -> None:
         self._graph = graph
         self._agents = agents
@@ -133,10 +135,11 @@ class _Claim:
         payload = [sorted(agents), worker, plan_id, lease_ms]
         self._command = Command("claim_turn", payload, actor, command_id)
         self._repeated = repeated
+        self._among = None if among is None else sorted(among)
 
     async def projects(self) -> list[str]:
         """The projects in which something is offered now."""
-        rows = await self._graph.db.read(psg_cypher.statement("turn_projects"), agents=self._agents)
+        rows = await self._graph.db.read(psg_cypher.statement("turn_projects"), agents=self._agents, among=self._among)
         return [row["project_id"] for row in rows]
 
     async def take(self, project_id: str) -> Turn | None:
