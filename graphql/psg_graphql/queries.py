@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from psg.errors import CursorExpired as CursorExpiredError
 from psg.errors import ValidationFailed
+from psg_graphql.account_queries import AccountQueries
 from psg_graphql.approval_queries import ApprovalQueries
 from psg_graphql.capability_queries import CapabilityQueries
 from psg_graphql.connections import DEFAULT_FIRST, MAX_FIRST, After, Connection, First, log_position, page_size
@@ -60,7 +61,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 @strawberry.type(description="Reading.")
 class Query(
     ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries,
-    SessionQueries, MonitoringQueries, PlatformQueries, WorkflowQueries, ValueQueries,
+    SessionQueries, MonitoringQueries, PlatformQueries, WorkflowQueries, ValueQueries, AccountQueries,
 ):  # fmt: skip
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:

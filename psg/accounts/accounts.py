@@ -118,20 +118,27 @@ class Accounts:
 
         return NewToken(await self._locked(work), text)
 
-    async def revoke_token(self, token_id: str, *, by: Origin) -> bool:
-        """End a token for good, from the next request on; ``False`` when it was ended already.
+    async def revoke_token(self, token_id: str, *, by: Origin, with_made: bool = False) -> list[str]:
+        """End a token for good, from the next request on; returns the ids of those that this ended.
 
-        Raises ``TokenUnknown``.
+        ``with_made`` ends what was made with it too, and with that: for a token in wrong hands. Raises
+        ``TokenUnknown``.
         """
 
-        async def work(transaction: Transaction, now: int) -> bool:
-            rows = await _run(transaction, "account_token_revoke", id=token_id, now=now, by=by.actor)
-            if not rows:
-                raise _unknown(token_id)
-            if rows[0]["changed"]:
-                told = {"token_id": token_id, "actor": rows[0]["token"]["actor"]}
-                await self._told(transaction, by, "token.revoke", None, told)
-            return bool(rows[0]["changed"])
+        async def work(transaction: Transaction, now: int) -> list[str]:
+            ended, seen = [], [token_id]
+            for each in seen:
+                rows = await _run(transaction, "account_token_revoke", id=each, now=now, by=by.actor)
+                if not rows:
+                    raise _unknown(each)
+                if rows[0]["changed"]:
+                    ended.append(each)
+                    told = {"token_id": each, "actor": rows[0]["token"]["actor"]}
+                    await self._told(transaction, by, "token.revoke", None, told)
+                if with_made:
+                    made = await _run(transaction, "account_tokens_made", made_with=each)
+                    seen += [row["id"] for row in made if row["id"] not in seen]
+            return ended
 
         return await self._locked(work)
 
@@ -151,6 +158,10 @@ class Accounts:
                 psg_cypher.statement("account_token_page_of"), actor=actor, after=after, limit=first
             )
         return [_token(row["token"]) for row in rows]
+
+    async def token_count(self, *, actor: str | None = None) -> int:
+        """How many tokens there are, live or not; as ``tokens``."""
+        return await self._count("account_token_count", actor=actor)
 
     async def whose(self, text: str) -> Known | None:
         """Whom the text of a token stands for, or ``None`` for one that was never made; it may have ended."""
@@ -229,6 +240,10 @@ class Accounts:
         )  # fmt: skip
         return [Grant(**{name: row["grant"][name] for name in Grant.__slots__}) for row in rows]
 
+    async def grant_count(self, *, project_id: str | None = None, actor: str | None = None) -> int:
+        """How many grants there are; as ``grants``."""
+        return await self._count("account_grant_count", project_id=project_id, actor=actor)
+
     # Audit
 
     async def record(self, record: AuditRecord) -> None:
@@ -259,6 +274,16 @@ class Accounts:
     ) -> list[AuditRecord]:
         """Audit records behind the number ``after``; with ``latest`` the latest first, before it (0: from the end)."""
         return await self._trail.page(after, first, project_id, actor, outcome, latest)
+
+    async def audit_count(
+        self, *, project_id: str | None = None, actor: str | None = None, outcome: Outcome | None = None
+    ) -> int:
+        """How many audit records there are; as ``audit_records``."""
+        return await self._count("trail_count", project_id=project_id, actor=actor, outcome=outcome)
+
+    async def _count(self, name: str, **parameters: Any) -> int:
+        row = await self._db.read_one(psg_cypher.statement(name), **parameters)
+        return 0 if row is None else int(row["count"])
 
     async def _told(
         self, transaction: Transaction, by: Origin, act: str, project_id: str | None, details: Mapping[str, Any]

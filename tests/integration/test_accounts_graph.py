@@ -86,8 +86,8 @@ async def test_a_token_speaks_for_its_actor_until_it_is_revoked_or_ends(world: W
     now = await accounts.whose(made.text)
     assert now is not None
     assert now.grants == {world.project: {"agent"}}
-    assert await accounts.revoke_token(made.token.id, by=world.by)
-    assert not await accounts.revoke_token(made.token.id, by=world.by)
+    assert await accounts.revoke_token(made.token.id, by=world.by) == [made.token.id]
+    assert await accounts.revoke_token(made.token.id, by=world.by) == []
     gone = await accounts.whose(made.text)
     assert gone is not None
     assert not gone.token.live(gone.now_ms)
@@ -100,6 +100,19 @@ async def test_a_token_speaks_for_its_actor_until_it_is_revoked_or_ends(world: W
     endless = await accounts.create_token(actor, by=world.by, life_s=None)
     assert endless.token.expires_ms is None
     assert {t.id for t in await accounts.tokens(actor=actor)} == {made.token.id, short.token.id, endless.token.id}
+
+
+async def test_what_was_made_with_a_lost_token_is_revoked_with_it_when_told_so(world: World) -> None:
+    first = await world.accounts.create_token(world.name("a"), by=world.by)
+    second = await world.accounts.create_token(world.name("a/b"), by=replace(world.by, token_id=first.token.id))
+    third = await world.accounts.create_token(world.name("a/c"), by=replace(world.by, token_id=second.token.id))
+    other = await world.accounts.create_token(world.name("a"), by=world.by)
+    assert await world.accounts.revoke_token(first.token.id, by=world.by) == [first.token.id]
+    ended = await world.accounts.revoke_token(first.token.id, by=world.by, with_made=True)
+    assert ended == [second.token.id, third.token.id]
+    assert (await world.accounts.token(other.token.id)).revoked_ms is None
+    assert await world.accounts.token_count(actor=world.name("a")) == 4
+    assert len(await world.accounts.tokens(actor=world.name("a"))) == 4
 
 
 async def test_secrets_of_tokens_are_kept_nowhere(world: World) -> None:

@@ -48,6 +48,25 @@ WHERE t.actor >= $actor AND t.actor < $actor + '0' AND t.id > $after
 WITH t ORDER BY t.id LIMIT toInteger($limit)
 RETURN t {.*} AS token ORDER BY t.id
 
+// name: account_tokens_made :read :many
+// Ids of the tokens that were made with a token.
+MATCH (t:ApiToken) USING INDEX SEEK t:ApiToken(id)
+WHERE t.id >= '' AND t.made_with = $made_with AND t.id <> $made_with
+RETURN t.id AS id ORDER BY t.id
+
+// name: account_token_count :read :one
+// How many tokens there are, or of an actor and what works under its name.
+MATCH (t:ApiToken) USING INDEX SEEK t:ApiToken(id)
+WHERE t.id >= '' AND ($actor IS NULL OR t.actor = $actor OR t.actor STARTS WITH $actor + '/')
+RETURN count(t) AS count
+
+// name: account_grant_count :read :one
+// How many grants there are: of one project, of one actor, or all.
+MATCH (g:Grant) USING INDEX SEEK g:Grant(project_id, actor, role)
+WHERE g.project_id >= coalesce($project_id, '') AND g.actor >= '' AND g.role >= ''
+  AND ($project_id IS NULL OR g.project_id = $project_id) AND ($actor IS NULL OR g.actor = $actor)
+RETURN count(g) AS count
+
 // name: account_grant_put :write :one
 // Grants a role; behind the lock. `changed`: it was not granted before.
 MERGE (g:Grant {actor: $actor, project_id: $project_id, role: $role})
@@ -130,6 +149,13 @@ WHERE a.project_id = $project_id AND a.seq < $before AND ($actor IS NULL OR a.ac
   AND ($outcome IS NULL OR a.outcome = $outcome)
 WITH a ORDER BY a.project_id DESC, a.seq DESC LIMIT toInteger($limit)
 RETURN a {.*} AS record ORDER BY a.seq DESC
+
+// name: trail_count :read :one
+// How many audit records there are.
+MATCH (a:AuditRecord) USING INDEX SEEK a:AuditRecord(seq)
+WHERE a.seq > 0 AND ($project_id IS NULL OR a.project_id = $project_id) AND ($actor IS NULL OR a.actor = $actor)
+  AND ($outcome IS NULL OR a.outcome = $outcome)
+RETURN count(a) AS count
 
 // name: trail_prune :write :one
 // Forgets denials that are older than `keep_ms`; what was done by privilege is kept.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from psg_graphql.mutations.accounts import AccountMutations
 from psg_graphql.mutations.approvals import ApprovalMutations
 from psg_graphql.mutations.budgets import BudgetMutations
 from psg_graphql.mutations.documents import DocumentMutations
@@ -29,6 +30,6 @@ class Mutation(
     NodeMutations, PlanMutations, ModuleMutations, DocumentMutations, EventMutations, SnapshotMutations,
     ApprovalMutations, BudgetMutations, PolicyMutations, ReactionMutations, ResourceMutations, SessionMutations,
     MonitoringMutations, TurnMutations, ResourcePoolMutations, WorkflowMutations,
-    PlanTextMutations, ValueMutations,
+    PlanTextMutations, ValueMutations, AccountMutations,
 ):  # fmt: skip
     pass

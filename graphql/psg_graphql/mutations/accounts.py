@@ -1,0 +1,161 @@
+"""Mutations of accounts: make and revoke API tokens, grant and take roles."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import strawberry
+import structlog
+
+from psg.accounts import EVERYWHERE, BeyondScope, Origin, TokenUnknown
+from psg.errors import ValidationFailed
+from psg_graphql.account_queries import accounts_of, administers_all
+from psg_graphql.failures import Conflict, Forbidden, NotFound, Refused, ValidationError
+from psg_graphql.global_id import project_of
+from psg_graphql.mutations.inputs import CommandId
+from psg_graphql.policy import accessible
+from psg_graphql.request_context import Info
+from psg_graphql.roots import mutation
+from psg_graphql.types.account import ApiToken, GrantedRole, token_from
+
+_DAY_S = 86_400.0
+
+
+@strawberry.input
+class CreateApiTokenInput:
+    actor: Annotated[str, strawberry.field(description="For whom it speaks; what is granted to it, it can do.")]
+    project_ids: Annotated[
+        list[strawberry.ID] | None, strawberry.field(description="Only in these projects; absent: no such limit.")
+    ] = None
+    roles: Annotated[
+        list[GrantedRole] | None, strawberry.field(description="Only in these roles; absent: no such limit.")
+    ] = None
+    grant: Annotated[
+        bool, strawberry.field(description="Grant these roles to the actor as well, in these projects (or everywhere).")
+    ] = False
+    life_days: Annotated[
+        float | None, strawberry.field(description="Days until it ends, 90 unless given; null: it does not end.")
+    ] = 90.0
+    note: Annotated[str | None, strawberry.field(description="What it is for, up to 200 characters.")] = None
+    command_id: CommandId = None
+
+
+@strawberry.input
+class RevokeApiTokenInput:
+    token_id: str
+    with_made: Annotated[
+        bool, strawberry.field(description="Revoke what was made with it too: when it got into wrong hands.")
+    ] = False
+    command_id: CommandId = None
+
+
+@strawberry.input
+class RoleGrantInput:
+    actor: str
+    role: GrantedRole
+    project_id: Annotated[
+        strawberry.ID | None, strawberry.field(description="Global id or UUID; absent: everywhere.")
+    ] = None
+    command_id: CommandId = None
+
+
+@strawberry.type
+class CreatedApiTokenPayload:
+    token: ApiToken
+    text: str = strawberry.field(description="The token itself: shown now, and never again.")
+
+
+@strawberry.type
+class RevokedApiTokenPayload:
+    token: ApiToken
+    revoked: list[str] = strawberry.field(description="Ids of the tokens that this ended; empty: it was so before.")
+
+
+@strawberry.type
+class RoleGrantPayload:
+    changed: bool = strawberry.field(description="False: it was so before.")
+    roles: list[GrantedRole] = strawberry.field(description="What the actor is granted there now.")
+
+
+_Failures = NotFound | Conflict | ValidationError | Forbidden | Refused
+
+CreateApiTokenResult = Annotated[CreatedApiTokenPayload | _Failures, strawberry.union("CreateApiTokenResult")]
+RevokeApiTokenResult = Annotated[RevokedApiTokenPayload | _Failures, strawberry.union("RevokeApiTokenResult")]
+RoleGrantResult = Annotated[RoleGrantPayload | _Failures, strawberry.union("RoleGrantResult")]
+
+
+def origin_of(info: Info) -> Origin:
+    """Who changes accounts by this request."""
+    request = structlog.contextvars.get_contextvars().get("request_id")
+    return Origin(info.context.actor.name, info.context.actor.token_id, request)
+
+
+@strawberry.type
+class AccountMutations:
+    @mutation("Make an API token. Admins everywhere make them for anybody, admins of projects for names below theirs.")
+    async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenResult:
+        projects = None if input.project_ids is None else [project_of(p, "projectIds") for p in input.project_ids]
+        roles = None if input.roles is None else [role.value for role in input.roles]
+        if not administers_all(info):
+            await _check_maker(info, input, projects, roles)
+        made = await accounts_of(info).create_token(
+            input.actor, by=origin_of(info), note=input.note, projects=projects, roles=roles, grant=input.grant,
+            life_s=None if input.life_days is None else input.life_days * _DAY_S,
+            command_id=None if input.command_id is None else str(input.command_id),
+        )  # fmt: skip
+        return CreatedApiTokenPayload(token=token_from(made.token), text=made.text)
+
+    @mutation("End an API token for good: from the next request on, and on connections that are open.")
+    async def revoke_api_token(self, info: Info, input: RevokeApiTokenInput) -> RevokeApiTokenResult:
+        kept, who = accounts_of(info), info.context.actor.who
+        if not administers_all(info):
+            actor = (await kept.token(input.token_id)).actor
+            if actor != who and not actor.startswith(f"{who}/"):
+                raise TokenUnknown(f"there is no token {input.token_id[:40]!r} of yours")
+        revoked = await kept.revoke_token(input.token_id, by=origin_of(info), with_made=input.with_made)
+        return RevokedApiTokenPayload(token=token_from(await kept.token(input.token_id)), revoked=revoked)
+
+    @mutation("Grant a role in a project (its admins do), or everywhere (admins everywhere do).")
+    async def grant_role(self, info: Info, input: RoleGrantInput) -> RoleGrantResult:
+        return await _granted(info, input, give=True)
+
+    @mutation("Take a role back: from the next request on. The last admin everywhere stays.")
+    async def revoke_role(self, info: Info, input: RoleGrantInput) -> RoleGrantResult:
+        return await _granted(info, input, give=False)
+
+
+async def _granted(info: Info, input: RoleGrantInput, *, give: bool) -> RoleGrantPayload:
+    """Give or take a role; the policy has judged who may, by the project that the input names."""
+    kept = accounts_of(info)
+    project = EVERYWHERE if input.project_id is None else project_of(input.project_id)
+    change = kept.grant if give else kept.revoke
+    changed = await change(input.actor, project, input.role.value, by=origin_of(info))
+    left = (await kept.grants_of(input.actor)).get(project, frozenset())
+    return RoleGrantPayload(changed=changed, roles=[GrantedRole(role) for role in sorted(left)])
+
+
+async def _check_maker(
+    info: Info, input: CreateApiTokenInput, projects: list[str] | None, roles: list[str] | None
+) -> None:
+    """Keep who is no admin everywhere to its own name and its own projects.
+
+    Nobody takes the name of somebody else, and a token makes none that lasts longer or reaches further than itself.
+    """
+    principal = info.context.actor
+    own = input.actor == principal.who or input.actor.startswith(f"{principal.who}/")
+    if not own:
+        raise BeyondScope(f"tokens for other names than {principal.who}/… are made by who is admin everywhere")
+    administered = accessible(principal, "administer") or frozenset()
+    if projects is None or roles is None:
+        if principal.method != "oidc" or input.grant:
+            raise ValidationFailed("projectIds, roles: name those that the token is for", field="projectIds")
+    elif not administered.issuperset(projects) and (principal.method != "oidc" or input.grant):
+        raise BeyondScope("tokens are made, and roles granted, by admins of all the projects that are named")
+    if principal.token_id is None:
+        return
+    mine = await accounts_of(info).token(principal.token_id)
+    if mine.expires_ms is not None:
+        left_s = mine.expires_ms / 1_000 - time.time()
+        if input.life_days is None or input.life_days * _DAY_S > left_s:
+            raise BeyondScope(f"a token makes none that outlives it; lifeDays: at most {left_s / _DAY_S:.3f}")
