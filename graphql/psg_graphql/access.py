@@ -186,7 +186,7 @@ def _audit(
     if actor.who != actor.name:
         details["subject"] = actor.who
     return AuditRecord(
-        actor.name, field, outcome, project_id, actor.token_id, _request_id(context), reason, details
+        actor.name, field, outcome, project_id, actor.token_id, _request_id(), reason, details
     )
 
 
@@ -221,7 +221,6 @@ async def _record_hidden(
                 await record_denial(context, field, hidden, {path: text}, denied)
 
 
-def _request_id(context: RequestContext) -> str | None:
-    scope = getattr(context.request, "scope", None) or {}
-    found = scope.get("psg.request_id")
+def _request_id() -> str | None:
+    found = structlog.contextvars.get_contextvars().get("request_id")
     return found if isinstance(found, str) else None
