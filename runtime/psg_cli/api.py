@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from psg.accounts.secret import id_in
 from psg.errors import InvalidId
 from psg.model.ids import UUID4
 from psg_cli.failures import UsageError
@@ -21,8 +22,14 @@ RUNS_CONTEXT = "Runs of the command line"
 async def open_client(settings: CliSettings, *, retry_for_s: float = _RETRY_S) -> AsyncIterator[Client]:
     """A client of the API at ``PSG_API_URL``."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
-    async with Client(settings.api_url, token=token, actor=settings.actor, retry_for_s=retry_for_s) as client:
+    # The token of an account says who acts; another name is for the operator's token, and for who was told one.
+    actor = None if _of_account(token) and "actor" not in settings.model_fields_set else settings.actor
+    async with Client(settings.api_url, token=token, actor=actor, retry_for_s=retry_for_s) as client:
         yield client
+
+
+def _of_account(token: str | None) -> bool:
+    return token is not None and (id_in(token) is not None or token.count(".") == 2)
 
 
 async def find_project(client: Client, name_or_id: str) -> Project:

@@ -41,7 +41,9 @@ _HINTS = {
     "download_failed": "What was downloaded is kept; run the command again to go on.",
     "unknown_capability": "Name the modules that register it: `psg up --tools package.module`.",
     "capability_denied": "Programs are allowed by PSG_ALLOW_PROCESS, files below PSG_FILE_ROOT.",
-    "unauthenticated": "Set PSG_API_TOKEN to the token the API was started with.",
+    "unauthenticated": "Set PSG_API_TOKEN: the token the API was started with, or one of `psg token create`.",
+    "actor_refused": "Unset PSG_ACTOR: the token says who acts.",
+    "forbidden": "`psg access list` tells what is granted; `psg access grant` grants it.",
     "stale_revision": "Somebody changed it in the meantime; look again and decide anew.",
     "invalid_transition": "`psg plan show` tells the present status.",
 }
