@@ -16,7 +16,6 @@ from psg_client.generated import (
     CreatePlanPayload,
     Event,
     EventFamily,
-    MessageInput,
     PlanSummary,
     Project,
     TracePayload,
@@ -255,9 +254,11 @@ class OpenProject:
 
     async def dialog(self, first: str | None = None, *, speaker: Speaker = "user") -> OpenDialog:
         """Begin a dialog, perhaps with its first message."""
-        messages = None if first is None else [MessageInput(role=speaker, content=first)]
-        made = await self.client.create_dialog(context_id=await self.context(), messages=messages)
-        return OpenDialog(self.client, made.dialog)
+        made = await self.client.create_dialog(context_id=await self.context())
+        opened = OpenDialog(self.client, made.dialog)
+        if first is not None:
+            await opened.say(first, speaker=speaker)
+        return opened
 
     async def open_dialog(self, dialog_id: str) -> OpenDialog:
         """A dialog by its global id. Raises NotFound."""

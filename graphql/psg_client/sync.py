@@ -64,10 +64,7 @@ def connect(
 
 
 def _answered(portal: BlockingPortal, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    function = functools.partial(method, *arguments, **named)
-    if inspect.iscoroutinefunction(method):
-        return _plain(portal, portal.call(function))
-    answer = function()
+    answer = portal.call(functools.partial(method, *arguments, **named))  # in the loop, whether it waits or not
     return _iterated(portal, answer) if hasattr(answer, "__aiter__") else _plain(portal, answer)
 
 

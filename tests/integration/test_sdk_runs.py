@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +135,11 @@ async def test_waiting_has_an_end_and_the_run_goes_on(world: World) -> None:
             await run.result(timeout=0.5)
         assert isinstance(late.value, TimeoutError) and late.value.retryable
         assert await run.status() == "in_progress"
-        with anyio.fail_after(30):
-            while "waits for a worker" not in str(await run.why("never")):
-                await anyio.sleep(0.02)
+
+        async def offered() -> bool:
+            return "waits for a worker" in str(await run.why("never"))
+
+        await world.until(offered)
         await run.cancel()
         assert (await run.wait(timeout=30)).status == "cancelled"
         with pytest.raises(RunFailed) as ended:
@@ -169,8 +171,8 @@ async def test_decisions_are_asked_for_and_given(world: World) -> None:
         plan.step("out", tool="add", params={"a": 1, "b": 2}, after=[gate])
         run = await project.start(plan)
         with anyio.fail_after(60):
-            while not (waiting := await run.approvals()):
-                await anyio.sleep(0.02)
+            await world.until(run.approvals)
+            waiting = await run.approvals()
             assert [a.step for a in waiting] == ["gate"]
             assert "waits for a decision" in str(await run.why("gate"))
             reason = await run.why("out")
