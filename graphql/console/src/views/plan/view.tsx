@@ -1,10 +1,97 @@
-import { useQuery } from "../../api/hooks";
+import { useCallback, useMemo, useState } from "react";
+import { navigate, pathTo, usePlace, withQuery } from "../../app/router";
 import type { ViewProps } from "../../app/routes";
-import { Plan } from "../../generated/operations";
-import { Loaded } from "../../ui/states";
-import { Text } from "../../ui/text";
+import { useShortcuts } from "../../app/shortcuts";
+import { criticalPath, ranks } from "../../logic/graph";
+import { inOrder, shapeOf, type StepNode } from "../../logic/steps";
+import type { Surroundings } from "../../logic/waiting";
+import { Choice, Link } from "../../ui/controls";
+import { Empty, Loading, Problem } from "../../ui/states";
+import { useNow } from "../../ui/time";
+import { About } from "./about";
+import { Drawing } from "./drawing";
+import { PlanHeader } from "./header";
+import { useLivePlan, type LivePlan } from "./live";
+import { StepList } from "./list";
+import { StepPanel } from "./panel";
+import { Timeline } from "./timeline";
+
+type Tab = "graph" | "time" | "about";
+const TABS: readonly (readonly [Tab, string])[] = [["graph", "Graph"], ["time", "Timeline"], ["about", "Details"]];
 
 export default function PlanView({ params }: ViewProps) {
-  const found = useQuery(Plan, { id: params["plan"] ?? "" });
-  return <div className="page"><Loaded of={found}>{({ plan }) => <h1><Text>{plan?.title}</Text></h1>}</Loaded></div>;
+  const [project, id] = [params["project"] ?? "", params["plan"] ?? ""];
+  const state = useLivePlan(project, id);
+  if (state.absent) {
+    return (
+      <div className="page">
+        <Empty title="There is no such plan">
+          It may have been deleted, or it is of another project. <Link to={pathTo("/projects/:project", { project })}>All plans</Link>
+        </Empty>
+      </div>
+    );
+  }
+  if (state.plan === null) {
+    return <div className="page">{state.error ? <Problem error={state.error} retry={state.reload} /> : <Loading what="Loading the plan" />}</div>;
+  }
+  return <Page project={project} state={state} plan={state.plan} />;
+}
+
+interface Drawn {
+  readonly steps: readonly StepNode[];
+  readonly rank: ReadonlyMap<string, number>;
+  readonly critical: ReadonlySet<string>;
+}
+
+const TERMINAL = new Set(["completed", "failed", "cancelled"]);
+
+function useDrawn(state: LivePlan, status: string): Drawn {
+  const steps = useMemo(() => inOrder(state.book), [state.book]);
+  const shape = useMemo(() => shapeOf(steps), [steps]);
+  const rank = useMemo(() => ranks(steps), [shape]); // the shape stands for the steps
+  const finished = TERMINAL.has(status);
+  const critical = useMemo(() => new Set(criticalPath(steps, finished, Date.now())), [steps, finished]);
+  return { steps, rank, critical };
+}
+
+function Page({ project, state, plan }: { project: string; state: LivePlan; plan: NonNullable<LivePlan["plan"]> }) {
+  const { query } = usePlace();
+  const tab = TABS.find(([value]) => value === query.get("view"))?.[0] ?? "graph";
+  const drawn = useDrawn(state, plan.status);
+  const now = useNow(TERMINAL.has(plan.status) ? 0 : 1_000);
+  const around: Surroundings = { plan, book: state.book, approvals: state.approvals, switches: state.switches, now };
+  const chosen = state.book.get(query.get("step") ?? "") ?? null;
+  const choose = useCallback((id: string | null) => navigate(withQuery({ step: id }), true), []);
+  const [wide, setWide] = useState(false);
+  useShortcuts([
+    { keys: "Escape", label: "Close the step", group: "Plan", run: () => choose(null) },
+    ...TABS.map(([value, label], i) => ({
+      keys: String(i + 1), label: `Show ${label.toLowerCase()}`, group: "Plan",
+      run: () => navigate(withQuery({ view: value === "graph" ? null : value }), true),
+    })),
+  ]);
+  return (
+    <div className={`plan-page ${wide ? "wide" : ""}`}>
+      <PlanHeader project={project} state={state} plan={plan} around={around} steps={drawn.steps} onStep={choose} />
+      <div className="plan-tabs">
+        <Choice label="View" value={tab} options={TABS} onChange={(value) => navigate(withQuery({ view: value === "graph" ? null : value }), true)} />
+        {state.reading && <span className="dim" role="status">Reading steps: {state.book.size.toLocaleString("en")} of {plan.stepsTotal.toLocaleString("en")}</span>}
+        {state.error && <span className="bad-text" role="alert">{state.error.message}</span>}
+      </div>
+      <div className="plan-body">
+        <div className="plan-canvas">
+          {tab === "graph" && (
+            <Drawing steps={drawn.steps} rank={drawn.rank} critical={drawn.critical} around={around} chosen={chosen?.id ?? null} onChoose={choose} reading={state.reading} />
+          )}
+          {tab === "time" && <Timeline plan={plan} steps={drawn.steps} critical={drawn.critical} chosen={chosen?.id ?? null} onChoose={choose} now={now} />}
+          {tab === "about" && <About plan={plan} project={project} />}
+        </div>
+        {chosen ? (
+          <StepPanel key={chosen.id} step={chosen} project={project} around={around} steps={drawn.steps} critical={drawn.critical.has(chosen.id)} onChoose={choose} wide={wide} onWide={() => setWide(!wide)} />
+        ) : (
+          <StepList steps={drawn.steps} around={around} critical={drawn.critical} onChoose={choose} reading={state.reading} />
+        )}
+      </div>
+    </div>
+  );
 }

@@ -1,0 +1,194 @@
+import {
+  Background, BackgroundVariant, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node, type NodeTypes,
+} from "@xyflow/react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useShortcuts } from "../../app/shortcuts";
+import { collapse, pathToStep, type Grouping, type Shown, type ShownNode } from "../../logic/collapse";
+import { layout, type Spot } from "../../logic/layout";
+import { stateOf, type StepNode } from "../../logic/steps";
+import type { Surroundings } from "../../logic/waiting";
+import { Button, Choice } from "../../ui/controls";
+import { Empty, Loading } from "../../ui/states";
+import { GroupBox, StepBox, type GroupData, type StepData } from "./boxes";
+
+const NODE_TYPES: NodeTypes = { step: StepBox, group: GroupBox };
+const GROUPINGS: readonly (readonly [Grouping, string])[] = [["rank", "By rank"], ["name", "By name"]];
+
+interface Props {
+  steps: readonly StepNode[];
+  rank: ReadonlyMap<string, number>;
+  critical: ReadonlySet<string>;
+  around: Surroundings;
+  chosen: string | null;
+  onChoose: (id: string | null) => void;
+  reading: boolean;
+}
+
+/** The plan as a graph, live. Large plans are drawn as groups that open; see logic/collapse. */
+export function Drawing(props: Props) {
+  if (props.steps.length === 0) {
+    return props.reading ? <Loading what="Reading steps" /> : <Empty title="This plan has no steps">Steps that are added to it appear here.</Empty>;
+  }
+  return (
+    <ReactFlowProvider>
+      <Canvas {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Canvas({ steps, rank, critical, around, chosen, onChoose }: Props) {
+  const [grouping, setGrouping] = useState<Grouping>("rank");
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const shown = useMemo(() => collapse(steps, rank, grouping, opened), [steps, rank, grouping, opened]);
+  const spots = useSpots(shown);
+  const toggle = useCallback((id: string) => {
+    setOpened((was) => {
+      const next = new Set(was);
+      if (!next.delete(id)) next.add(id);
+      return next;
+    });
+  }, []);
+  useEffect(() => {
+    if (chosen === null) return;
+    const path = pathToStep(steps, rank, grouping, chosen);
+    setOpened((was) => (path.every((id) => was.has(id)) ? was : new Set([...was, ...path])));
+  }, [chosen, rank, grouping]);
+  const nodes = useNodes(shown, spots, { critical, around, chosen, toggle });
+  const edges = useEdges(shown, critical, steps);
+  return (
+    <>
+      <ReactFlow
+        nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} minZoom={0.05} maxZoom={2} onlyRenderVisibleElements
+        nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} elementsSelectable={false} nodesFocusable={false}
+        zoomOnDoubleClick={false} proOptions={{ hideAttribution: true }} fitView fitViewOptions={FIT}
+        onNodeClick={(_, node) => (node.type === "group" ? toggle(node.id) : onChoose(node.id))}
+      >
+        <Background variant={BackgroundVariant.Dots} gap={22} size={1} />
+        <Look spots={spots} chosen={chosen} />
+      </ReactFlow>
+      {shown.collapsed && (
+        <div className="drawing-tools">
+          <Choice
+            label="Group steps" value={grouping} options={GROUPINGS}
+            onChange={(value) => {
+              setGrouping(value ?? "rank");
+              setOpened(new Set());
+            }}
+          />
+          {opened.size > 0 && <Button small onClick={() => setOpened(new Set())}>Close all groups</Button>}
+        </div>
+      )}
+    </>
+  );
+}
+
+const FIT = { padding: 0.08, maxZoom: 1.1 };
+
+/** Places change only when what is drawn changes, not when steps go on. */
+function useSpots(shown: Shown): ReadonlyMap<string, Spot> {
+  const key = useMemo(
+    () => `${shown.nodes.map((node) => node.id).join("\n")}|${shown.edges.map((edge) => `${edge.from}>${edge.to}`).join("\n")}`,
+    [shown],
+  );
+  return useMemo(() => layout(shown), [key]);
+}
+
+interface Drawn {
+  critical: ReadonlySet<string>;
+  around: Surroundings;
+  chosen: string | null;
+  toggle: (id: string) => void;
+}
+
+function useNodes(shown: Shown, spots: ReadonlyMap<string, Spot>, { critical, around, chosen, toggle }: Drawn): Node[] {
+  const made = useRef(new Map<string, Node<StepData | GroupData>>());
+  return useMemo(() => {
+    const next = new Map<string, Node<StepData | GroupData>>();
+    for (const node of shown.nodes) {
+      const spot = spots.get(node.id);
+      if (!spot) continue;
+      const data = dataOf(node, critical, around, chosen, toggle);
+      const before = made.current.get(node.id);
+      const same = before && before.position.x === spot.x && before.position.y === spot.y && alike(before.data, data);
+      next.set(node.id, same ? before : {
+        id: node.id, type: node.kind, position: { x: spot.x, y: spot.y }, width: spot.width, height: spot.height, data,
+      });
+    }
+    made.current = next;
+    return [...next.values()];
+  }, [shown, spots, critical, around.approvals, around.plan, chosen, toggle]);
+}
+
+function dataOf(node: ShownNode, critical: ReadonlySet<string>, around: Surroundings, chosen: string | null, toggle: (id: string) => void): StepData | GroupData {
+  if (node.kind === "step") return { step: node.step, critical: critical.has(node.id), chosen: chosen === node.id, around };
+  return { group: node, critical: node.steps.some((step) => critical.has(step.id)), toggle };
+}
+
+function alike(a: StepData | GroupData, b: StepData | GroupData): boolean {
+  if (isStep(a) && isStep(b)) {
+    const around = a.around.plan === b.around.plan && a.around.approvals === b.around.approvals;
+    return around && a.step === b.step && a.critical === b.critical && a.chosen === b.chosen;
+  }
+  if (isStep(a) || isStep(b)) return false;
+  const counts = JSON.stringify(a.group.counts) === JSON.stringify(b.group.counts);
+  return counts && a.critical === b.critical && a.group.label === b.group.label;
+}
+
+function isStep(data: StepData | GroupData): data is StepData {
+  return "step" in data;
+}
+
+function useEdges(shown: Shown, critical: ReadonlySet<string>, steps: readonly StepNode[]): Edge[] {
+  return useMemo(() => {
+    const states = new Map(shown.nodes.map((node) => [node.id, node.kind === "step" ? stateOf(node.step) : "group"]));
+    return shown.edges.map(({ from, to, count }) => {
+      const on = critical.has(from) && critical.has(to) && consecutive(from, to, critical);
+      const done = states.get(from) === "completed";
+      return {
+        id: `${from}>${to}`, source: from, target: to, focusable: false,
+        className: `${on ? "critical" : ""} ${done ? "done" : ""}`,
+        label: count > 1 ? count.toLocaleString("en") : undefined,
+      };
+    });
+  }, [shown, critical, steps]);
+}
+
+function consecutive(from: string, to: string, critical: ReadonlySet<string>): boolean {
+  const path = [...critical];
+  return path.indexOf(to) === path.indexOf(from) + 1;
+}
+
+/** Zoom by buttons and keys, and the chosen step kept in sight. */
+function Look({ spots, chosen }: { spots: ReadonlyMap<string, Spot>; chosen: string | null }) {
+  const flow = useReactFlow();
+  const box = useRef<HTMLDivElement>(null);
+  const fit = (): void => void flow.fitView({ ...FIT, duration: 200 });
+  useShortcuts([
+    { keys: "f", label: "Show the whole graph", group: "Plan", run: fit },
+    { keys: "+", label: "Nearer", group: "Plan", run: () => void flow.zoomIn({ duration: 120 }) },
+    { keys: "-", label: "Farther", group: "Plan", run: () => void flow.zoomOut({ duration: 120 }) },
+  ]);
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) requestAnimationFrame(fit);
+    first.current = false;
+  }, [spots]);
+  useEffect(() => {
+    const spot = chosen === null ? undefined : spots.get(chosen);
+    const frame = box.current?.closest(".react-flow")?.getBoundingClientRect();
+    if (!spot || !frame) return;
+    const { x, y, zoom } = flow.getViewport();
+    const [left, top] = [spot.x * zoom + x, spot.y * zoom + y];
+    const inSight = left > 0 && top > 0 && left + spot.width * zoom < frame.width && top + spot.height * zoom < frame.height;
+    if (!inSight || zoom < 0.45) {
+      void flow.setCenter(spot.x + spot.width / 2, spot.y + spot.height / 2, { zoom: Math.max(zoom, 0.8), duration: 200 });
+    }
+  }, [chosen, spots]);
+  return (
+    <div className="zoom" ref={box}>
+      <button type="button" className="button small" aria-label="Nearer" onClick={() => void flow.zoomIn({ duration: 120 })}>+</button>
+      <button type="button" className="button small" aria-label="Farther" onClick={() => void flow.zoomOut({ duration: 120 })}>−</button>
+      <button type="button" className="button small" onClick={fit}>Fit</button>
+    </div>
+  );
+}

@@ -1,0 +1,133 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { request } from "../../api/client";
+import { connection } from "../../api/connection";
+import { asError, type ApiError } from "../../api/errors";
+import { useLive, useQuery, type LiveState } from "../../api/hooks";
+import { session } from "../../api/session";
+import { useStore } from "../../api/store";
+import {
+  PendingApprovals, Plan, PlanProgress, PlanSteps, Switches, type PlanStepsData, type CountsFragment, type PlanHeadFragment, type PlanProgressData,
+} from "../../generated/operations";
+import { keepOnly, mergeSteps, unlock, type Book, type StepNode } from "../../logic/steps";
+import type { Approval, Switch } from "../../logic/waiting";
+
+export interface LivePlan {
+  readonly plan: PlanHeadFragment | null;
+  /** The plan was asked for, and there is none. */
+  readonly absent: boolean;
+  readonly counts: CountsFragment | null;
+  readonly book: Book;
+  /** How many steps were read of how many, while the first reading goes on. */
+  readonly reading: boolean;
+  readonly error: ApiError | null;
+  readonly live: LiveState;
+  readonly approvals: readonly Approval[];
+  readonly switches: readonly Switch[];
+  reload(): void;
+}
+
+/** Between two complete readings of the steps, at least; and as long as the last one took, times this. */
+const REST_MS = 1_500;
+const REST_TIMES = 3;
+
+const EMPTY: Book = new Map();
+
+/** All steps of a plan: read page by page, then kept up to date by what `merge` is given. */
+function useSteps(planId: string): {
+  book: Book;
+  reading: boolean;
+  error: ApiError | null;
+  merge: (steps: readonly StepNode[]) => void;
+  readAgain: () => void;
+} {
+  const [book, setBook] = useState<Book>(EMPTY);
+  const [reading, setReading] = useState(true);
+  const [error, setError] = useState<ApiError | null>(null);
+  const [version, setVersion] = useState(0);
+  const { returns } = useStore(connection);
+  const { token } = useStore(session);
+  const rest = useRef({ until: 0, timer: null as ReturnType<typeof setTimeout> | null });
+
+  useEffect(() => {
+    const controller = new AbortController();
+    const began = Date.now();
+    const read = async (): Promise<void> => {
+      const seen = new Set<string>();
+      for (let after: string | null = null; ; ) {
+        const { steps }: PlanStepsData = await request(PlanSteps, { id: planId, after }, controller.signal);
+        for (const step of steps.nodes) seen.add(step.id);
+        setBook((was) => mergeSteps(was, steps.nodes));
+        if (!steps.pageInfo.hasNextPage) break;
+        after = steps.pageInfo.endCursor;
+      }
+      setBook((was) => keepOnly(was, seen));
+      setError(null);
+    };
+    read()
+      .catch((thrown: unknown) => !controller.signal.aborted && setError(asError(thrown)))
+      .finally(() => {
+        if (controller.signal.aborted) return;
+        rest.current.until = Date.now() + Math.max(REST_MS, REST_TIMES * (Date.now() - began));
+        setReading(false);
+      });
+    return () => controller.abort();
+  }, [planId, version, returns, token]);
+
+  const readAgain = useCallback(() => {
+    if (rest.current.timer !== null) return;
+    rest.current.timer = setTimeout(() => {
+      rest.current.timer = null;
+      setVersion((n) => n + 1);
+    }, Math.max(50, rest.current.until - Date.now()));
+  }, []);
+  useEffect(() => () => {
+    if (rest.current.timer !== null) clearTimeout(rest.current.timer);
+    rest.current.timer = null;
+  }, []);
+  const merge = useCallback((steps: readonly StepNode[]) => setBook((was) => unlock(mergeSteps(was, steps), steps)), []);
+  return { book, reading, error, merge, readAgain };
+}
+
+/** A plan as it is now, and as it goes on. */
+export function useLivePlan(projectId: string, planId: string): LivePlan {
+  const head = useQuery(Plan, { id: planId });
+  const { book, reading, error, merge, readAgain } = useSteps(planId);
+  const [progress, setProgress] = useState<{ status: string; paused: boolean; counts: CountsFragment } | null>(null);
+  const [generation, setGeneration] = useState(0);
+  const [refused, setRefused] = useState<ApiError | null>(null);
+  const approvals = useQuery(PendingApprovals, progress?.status === "in_progress" ? { projectId } : null, 5_000);
+  const switches = useQuery(Switches, progress?.status === "in_progress" ? { projectId } : null, 15_000);
+  const status = useRef<string | null>(null);
+
+  const onItem = (data: PlanProgressData): void => {
+    const item = data.planProgress;
+    if (item.__typename === "CursorExpired") setGeneration((n) => n + 1);
+    if (item.__typename !== "PlanProgress") return;
+    merge(item.changedSteps);
+    setProgress({ status: item.status, paused: item.paused, counts: item.counts });
+    const mark = `${item.status}:${item.paused}`;
+    if (status.current !== null && status.current !== mark) {
+      head.reload();
+      readAgain();
+    }
+    status.current = mark;
+    if (item.changedSteps.some((step) => step.parked === "confirm")) approvals.reload();
+    if (item.truncated) readAgain(); // more changed than one message tells
+  };
+  const live = useLive(PlanProgress, { planId } as { planId: string; after?: string | null }, { onItem, onError: setRefused, generation });
+  const reload = useCallback(() => {
+    head.reload();
+    setGeneration((n) => n + 1);
+    readAgain();
+  }, [head.reload, readAgain]);
+
+  return useMemo(() => {
+    const known = head.data?.plan ?? null;
+    const plan = known && progress ? { ...known, status: progress.status as PlanHeadFragment["status"], paused: progress.paused } : known;
+    return {
+      plan, absent: head.data !== null && known === null, counts: progress?.counts ?? null, book, reading,
+      error: head.error ?? error ?? refused, live, approvals: approvals.data?.confirms.nodes ?? [],
+      switches: switches.data?.killSwitches ?? [], reload,
+    };
+  }, [head.data, head.error, progress, book, reading, error, refused, live, approvals.data, switches.data, reload]);
+}

@@ -1,1 +1,0 @@
-import{A as m,b as e,l as r,o as t,p,w as i}from"./chunk-XEHTN27X.js";var o=e(r(),1);function n({params:a}){let d=t(p,{id:a.plan??""});return(0,o.jsx)("div",{className:"page",children:(0,o.jsx)(m,{of:d,children:({plan:f})=>(0,o.jsx)("h1",{children:(0,o.jsx)(i,{children:f?.title})})})})}export{n as default};
