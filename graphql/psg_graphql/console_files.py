@@ -119,7 +119,7 @@ class ConsoleFiles:
         settings = self._settings
         return {
             "version": release(),
-            "auth": ["none"] if settings.token is None else ["token"],
+            "auth": list(settings.auth_modes),
             "ide": settings.ide,
             "browser": None if settings.browser_url is None else settings.browser_url.rstrip("/"),
         }

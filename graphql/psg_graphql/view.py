@@ -11,7 +11,7 @@ import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
@@ -28,7 +28,7 @@ from psg.errors import PsgError
 from psg.graph import Graph
 from psg.read.events import EventLog
 from psg.read.nodes import Reader
-from psg_graphql.console_page import CONSOLE_PAGE
+from psg_graphql.console_files import ConsoleFiles
 from psg_graphql.identity.identify import Identity, identity_failure, identity_refusal
 from psg_graphql.live import LiveLog
 from psg_graphql.middleware import refusal_response
@@ -86,6 +86,7 @@ class GraphQLView(GraphQL):
         self._reader = Reader(graph.db)
         self._log = EventLog(graph.db)
         self._busy: Counter[str] = Counter()
+        self._console = ConsoleFiles(settings)
         self.identity = Identity(Accounts(graph.db), settings)
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Any:
@@ -182,8 +183,8 @@ class GraphQLView(GraphQL):
         return await super().process_result(request, result)
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        """Serve the query page: one file, from here, without any other address."""
-        return HTMLResponse(CONSOLE_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
+        """Serve the query page, from here, without any other address."""
+        return await self._console.query_page(request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; one that is no GraphQL request is told so as JSON too."""
@@ -218,10 +219,6 @@ class GraphQLView(GraphQL):
 _PRINCIPAL = "psg.principal"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 _STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401}
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 def _code(result: ExecutionResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -127,8 +128,14 @@ async def test_the_token_is_needed_for_everything_but_health(db: Database) -> No
 async def test_the_query_page_needs_nothing_from_elsewhere(api: Api, db: Database) -> None:
     page = await api.http.get("/graphql", headers={"accept": "text/html"})
     assert page.status_code == 200
-    assert "http://" not in page.text and "https://" not in page.text and " src=" not in page.text
+    assert "http://" not in page.text and "https://" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
+    for path in ("/graphiql", "/"):
+        assert (await api.http.get(path, headers={"accept": "text/html"})).status_code == 200
+    built = re.findall(r' (?:src|href)="(/[^"]+)"', page.text)
+    assert len(built) == 2
+    for path in built:
+        assert (await api.http.get(path)).status_code == 200
     async with running_api(db, ide=False, introspection=False) as closed:
         assert (await closed.http.get("/graphql", headers={"accept": "text/html"})).status_code == 404
         assert (await closed.post("{ __schema { types { name } } }")).json()["data"] is None

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -148,7 +149,8 @@ def _deciding_command(settings: CliSettings, confirm: ConfirmSummary) -> str:
 
 
 def _links(client: Client, browser_url: str | None, shown: PlanSummary) -> dict[str, str]:
-    links = {"GraphiQL": client.url}
+    page = f"/projects/{quote(shown.project_id, safe='')}/plans/{quote(shown.id, safe='')}"
+    links = {"Console": client.url.removesuffix("/graphql") + page}
     if browser_url is not None:
         links["Browser"] = browser_link(browser_url, *uuids(shown.id))
     return links
