@@ -29,7 +29,7 @@ async def open_client(settings: CliSettings, *, retry_for_s: float = _RETRY_S) -
 
 
 def _of_account(token: str | None) -> bool:
-    return token is not None and (id_in(token) is not None or token.count(".") == 2)
+    return token is not None and (id_in(token) is not None or (token.startswith("eyJ") and token.count(".") == 2))
 
 
 async def find_project(client: Client, name_or_id: str) -> Project:

@@ -55,7 +55,8 @@ class KeySet:
         self._url = settings.jwks_url
         self._keys: list[Key] = []
         self._fetched: float | None = None
-        self._tried: float | None = None
+        self._failed: float | None = None
+        self._attempts = 0
         self._looked: float | None = None
         self._fetching = anyio.Lock()
 
@@ -86,21 +87,23 @@ class KeySet:
         fresh = self._age() <= self._settings.keys_s
         if self._fetching.locked() and not unknown and self._keys:
             return  # what is there serves until the other one is back
-        began = self._clock()
+        before = self._attempts
         async with self._fetching:
-            if self._fetched is not None and self._fetched >= began:
+            now = self._clock()
+            if self._attempts != before:
+                return  # somebody fetched while this one waited
+            if fresh and self._looked is not None and now - self._looked < self._settings.refetch_s:
                 return
-            if fresh and self._looked is not None and began - self._looked < self._settings.refetch_s:
+            if self._failed is not None and now - self._failed < RETRY_S:
                 return
-            if self._tried is not None and self._clock() - self._tried < RETRY_S and self._tried != self._fetched:
-                return
-            if unknown and fresh:
-                self._looked = self._clock()
-            self._tried = self._clock()
+            if fresh:
+                self._looked = now
+            self._attempts += 1
+            self._failed = now
             try:
                 with anyio.fail_after(self._settings.timeout_s):
                     self._keys = await self._fetch()
-                self._fetched = self._tried = self._clock()
+                self._fetched, self._failed = self._clock(), None
             except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, OSError) as error:
                 structlog.get_logger().warning(
                     "issuer_keys_not_fetched", error=type(error).__name__, why=str(error)[:200]
