@@ -32,6 +32,7 @@ from psg_graphql.pages import (
 from psg_graphql.past import past_plan
 from psg_graphql.platform_queries import PlatformQueries
 from psg_graphql.policy_queries import PolicyQueries
+from psg_graphql.question_queries import QuestionQueries
 from psg_graphql.request_context import Info
 from psg_graphql.resource_queries import ResourceQueries
 from psg_graphql.roots import query
@@ -61,7 +62,7 @@ ProjectIdArgument = Annotated[strawberry.ID, strawberry.argument(description="Gl
 @strawberry.type(description="Reading.")
 class Query(
     ApprovalQueries, CapabilityQueries, ModuleQueries, SnapshotQueries, PolicyQueries, ResourceQueries,
-    SessionQueries, MonitoringQueries, PlatformQueries, WorkflowQueries, ValueQueries, AccountQueries,
+    QuestionQueries, SessionQueries, MonitoringQueries, PlatformQueries, WorkflowQueries, ValueQueries, AccountQueries,
 ):  # fmt: skip
     @query("The node of a global id; null when there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:

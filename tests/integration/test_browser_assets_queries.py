@@ -24,11 +24,12 @@ pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 # Planning the hot statement for the first time can take longer than the usual limit where many tests share a machine.
 PATIENT = replace(TEST_SETTINGS, transaction_timeout=60.0)
 KNOWN = {"Tombstone", "Undecided", "Timer", "Offered", "Decision", "due_at", "offered_to", "turn_worker", "turn_answer"}
+KNOWN |= {"spent_cost", "spent_tokens", "spent_calls", "spent_wall_ms", "actor"}
 KNOWN |= {name for entity in ENTITIES.values() for name in (*entity.scalars, *entity.runtime)}
 SCANS = {"AllNodesScan", "NodeByLabelScan", "CartesianProduct", "VarLengthExpand(All)"}
 NAMES = (
-    "cycles_audit", "failed_steps", "frontier", "last_events", "pending_approvals", "plan_run", "runs",
-    "what_it_affects", "what_led_to_it", "who_works_now", "why_not_running",
+    "critical_path", "cycles_audit", "failed_steps", "frontier", "last_events", "pending_approvals", "plan_run", "runs",
+    "what_it_affects", "what_it_cost", "what_led_to_it", "who_approved", "who_works_now", "why_not_running",
 )  # fmt: skip
 
 
@@ -164,6 +165,26 @@ async def test_pending_approvals_failed_steps_and_the_log(run: Run) -> None:
     head = await run.world.head_seq()
     assert [e["seq"] for e in events] == list(range(head, max(0, head - 100), -1))
     assert {"step_skipped", "step_failed"} <= {e["type"] for e in events if e["family"] == "pipeline_stage"}
+
+
+async def test_who_approved_what_it_cost_and_what_it_waited_for(run: Run) -> None:
+    (confirm,) = await run.ask("pending_approvals")
+    graph, project_id = run.world.graph, run.world.project_id
+    await graph.decide_confirm(project_id, confirm["confirm"], "approved", role="lead", reason="fine", actor="ann")
+    await run.world.step_is(run.plan_id, "mail", "completed")
+    decided = await run.ask("who_approved")
+    assert decided[-1]["about"] == "publish"
+    assert (decided[-1]["who"], decided[-1]["as_role"], decided[-1]["reason"]) == ("ann", "lead", "fine")
+    assert decided[0]["about"] == "Browser run" and decided[0]["decision"] == "approved"
+    path = await run.ask("critical_path")
+    assert [row["step"] for row in path] == ["list", "publish", "report", "mail"]
+    assert all(row["took_ms"] >= 0 for row in path)
+    await run.world.damage(
+        "MATCH (s:Step {project_id: $project_id, plan: $plan, key: 'mail'}) SET s.spent_calls = 2, s.spent_cost = 7",
+        plan=run.plan_id,
+    )
+    costly = (await run.ask("what_it_cost"))[0]
+    assert (costly["step"], costly["calls"], costly["cost_micros"]) == ("mail", 2, 7)
 
 
 async def test_the_frontier_is_in_scheduling_order(db: Database) -> None:
