@@ -8,7 +8,7 @@ WORKDIR /build
 COPY requirements.lock ./
 RUN python -m pip wheel --quiet --require-hashes --no-deps --requirement requirements.lock --wheel-dir wheels
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY psg psg
 COPY cypher cypher
 COPY runtime runtime
