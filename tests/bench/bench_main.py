@@ -20,6 +20,7 @@ from bench_policies import policies_cost
 from bench_progress import Progress
 from bench_rows import Row
 from bench_run import chain, chains_512, step_cost_growth, wide
+from bench_sdk import sdk_overhead
 from bench_start import embedded_start_s
 from bench_store import Store, fresh_store
 from bench_subscriber import commit_to_subscriber_p95_ms
@@ -31,6 +32,7 @@ _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
     "mutations_64": mutations_64,
     "graphql_mutations_64": graphql_mutations_64,
     "nested_read": nested_read,
+    "sdk_overhead": sdk_overhead,
     "commit_to_subscriber_p95_ms": commit_to_subscriber_p95_ms,
     "policies_cost": policies_cost,
     "takeover_s": takeover_s,
