@@ -12,6 +12,7 @@ import inspect
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -47,7 +48,7 @@ pytestmark = pytest.mark.neo4j
 DEFAULT_URL = "http://127.0.0.1:8765"
 # They judge or change a whole database, and this one is shared; or they go on until they are stopped. Each has tests.
 ONLY_READ = {"backup", "restore", "retain", "migrate", "doctor", "verify", "kill", "conformance", "bench", "db", "top",
-             "up", "serve", "orchestrate", "demo", "drift"}  # fmt: skip
+             "up", "serve", "orchestrate", "demo", "drift", "token", "access", "audit"}  # fmt: skip
 OTHER_PROGRAMS = {"make", "pip", "docker", "export", "cp", "python", "python3", ".", "cd", "curl", "openssl", "ls",
                   "git", "npm", "mkdir", "cat"}  # fmt: skip
 LOOKS = re.compile(r"\b(show|list|inbox)\b")
@@ -66,6 +67,7 @@ class Platform:
     plan_id: str
     portal: BlockingPortal
     known: dict[str, str] = field(default_factory=dict)
+    aside: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         return {
@@ -127,7 +129,7 @@ async def project_name(world: World) -> str:
 
 
 @pytest.fixture
-def place(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder in which a document's commands are given, with the examples beside it."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
@@ -136,7 +138,10 @@ def place(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(name)
     for name, value in platform.environment().items():
         monkeypatch.setenv(name, value)
-    return tmp_path
+    yield tmp_path
+    ended = [process.send_signal(signal.SIGTERM) or process.wait(30) for process in platform.aside]
+    platform.aside.clear()
+    assert ended == [0] * len(ended), [log.read_text("utf-8") for log in tmp_path.glob("*.log")]
 
 
 @pytest.mark.parametrize("name", [n for n in snippets.documents() if snippets.snippets(n)])
@@ -146,7 +151,9 @@ def test_snippets_do_what_they_say(name: str, platform: Platform, place: Path) -
     for snippet in snippets.snippets(name):
         if snippet.reason is not None:
             continue
-        keep(snippet, place)
+        file = keep(snippet, place, platform)
+        if file is not None and f"python {file}" in (ROOT / name).read_text("utf-8"):
+            continue  # a command below runs it
         if snippet.language == "python":
             run_python(snippet, platform, place, names)
         elif snippet.language == "console":
@@ -158,19 +165,18 @@ def test_snippets_do_what_they_say(name: str, platform: Platform, place: Path) -
             platform.portal.call(run_cypher, snippet, platform)
 
 
-def keep(snippet: Snippet, place: Path) -> None:
-    """A fence that the text above introduces as a file (``name.py``: …) is written there."""
+def keep(snippet: Snippet, place: Path, platform: Platform) -> str | None:
+    """A fence that the text above introduces as a file (``name.py``: …) is written there; returns its name."""
     lines = (ROOT / snippet.file).read_text("utf-8").splitlines()[: snippet.line - 1]
     above = next((text for text in reversed(lines) if text.strip()), "")
     named = re.findall(r"`([\w-]+\.(?:py|yaml|json))`[^`]*:$", above)
     if named:
-        (place / named[-1]).write_text(at_hand(snippet.code), "utf-8")
+        (place / named[-1]).write_text(at_hand(snippet.code, platform), "utf-8")
+    return named[-1] if named else None
 
 
-def at_hand(code: str, platform: Platform | None = None) -> str:
+def at_hand(code: str, platform: Platform) -> str:
     """The snippet with the address and the project of this platform in place of the default ones."""
-    if platform is None:
-        return code
     return code.replace(DEFAULT_URL, platform.url).replace('name="default"', f'name="{platform.project}"')
 
 
@@ -178,14 +184,18 @@ def run_python(snippet: Snippet, platform: Platform, place: Path, names: dict[st
     if snippets.PROGRAM in snippet.code or "psg_client.sync" in snippet.code:
         program = place / f"snippet_{snippet.line}.py"
         program.write_text(snippet.before + at_hand(snippet.code, platform), "utf-8")
-        environment = snippets.environment(**platform.environment(), PYTHONPATH=str(place))
-        done = subprocess.run(
-            [sys.executable, str(program)], cwd=place, env=environment, capture_output=True, text=True, timeout=60,
-            check=False,
-        )  # fmt: skip
+        done = run_program(program, platform)
         assert done.returncode == 0, f"{snippet.place}\n{done.stdout}{done.stderr}"
     else:
         platform.portal.call(run_fragment, snippet, platform, names)
+
+
+def run_program(program: Path, platform: Platform) -> subprocess.CompletedProcess[str]:
+    environment = snippets.environment(**platform.environment(), PYTHONPATH=str(program.parent))
+    return subprocess.run(
+        [sys.executable, str(program)], cwd=program.parent, env=environment, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
 
 
 async def run_fragment(snippet: Snippet, platform: Platform, names: dict[str, Any]) -> None:
@@ -210,6 +220,8 @@ def run_line(snippet: Snippet, line: Line, platform: Platform, place: Path) -> N
     if words is None:
         program = snippets.ASSIGNED.sub("", line.words).split()[0]
         assert program.rpartition("/")[2] in OTHER_PROGRAMS, f"{snippet.place}: {line.words}"
+        if ran := re.fullmatch(r"python (\w+\.py)( &)?", line.words):
+            run_file(snippet, line, place / ran[1], platform, aside=ran[2] is not None)
         return
     if words[:1] == ["up"] and "--tools" in words:
         offered = [words[i + 1] for i, word in enumerate(words) if word == "--tools"]
@@ -233,6 +245,21 @@ def run_line(snippet: Snippet, line: Line, platform: Platform, place: Path) -> N
         if missing is None or not LOOKS.search(given) or time.monotonic() > deadline:
             break
     assert missing is None, f"{snippet.place}: {line.words!r} did not print {missing!r}\n{done.stdout}{done.stderr}"
+
+
+def run_file(snippet: Snippet, line: Line, file: Path, platform: Platform, *, aside: bool) -> None:
+    """``python name.py`` of a file that the document shows; one ``aside`` (&) runs until the end of the document."""
+    if aside:
+        environment = snippets.environment(**platform.environment())
+        with (file.parent / f"{file.stem}.log").open("w") as log:
+            command = [sys.executable, str(file)]
+            platform.aside.append(subprocess.Popen(command, cwd=file.parent, env=environment, stdout=log, stderr=log))
+        return
+    done = run_program(file, platform)
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, f"{snippet.place}: {line.words}\n{printed}"
+    missing = compare(line, printed, platform)
+    assert missing is None, f"{snippet.place}: {line.words!r} did not print {missing!r}\n{printed}"
 
 
 def compare(line: Line, printed: str, platform: Platform) -> str | None:
