@@ -239,14 +239,15 @@ def authorize(principal: Actor, action: Action, resource: str, project_id: str |
     told = {"action": action, "resource": resource, "needs": needs}
     if project_id is None:
         raise Forbidden(
-            f"this belongs to the platform, not to one project: {' or '.join(needs)} in every project (*) is needed "
-            f"to {action} {resource}", **told,
+            f"{action} {resource}: this belongs to the platform, not to one project; {' or '.join(needs)} everywhere "
+            "(*) is needed", **told,
         )  # fmt: skip
     if not permitted(held, "read"):
         raise NoAccess("there is no such project, or nothing is granted to you there", **told)
     raise Forbidden(
-        f"to {action} {resource} takes {' or '.join(needs)} in this project; you are {', '.join(sorted(held))}", **told
-    )
+        f"{action} {resource}: {' or '.join(needs)} is needed in this project; you are {', '.join(sorted(held))}",
+        **told,
+    )  # fmt: skip
 
 
 def permitted(held: frozenset[str], action: str) -> bool:
@@ -268,8 +269,8 @@ def authorize_unbound(principal: Actor, rule: Rule) -> None:
     elif rule.unbound == "members" and accessible(principal, rule.action) == frozenset():
         needs = sorted(name for name, actions in PERMITS.items() if rule.action in actions)
         raise Forbidden(
-            f"to {rule.action} {rule.resource} takes {' or '.join(needs)} in a project; you have none", needs=needs,
-            action=rule.action, resource=rule.resource,
+            f"{rule.action} {rule.resource}: {' or '.join(needs)} is needed in a project; you are that in none",
+            needs=needs, action=rule.action, resource=rule.resource,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from psg_cypher import parse_statements
 from psg_graphql.global_id import parse_global_id
 from psg_neo4j import Database
 
-(_FORGET,) = parse_statements(
+(FORGET,) = parse_statements(
     """
 // name: forget :write :none
 CALL () { MATCH (n:ApiToken) WHERE n.actor = $actor DETACH DELETE n }
@@ -120,4 +120,4 @@ async def access_world(db: Database, **settings: Any) -> AsyncIterator[World]:
             yield world
         finally:
             for made in world.made:
-                await db.write(_FORGET, actor=made.token.actor)
+                await db.write(FORGET, actor=made.token.actor)
