@@ -36,8 +36,10 @@ export function unlock(book: Book, changed: readonly StepNode[]): Book {
     if (step.status !== "pending" || !step.dependencyIds.some((id) => ended.has(id))) continue;
     const waitsFor = step.dependencyIds.filter((id) => !ENDED.has(book.get(id)?.status ?? "")).length;
     if (waitsFor === step.waitsFor) continue;
+    // After a skipped or failed dependency, or behind a condition, an orchestrator decides; it is told when it has.
+    const clear = waitsFor === 0 && step.dependencyIds.every((id) => book.get(id)?.status === "completed");
     next ??= new Map(book);
-    next.set(step.id, { ...step, waitsFor, ready: step.ready || (waitsFor === 0 && step.join === "all") });
+    next.set(step.id, { ...step, waitsFor, ready: step.ready || (clear && step.type !== "conditional") });
   }
   return next ?? book;
 }

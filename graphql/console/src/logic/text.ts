@@ -24,10 +24,14 @@ export function duration(ms: number | null): string {
   if (abs < 10_000) return `${(abs / 1_000).toFixed(1)} s`;
   if (abs < 60_000) return `${Math.round(abs / 1_000)} s`;
   const minutes = Math.floor(abs / 60_000);
-  if (minutes < 60) return `${minutes} min ${Math.floor((abs % 60_000) / 1_000)} s`;
+  if (minutes < 60) return pair(minutes, "min", Math.floor((abs % 60_000) / 1_000), "s");
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours < 48) return pair(hours, "h", minutes % 60, "min");
+  return pair(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function pair(large: number, unit: string, small: number, smaller: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smaller}`;
 }
 
 /** Milliseconds since 1970 of a timestamp, null when there is none that can be read. */

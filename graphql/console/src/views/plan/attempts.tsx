@@ -3,11 +3,12 @@ import { request } from "../../api/client";
 import { asError, type ApiError } from "../../api/errors";
 import { TraceSegments, type TraceSegmentsData } from "../../generated/operations";
 import type { StepNode } from "../../logic/steps";
+import { duration } from "../../logic/text";
 import { Loading, Problem } from "../../ui/states";
 import { Status } from "../../ui/status";
 import { Json, Line } from "../../ui/text";
 import { Moment } from "../../ui/time";
-import { between } from "./panel";
+import { between, ErrorWords } from "./panel";
 
 type Segment = NonNullable<TraceSegmentsData["trace"]>["segments"]["nodes"][number];
 
@@ -49,6 +50,16 @@ function useSegments(traceId: string | null, step: StepNode): Found & { again: (
   return { ...found, again: () => setVersion((n) => n + 1) };
 }
 
+function attribute(segment: Segment, name: string): unknown {
+  const { attributes } = segment;
+  return typeof attributes === "object" && attributes !== null ? (attributes as Record<string, unknown>)[name] : undefined;
+}
+
+function tookOf(segment: Segment): string {
+  const ms = attribute(segment, "duration_ms");
+  return typeof ms === "number" ? duration(ms) : between(segment.startedAt, segment.finishedAt);
+}
+
 export function Attempts({ step, traceId }: { step: StepNode; traceId: string | null }) {
   const { segments, whole, searching, error, again } = useSegments(traceId, step);
   if (traceId === null) return <p className="dim">The plan has not been started, so nothing was attempted.</p>;
@@ -63,10 +74,11 @@ export function Attempts({ step, traceId }: { step: StepNode; traceId: string | 
             <div className="attempt-head">
               <Status of={segment.status} />
               <span className="num">{segment.attempt === null ? "" : `Attempt ${segment.attempt}`}</span>
-              <span className="dim num">{between(segment.startedAt, segment.finishedAt)}</span>
+              <span className="dim num">{tookOf(segment)}</span>
               <span className="end"><Moment at={segment.finishedAt} /></span>
             </div>
-            <Line className="dim">{segment.label}</Line>
+            {segment.label !== step.key && <Line className="dim">{segment.label}</Line>}
+            <ErrorWords error={attribute(segment, "error")} />
             {segment.attributes !== null && <Json value={segment.attributes} label="Recorded" />}
           </li>
         ))}

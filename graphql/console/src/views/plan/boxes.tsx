@@ -15,7 +15,6 @@ export interface StepData extends Record<string, unknown> {
 
 export interface GroupData extends Record<string, unknown> {
   readonly group: GroupNode;
-  readonly critical: boolean;
   readonly toggle: (id: string) => void;
 }
 
@@ -24,7 +23,7 @@ const WAIT_WORDS: Readonly<Record<string, string>> = {
   switch: "kill switch", plan: "plan does not run", steps: "waits for others",
 };
 
-export const StepBox = memo(function StepBox({ data }: NodeProps<Node<StepData, "step">>) {
+export const StepBox = memo(function StepBox({ data, sourcePosition, targetPosition }: NodeProps<Node<StepData, "step">>) {
   const { step, critical, chosen, around } = data;
   const state = stateOf(step);
   const why = waitingFor(step, around);
@@ -32,7 +31,7 @@ export const StepBox = memo(function StepBox({ data }: NodeProps<Node<StepData, 
   const note = state === "skipped" ? why.text.replace(/^It was /, "") : idle || why.kind === "none" ? lookOf(state).label : WAIT_WORDS[why.kind] ?? lookOf(state).label;
   return (
     <div className={`box step tone-${lookOf(state).tone} ${critical ? "critical" : ""} ${chosen ? "chosen" : ""} is-${state}`} title={why.text}>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={targetPosition ?? Position.Left} isConnectable={false} />
       <div className="box-top">
         <Line className="key">{step.key}</Line>
         {step.attempt > 1 && <span className="tries num" title={`${step.attempt} attempts`}>×{step.attempt}</span>}
@@ -42,19 +41,19 @@ export const StepBox = memo(function StepBox({ data }: NodeProps<Node<StepData, 
         <Line>{note}</Line>
         <Line className="what">{step.capability ?? step.type}</Line>
       </div>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={sourcePosition ?? Position.Right} isConnectable={false} />
     </div>
   );
 });
 
-export const GroupBox = memo(function GroupBox({ data }: NodeProps<Node<GroupData, "group">>) {
-  const { group, critical } = data;
+export const GroupBox = memo(function GroupBox({ data, sourcePosition, targetPosition }: NodeProps<Node<GroupData, "cluster">>) {
+  const { group } = data;
   const worst: StepState = STATES.find((state) => group.counts[state] > 0) ?? "pending";
   const shown = STATES.filter((state) => group.counts[state] > 0);
   const words = shown.map((state) => `${group.counts[state]} ${state}`).join(", ");
   return (
-    <div className={`box group tone-${lookOf(worst).tone} ${critical ? "critical" : ""}`} title={`${words}. Click to open`}>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+    <div className={`box group tone-${lookOf(worst).tone}`} title={`${words}. Click to open`}>
+      <Handle type="target" position={targetPosition ?? Position.Left} isConnectable={false} />
       <div className="box-top">
         <Line className="key">{group.label}</Line>
         <span className="num dim">{group.steps.length.toLocaleString("en")}</span>
@@ -65,7 +64,7 @@ export const GroupBox = memo(function GroupBox({ data }: NodeProps<Node<GroupDat
         ))}
       </span>
       <Line className="sub">{words}</Line>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={sourcePosition ?? Position.Right} isConnectable={false} />
     </div>
   );
 });

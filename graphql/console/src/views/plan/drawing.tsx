@@ -1,17 +1,17 @@
 import {
-  Background, BackgroundVariant, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node, type NodeTypes,
+  Background, BackgroundVariant, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node, type NodeTypes,
 } from "@xyflow/react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useShortcuts } from "../../app/shortcuts";
 import { collapse, pathToStep, type Grouping, type Shown, type ShownNode } from "../../logic/collapse";
-import { layout, type Spot } from "../../logic/layout";
+import { layout, type Layout, type Spot } from "../../logic/layout";
 import { stateOf, type StepNode } from "../../logic/steps";
 import type { Surroundings } from "../../logic/waiting";
 import { Button, Choice } from "../../ui/controls";
 import { Empty, Loading } from "../../ui/states";
 import { GroupBox, StepBox, type GroupData, type StepData } from "./boxes";
 
-const NODE_TYPES: NodeTypes = { step: StepBox, group: GroupBox };
+const NODE_TYPES: NodeTypes = { step: StepBox, cluster: GroupBox };
 const GROUPINGS: readonly (readonly [Grouping, string])[] = [["rank", "By rank"], ["name", "By name"]];
 
 interface Props {
@@ -40,7 +40,7 @@ function Canvas({ steps, rank, critical, around, chosen, onChoose }: Props) {
   const [grouping, setGrouping] = useState<Grouping>("rank");
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const shown = useMemo(() => collapse(steps, rank, grouping, opened), [steps, rank, grouping, opened]);
-  const spots = useSpots(shown);
+  const { spots, down } = usePlaces(shown);
   const toggle = useCallback((id: string) => {
     setOpened((was) => {
       const next = new Set(was);
@@ -53,7 +53,7 @@ function Canvas({ steps, rank, critical, around, chosen, onChoose }: Props) {
     const path = pathToStep(steps, rank, grouping, chosen);
     setOpened((was) => (path.every((id) => was.has(id)) ? was : new Set([...was, ...path])));
   }, [chosen, rank, grouping]);
-  const nodes = useNodes(shown, spots, { critical, around, chosen, toggle });
+  const nodes = useNodes(shown, spots, down, { critical, around, chosen, toggle });
   const edges = useEdges(shown, critical, steps);
   return (
     <>
@@ -61,7 +61,7 @@ function Canvas({ steps, rank, critical, around, chosen, onChoose }: Props) {
         nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} minZoom={0.05} maxZoom={2} onlyRenderVisibleElements
         nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} elementsSelectable={false} nodesFocusable={false}
         zoomOnDoubleClick={false} proOptions={{ hideAttribution: true }} fitView fitViewOptions={FIT}
-        onNodeClick={(_, node) => (node.type === "group" ? toggle(node.id) : onChoose(node.id))}
+        onNodeClick={(_, node) => (node.type === "cluster" ? toggle(node.id) : onChoose(node.id))}
       >
         <Background variant={BackgroundVariant.Dots} gap={22} size={1} />
         <Look spots={spots} chosen={chosen} />
@@ -85,7 +85,7 @@ function Canvas({ steps, rank, critical, around, chosen, onChoose }: Props) {
 const FIT = { padding: 0.08, maxZoom: 1.1 };
 
 /** Places change only when what is drawn changes, not when steps go on. */
-function useSpots(shown: Shown): ReadonlyMap<string, Spot> {
+function usePlaces(shown: Shown): Layout {
   const key = useMemo(
     () => `${shown.nodes.map((node) => node.id).join("\n")}|${shown.edges.map((edge) => `${edge.from}>${edge.to}`).join("\n")}`,
     [shown],
@@ -100,7 +100,7 @@ interface Drawn {
   toggle: (id: string) => void;
 }
 
-function useNodes(shown: Shown, spots: ReadonlyMap<string, Spot>, { critical, around, chosen, toggle }: Drawn): Node[] {
+function useNodes(shown: Shown, spots: ReadonlyMap<string, Spot>, down: boolean, { critical, around, chosen, toggle }: Drawn): Node[] {
   const made = useRef(new Map<string, Node<StepData | GroupData>>());
   return useMemo(() => {
     const next = new Map<string, Node<StepData | GroupData>>();
@@ -109,19 +109,20 @@ function useNodes(shown: Shown, spots: ReadonlyMap<string, Spot>, { critical, ar
       if (!spot) continue;
       const data = dataOf(node, critical, around, chosen, toggle);
       const before = made.current.get(node.id);
-      const same = before && before.position.x === spot.x && before.position.y === spot.y && alike(before.data, data);
+      const same = before && (before.sourcePosition === Position.Bottom) === down && before.position.x === spot.x && before.position.y === spot.y && alike(before.data, data);
       next.set(node.id, same ? before : {
-        id: node.id, type: node.kind, position: { x: spot.x, y: spot.y }, width: spot.width, height: spot.height, data,
+        id: node.id, type: node.kind === "group" ? "cluster" : "step", position: { x: spot.x, y: spot.y }, width: spot.width, height: spot.height, data,
+        sourcePosition: down ? Position.Bottom : Position.Right, targetPosition: down ? Position.Top : Position.Left,
       });
     }
     made.current = next;
     return [...next.values()];
-  }, [shown, spots, critical, around.approvals, around.plan, chosen, toggle]);
+  }, [shown, spots, down, critical, around.approvals, around.plan, chosen, toggle]);
 }
 
 function dataOf(node: ShownNode, critical: ReadonlySet<string>, around: Surroundings, chosen: string | null, toggle: (id: string) => void): StepData | GroupData {
   if (node.kind === "step") return { step: node.step, critical: critical.has(node.id), chosen: chosen === node.id, around };
-  return { group: node, critical: node.steps.some((step) => critical.has(step.id)), toggle };
+  return { group: node, toggle };
 }
 
 function alike(a: StepData | GroupData, b: StepData | GroupData): boolean {
@@ -131,7 +132,7 @@ function alike(a: StepData | GroupData, b: StepData | GroupData): boolean {
   }
   if (isStep(a) || isStep(b)) return false;
   const counts = JSON.stringify(a.group.counts) === JSON.stringify(b.group.counts);
-  return counts && a.critical === b.critical && a.group.label === b.group.label;
+  return counts && a.group.label === b.group.label;
 }
 
 function isStep(data: StepData | GroupData): data is StepData {
@@ -158,6 +159,17 @@ function consecutive(from: string, to: string, critical: ReadonlySet<string>): b
   return path.indexOf(to) === path.indexOf(from) + 1;
 }
 
+/** The rectangle that some nodes fill, with room for their neighbours. */
+function around(ids: readonly string[], spots: ReadonlyMap<string, Spot>): { x: number; y: number; width: number; height: number } {
+  const places = ids.flatMap((id) => spots.get(id) ?? []);
+  const left = Math.min(...places.map((spot) => spot.x));
+  const top = Math.min(...places.map((spot) => spot.y));
+  const right = Math.max(...places.map((spot) => spot.x + spot.width));
+  const bottom = Math.max(...places.map((spot) => spot.y + spot.height));
+  const [width, height] = [Math.max(right - left, 900), Math.max(bottom - top, 500)];
+  return { x: (left + right - width) / 2, y: (top + bottom - height) / 2, width, height };
+}
+
 /** Zoom by buttons and keys, and the chosen step kept in sight. */
 function Look({ spots, chosen }: { spots: ReadonlyMap<string, Spot>; chosen: string | null }) {
   const flow = useReactFlow();
@@ -168,10 +180,15 @@ function Look({ spots, chosen }: { spots: ReadonlyMap<string, Spot>; chosen: str
     { keys: "+", label: "Nearer", group: "Plan", run: () => void flow.zoomIn({ duration: 120 }) },
     { keys: "-", label: "Farther", group: "Plan", run: () => void flow.zoomOut({ duration: 120 }) },
   ]);
-  const first = useRef(true);
+  const before = useRef<ReadonlyMap<string, Spot> | null>(null);
   useEffect(() => {
-    if (!first.current) requestAnimationFrame(fit);
-    first.current = false;
+    const was = before.current;
+    before.current = spots;
+    if (was === null) return;
+    const fresh = [...spots.keys()].filter((id) => !was.has(id));
+    if (chosen !== null && fresh.includes(chosen)) return; // it is looked for below
+    const near = fresh.length > 0 && fresh.length < spots.size ? fresh : [...spots.keys()];
+    requestAnimationFrame(() => void flow.fitBounds(around(near, spots), { padding: 0.15, duration: 200 }));
   }, [spots]);
   useEffect(() => {
     const spot = chosen === null ? undefined : spots.get(chosen);

@@ -124,7 +124,7 @@ function Overview({ step, project, around, steps, onChoose, detail }: Props & { 
           ["Due", step.dueAt && <Moment key="d" at={step.dueAt} />],
           ["Attempts", `${step.attempt} of ${step.retries + 1}`],
           ["Time limit", detail.timeoutMs === null ? null : duration(detail.timeoutMs)],
-          ["Joins", step.join === "all" ? null : step.join.replaceAll("_", " ")],
+          ["Joins", step.join === "not_skipped" ? null : step.join.replaceAll("_", " ")],
           ["Urgency", detail.urgency],
           ["Neo4j", link && <Outside key="n" href={link}>Open in Neo4j Browser</Outside>],
         ]}

@@ -2,10 +2,11 @@ import { useCallback, useMemo, useState } from "react";
 import { navigate, pathTo, usePlace, withQuery } from "../../app/router";
 import type { ViewProps } from "../../app/routes";
 import { useShortcuts } from "../../app/shortcuts";
+import { WHOLE } from "../../logic/collapse";
 import { criticalPath, ranks } from "../../logic/graph";
 import { inOrder, shapeOf, type StepNode } from "../../logic/steps";
 import type { Surroundings } from "../../logic/waiting";
-import { Choice, Link } from "../../ui/controls";
+import { Choice, Link, Meter } from "../../ui/controls";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { useNow } from "../../ui/time";
 import { About } from "./about";
@@ -75,14 +76,13 @@ function Page({ project, state, plan }: { project: string; state: LivePlan; plan
       <PlanHeader project={project} state={state} plan={plan} around={around} steps={drawn.steps} onStep={choose} />
       <div className="plan-tabs">
         <Choice label="View" value={tab} options={TABS} onChange={(value) => navigate(withQuery({ view: value === "graph" ? null : value }), true)} />
-        {state.reading && <span className="dim" role="status">Reading steps: {state.book.size.toLocaleString("en")} of {plan.stepsTotal.toLocaleString("en")}</span>}
         {state.error && <span className="bad-text" role="alert">{state.error.message}</span>}
       </div>
       <div className="plan-body">
         <div className="plan-canvas">
-          {tab === "graph" && (
+          {tab === "graph" && (state.reading && plan.stepsTotal > WHOLE ? <Reading read={state.book.size} of={plan.stepsTotal} /> : (
             <Drawing steps={drawn.steps} rank={drawn.rank} critical={drawn.critical} around={around} chosen={chosen?.id ?? null} onChoose={choose} reading={state.reading} />
-          )}
+          ))}
           {tab === "time" && <Timeline plan={plan} steps={drawn.steps} critical={drawn.critical} chosen={chosen?.id ?? null} onChoose={choose} now={now} />}
           {tab === "about" && <About plan={plan} project={project} />}
         </div>
@@ -92,6 +92,16 @@ function Page({ project, state, plan }: { project: string; state: LivePlan; plan
           <StepList steps={drawn.steps} around={around} critical={drawn.critical} onChoose={choose} reading={state.reading} />
         )}
       </div>
+    </div>
+  );
+}
+
+/** A large plan is drawn once all of it is known, so that nothing moves while it is read. */
+function Reading({ read, of }: { read: number; of: number }) {
+  return (
+    <div className="reading" role="status">
+      <span>Reading steps: {read.toLocaleString("en")} of {of.toLocaleString("en")}</span>
+      <Meter label="Steps read" total={of} parts={[{ value: Math.min(read, of), tone: "running", name: "read" }]} />
     </div>
   );
 }
