@@ -19,6 +19,7 @@ import psg
 from psg_cli.failures import UsageError, execute, report
 from psg_cli.output import JsonFlag, print_json, stdout, table
 from psg_cli.settings import CliSettings, load_settings, settings_invalid
+from psg_graphql.identity.settings import OidcSettings
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
@@ -31,6 +32,7 @@ _REDACTED = "********"
 _TITLES: dict[type[BaseSettings], str] = {
     CliSettings: "command line",
     ApiSettings: "API",
+    OidcSettings: "accounts",
     OrchestratorSettings: "orchestrator",
     MonitoringSettings: "monitoring",
     AelSettings: "adapters",
@@ -78,8 +80,11 @@ def _settings_rows(kind: type[BaseSettings], title: str) -> Iterator[tuple[str, 
     except ValidationError as error:
         raise settings_invalid(error) from error
     prefix = kind.model_config.get("env_prefix", "")
-    for name in kind.model_fields:
-        yield title, f"{prefix}{name.upper()}", _shown(getattr(settings, name)), name in settings.model_fields_set
+    for name, field in kind.model_fields.items():
+        value = getattr(settings, name)
+        if not isinstance(value, BaseSettings):  # those have a part of their own
+            variable = field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name.upper()}"
+            yield title, variable, _shown(value), name in settings.model_fields_set
 
 
 def _server_rows() -> Iterator[tuple[str, str, Any, bool]]:
