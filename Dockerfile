@@ -9,6 +9,7 @@ COPY requirements.lock ./
 RUN python -m pip wheel --quiet --require-hashes --no-deps --requirement requirements.lock --wheel-dir wheels
 
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY examples/repo-health.yaml examples/repo-health.yaml
 COPY psg psg
 COPY cypher cypher
 COPY runtime runtime

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from psg_cli.main import app
 from psg_cli.settings import CliSettings
+from psg_graphql.identity.settings import OidcSettings
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded.config import ServerSettings, neo4j_conf
 from psg_runtime.ael import AelSettings
@@ -100,19 +101,24 @@ def test_commands_and_variables_exist(services: dict[str, Any], name: str) -> No
     (command,) = services[name]["command"]
     assert command in get_command(app).commands  # type: ignore[attr-defined]
     known = {f"PSG_{field.upper()}" for kind in SETTINGS[:1] + SETTINGS[2:] for field in kind.model_fields}
-    known |= {f"PSG_API_{field.upper()}" for field in ApiSettings.model_fields}
+    known |= {f"PSG_API_{field.upper()}" for field in ApiSettings.model_fields} | {"PSG_AUTH"}
+    known |= {f"PSG_OIDC_{field.upper()}" for field in OidcSettings.model_fields}
     assert set(services[name]["environment"]) <= known
 
 
-def test_the_api_accepts_its_settings_and_only_with_a_token(
+def test_the_api_accepts_its_settings_and_lets_nobody_in_without_a_token(
     services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in services["api"]["environment"].items():
-        monkeypatch.setenv(name, value)
+        if value is not None:  # without a value: passed on from the shell
+            monkeypatch.setenv(name, value)
     settings = ApiSettings()
     assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 8765, ["api"])
+    assert settings.auth_modes == ("token",)
     monkeypatch.delenv("PSG_API_TOKEN")
-    with pytest.raises(ValueError, match="PSG_API_TOKEN"):
+    assert ApiSettings().auth_modes == ("token",)
+    monkeypatch.setenv("PSG_AUTH", "none")
+    with pytest.raises(ValueError, match="PSG_AUTH=none"):
         ApiSettings()
 
 

@@ -62,7 +62,7 @@ def test_the_wheel_has_every_file_of_the_packages_and_no_other(wheel: dict[str, 
             if name.startswith(f"{parent}/{package}/".lstrip("/")) and (ROOT / name).is_file():
                 expected.add(name.removeprefix(f"{parent}/"))
     ours = {name for name in wheel if ".dist-info/" not in name}
-    assert ours == expected | {"psg_graphql/schema.graphql"}
+    assert ours == expected | {"psg_graphql/schema.graphql", "psg_runtime/demo_tools/repo-health.yaml"}
 
 
 def test_the_wheel_has_what_is_no_python(wheel: dict[str, bytes]) -> None:
@@ -71,6 +71,7 @@ def test_the_wheel_has_what_is_no_python(wheel: dict[str, bytes]) -> None:
         assert wheel[name]
     assert any(re.match(r"psg_cypher/migrations/V0001__.*\.cypher$", name) for name in wheel)
     assert all(f"{package}/py.typed" in wheel for package in PLACES)
+    assert wheel["psg_graphql/console/index.html"] and any(n.startswith("psg_graphql/console/assets/") for n in wheel)
     assert any(name.endswith("/licenses/LICENSE") for name in wheel)
 
 
@@ -93,7 +94,7 @@ def test_a_wheel_built_from_the_sdist_is_the_same(built: Path, wheel: dict[str, 
     (source,) = tmp_path.iterdir()
     inside = {name.partition("/")[2].split("/")[0] for name in names}
     assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "psg", "cypher", "runtime", "graphql"} <= inside
-    assert not inside & {"tests", "docs", "examples", ".venv", ".ci"}
+    assert not inside & {"tests", "docs", ".venv", ".ci"}
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
     build(source, tmp_path / "again")
     (again,) = (tmp_path / "again").glob("*.whl")

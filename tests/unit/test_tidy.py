@@ -15,6 +15,7 @@ from graphql import build_schema, parse, validate
 
 from psg_cli.main import app
 from psg_cli.settings import CliSettings
+from psg_graphql.identity.settings import OidcSettings
 from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
@@ -165,6 +166,7 @@ def _variables() -> set[str]:
         for field in kind.model_fields
     }
     known |= {"PSG_API_" + field.upper() for field in ApiSettings.model_fields}
+    known |= {"PSG_OIDC_" + field.upper() for field in OidcSettings.model_fields} | {"PSG_AUTH"}
     known |= {"PSG_MONITOR_" + field.upper() for field in MonitoringSettings.model_fields}
     known |= {"PSG_MODULE_" + field.upper() for field in ModuleSettings.model_fields}
     known |= {"PSG_RESOURCE_" + field.upper() for field in ResourceSettings.model_fields}

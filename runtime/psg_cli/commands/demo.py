@@ -12,6 +12,7 @@ import anyio.to_thread
 import typer
 
 import psg
+import psg_runtime
 from psg_cli.commands.database import HomeOption
 from psg_cli.commands.plans import YesFlag, decide_by, watch_run
 from psg_cli.failures import UsageError, execute
@@ -26,7 +27,7 @@ _REPORT = "repo-health.md"
 def demo(
     repo: Annotated[Path, typer.Option("--repo", help="Git repository to look at.")] = Path(),
     plan: Annotated[
-        Path | None, typer.Option("--plan", help="Plan file; default: examples/repo-health.yaml of the checkout.")
+        Path | None, typer.Option("--plan", help="Plan file; default: the example repo-health.yaml.")
     ] = None,
     yes: YesFlag = False,
     stay: Annotated[
@@ -103,10 +104,13 @@ async def _repository(place: Path) -> Path:
 
 
 def _example() -> Path:
-    file = Path(psg.__file__).resolve().parents[1] / "examples" / "repo-health.yaml"
-    if not file.is_file():
-        raise UsageError("the example plan is part of the source tree; name a plan file with --plan.")
-    return file
+    """The plan of the demonstration: of this checkout, else the one that the wheel has beside its tools."""
+    checkout = Path(psg.__file__).resolve().parents[1] / "examples" / "repo-health.yaml"
+    installed = Path(psg_runtime.__file__).resolve().parent / "demo_tools" / "repo-health.yaml"
+    for file in (checkout, installed):
+        if file.is_file():
+            return file
+    raise UsageError("the example plan is not part of this installation; name a plan file with --plan.")
 
 
 def _port() -> int | None:
