@@ -121,6 +121,7 @@ class ConsoleFiles:
             "version": release(),
             "auth": list(settings.auth_modes),
             "ide": settings.ide,
+            "documents": settings.documents,
             "browser": None if settings.browser_url is None else settings.browser_url.rstrip("/"),
         }
 

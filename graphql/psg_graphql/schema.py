@@ -21,6 +21,7 @@ from psg_graphql.scalars import SCALARS
 from psg_graphql.settings import ApiSettings
 from psg_graphql.subscriptions import Subscription
 from psg_graphql.tracing import Traces
+from psg_graphql.trusted_documents import TrustedDocuments, documents_rule
 from psg_graphql.types.collab import Collab, Participant
 from psg_graphql.types.confirm import Confirm, Decision
 from psg_graphql.types.context import Context
@@ -49,14 +50,18 @@ class PsgSchema(strawberry.Schema):
         errors[:] = [public_error(error) for error in errors]
 
 
-def make_schema(settings: ApiSettings, *, in_order: bool = False) -> PsgSchema:
+def make_schema(
+    settings: ApiSettings, *, in_order: bool = False, documents: TrustedDocuments | None = None
+) -> PsgSchema:
     """Return the executable schema with the limits and switches of ``settings``.
 
     ``in_order`` sorts it, to be printed: the sorted copy cannot tell the members of a union apart when it runs.
+    ``documents`` refuse what they do not know when their mode is ``only``.
     """
     extensions: list[Any] = [
         *([Traces] if tracing.enabled() else []),
         PublicErrors,
+        *([documents_rule(documents)] if documents is not None and documents.mode == "only" else []),
         partial(MaxTokensLimiter, max_token_count=settings.max_tokens),
         operation_limits(settings),
         partial(QuerySize, settings.max_query_body_bytes),

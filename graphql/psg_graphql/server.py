@@ -16,6 +16,7 @@ from psg.graph import Graph
 from psg_graphql.app import create_app
 from psg_graphql.live import LiveLog
 from psg_graphql.settings import ApiSettings
+from psg_graphql.slow_clients import PatientProtocol
 from psg_neo4j.migrations import require_schema
 
 
@@ -81,7 +82,7 @@ async def serve(
 def _config(app: Any, settings: ApiSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="on", server_header=False, ws="websockets-sansio",
-        ws_max_size=settings.max_body_bytes, timeout_keep_alive=30,
+        http=PatientProtocol, ws_max_size=settings.max_body_bytes, ws_per_message_deflate=False, timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_grace_s)), proxy_headers=False,
     )  # fmt: skip
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,6 +43,9 @@ class ApiSettings(BaseSettings):
     default_actor: str = "anonymous"
     ide: bool = True
     introspection: bool = True
+    documents: Literal["off", "prefer", "only"] = "prefer"
+    documents_folder: Path | None = None
+    body_timeout_s: float = Field(default=30.0, gt=0)
     max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1024, le=64 * MEBIBYTE)
     max_query_body_bytes: int = Field(default=MEBIBYTE, ge=1024)
     max_query_text: int = Field(default=64 * 1024, ge=100)

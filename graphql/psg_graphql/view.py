@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,12 +33,13 @@ from psg_graphql.console_files import ConsoleFiles
 from psg_graphql.identity.identify import Identity, identity_failure, identity_refusal
 from psg_graphql.live import LiveLog
 from psg_graphql.middleware import refusal_response
+from psg_graphql.negotiation import JSON, RESPONSE_JSON, STREAM, answer_media, is_json_body
 from psg_graphql.policy import Actor
 from psg_graphql.request_context import RequestContext
 from psg_graphql.schema import make_schema
 from psg_graphql.settings import ApiSettings
-
-RESPONSE_JSON = "application/graphql-response+json"
+from psg_graphql.sockets import TransportSocket
+from psg_graphql.trusted_documents import DocumentUnknown, TrustedDocuments
 
 
 class ResumableEvents(SSETransport):
@@ -67,11 +69,14 @@ class GraphQLView(GraphQL):
     """The endpoint: knows who asks, how long and how often they may."""
 
     websocket_adapter_class = TextFrames
+    graphql_transport_ws_handler_class = TransportSocket
     stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: ResumableEvents}  # noqa: RUF012
 
     def __init__(self, graph: Graph, live: LiveLog, settings: ApiSettings, registry: Any = None) -> None:
+        self.documents = TrustedDocuments.of(settings)
+        self.longest_query = settings.max_query_text
         super().__init__(
-            make_schema(settings),
+            make_schema(settings, documents=self.documents),
             graphql_ide="graphiql" if settings.ide else None,
             allow_queries_via_get=False,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
@@ -124,15 +129,29 @@ class GraphQLView(GraphQL):
     async def parse_http_body(
         self, request: AsyncHTTPRequestAdapter
     ) -> GraphQLRequestData | list[GraphQLRequestData]:
-        """Parse the request; refuses batches and overlong query texts."""
+        """Parse the request; finds the text of a ``documentId``, refuses batches and overlong query texts."""
         data = await super().parse_http_body(request)
         if isinstance(data, list):
             raise HTTPException(400, "Batches are not supported; send one operation per request")
+        if data.query is None:
+            data = replace(data, query=await self._text_of_document(request, data))
         if not isinstance(data.operation_name, str | None):
             raise HTTPException(400, "`operationName` has to be a string")
         if data.query is not None and len(data.query) > self._settings.max_query_text:
             raise HTTPException(413, f"The query text is longer than {self._settings.max_query_text} characters")
         return data
+
+    async def _text_of_document(self, request: AsyncHTTPRequestAdapter, data: GraphQLRequestData) -> str | None:
+        """The text that a request without one names, by the hash that trusted documents have."""
+        if request.method == "GET":
+            given: Any = request.query_params.get("documentId")
+        else:
+            given = self.decode_json(await request.get_body()).get("documentId")  # type: ignore[attr-defined]
+        if given is not None:
+            return self.documents.text(given)
+        if data.extensions and "persistedQuery" in data.extensions:
+            raise HTTPException(400, "PersistedQueryNotSupported")
+        return None
 
     async def execute_single(
         self,
@@ -175,9 +194,8 @@ class GraphQLView(GraphQL):
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         """Note how the response has to be sent: by media type and by what went wrong before execution."""
-        request.state.accepts_response_json = RESPONSE_JSON in request.headers.get("accept", "")
         status = _STATUS.get(_code(result), 200)
-        if status == 200 and request.state.accepts_response_json and isinstance(result, PreExecutionError):
+        if status == 200 and request.state.media == RESPONSE_JSON and isinstance(result, PreExecutionError):
             status = 400
         request.state.graphql_status = status
         return await super().process_result(request, result)
@@ -192,10 +210,15 @@ class GraphQLView(GraphQL):
             if scope["type"] != "http":
                 await super().__call__(scope, receive, send)
                 return
-            response = await self.run(Request(scope, receive))
+            request = Request(scope, receive)
+            response = await self.run(request)
         except HTTPException as error:
             code = _CODES.get(error.status_code, "request_invalid")
             response = refusal_response(error.status_code, code, error.reason)
+        except DocumentUnknown as error:
+            response = refusal_response(400, error.code, error.message)
+        if response.status_code >= 400 and answer_media(request.headers.get("accept")) == RESPONSE_JSON:
+            response.headers["content-type"] = _MODERN
         await response(scope, receive, send)
 
     async def run(self, request: Any, *arguments: Any, **named: Any) -> Any:
@@ -208,15 +231,34 @@ class GraphQLView(GraphQL):
             except PsgError as error:
                 return identity_refusal(error)
             request.scope[_PRINCIPAL] = who
+            if (refused := _refused(request)) is not None:
+                return refused
         response = await super().run(request, *arguments, **named)
         if isinstance(request, Request) and hasattr(request.state, "graphql_status"):
             response.status_code = request.state.graphql_status
-            if request.state.accepts_response_json:
-                response.headers["content-type"] = f"{RESPONSE_JSON}; charset=utf-8"
+            if request.state.media == RESPONSE_JSON:
+                response.headers["content-type"] = _MODERN
         return response
 
 
+def _refused(request: Request) -> Response | None:
+    """The refusal of a method or a media type, or none; notes what media type the answer has to have."""
+    media = answer_media(request.headers.get("accept"))
+    if request.method not in ("GET", "POST") or (request.method == "GET" and media != STREAM):
+        told = "Send operations by POST; GET is for subscriptions that accept text/event-stream"
+        response = refusal_response(405, "method_not_allowed", told)
+        response.headers["Allow"] = "POST"
+        return response
+    if media is None:
+        return refusal_response(406, "not_acceptable", f"The answer can be {RESPONSE_JSON} or {JSON}")
+    if request.method == "POST" and not is_json_body(request.headers.get("content-type")):
+        return refusal_response(415, "unsupported_media_type", f"The body has to be {JSON} in UTF-8")
+    request.state.media = media
+    return None
+
+
 _PRINCIPAL = "psg.principal"
+_MODERN = f"{RESPONSE_JSON}; charset=utf-8"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 _STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401}
 

@@ -54,12 +54,13 @@ async def test_requests_that_cannot_run_are_400_for_who_asks_so(api: Api, query:
 
 
 async def test_only_json_posts_of_one_operation(api: Api) -> None:
-    assert (await api.http.get("/graphql", params={"query": "{ __typename }"})).status_code == 400
-    text = {"query": "mutation { __typename }"}
-    assert (await api.http.get("/graphql", params=text)).status_code == 400
-    assert (await api.http.post("/graphql", data={"query": "{ __typename }"})).status_code == 400
+    for text in ("{ __typename }", "mutation { __typename }"):
+        got = await api.http.get("/graphql", params={"query": text})
+        assert (got.status_code, code(got), got.headers["allow"]) == (405, "method_not_allowed", "POST")
+    form = await api.http.post("/graphql", data={"query": "{ __typename }"})
+    assert (form.status_code, code(form)) == (415, "unsupported_media_type")
     plain = {"content-type": "text/plain"}
-    assert (await api.http.post("/graphql", content='{"query":"{ __typename }"}', headers=plain)).status_code == 400
+    assert (await api.http.post("/graphql", content='{"query":"{ __typename }"}', headers=plain)).status_code == 415
     batch = await api.http.post("/graphql", json=[{"query": "{ __typename }"}] * 2)
     assert batch.status_code == 400
     json = {"content-type": "application/json"}
