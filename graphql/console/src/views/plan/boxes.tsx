@@ -19,7 +19,7 @@ export interface GroupData extends Record<string, unknown> {
 }
 
 const WAIT_WORDS: Readonly<Record<string, string>> = {
-  person: "needs a decision", worker: "waits for a worker", time: "waits for a time", budget: "budget used up",
+  person: "needs a decision", worker: "needs a worker", time: "sleeps", budget: "budget used up",
   switch: "kill switch", plan: "plan does not run", steps: "waits for others",
 };
 

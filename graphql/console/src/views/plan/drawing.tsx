@@ -110,14 +110,26 @@ function useNodes(shown: Shown, spots: ReadonlyMap<string, Spot>, down: boolean,
       const data = dataOf(node, critical, around, chosen, toggle);
       const before = made.current.get(node.id);
       const same = before && (before.sourcePosition === Position.Bottom) === down && before.position.x === spot.x && before.position.y === spot.y && alike(before.data, data);
-      next.set(node.id, same ? before : {
-        id: node.id, type: node.kind === "group" ? "cluster" : "step", position: { x: spot.x, y: spot.y }, width: spot.width, height: spot.height, data,
-        sourcePosition: down ? Position.Bottom : Position.Right, targetPosition: down ? Position.Top : Position.Left,
-      });
+      next.set(node.id, same ? before : drawnNode(node, spot, down, data));
     }
     made.current = next;
     return [...next.values()];
   }, [shown, spots, down, critical, around.approvals, around.plan, chosen, toggle]);
+}
+
+/** Sizes and handles are given, so that nothing has to be measured and edges stay when a node changes. */
+function drawnNode(node: ShownNode, { x, y, width, height }: Spot, down: boolean, data: StepData | GroupData): Node<StepData | GroupData> {
+  const [source, target] = down ? [Position.Bottom, Position.Top] : [Position.Right, Position.Left];
+  const at = (position: Position): { x: number; y: number } =>
+    down ? { x: width / 2, y: position === Position.Bottom ? height : 0 } : { x: position === Position.Right ? width : 0, y: height / 2 };
+  return {
+    id: node.id, type: node.kind === "group" ? "cluster" : "step", position: { x, y }, width, height, data,
+    measured: { width, height }, sourcePosition: source, targetPosition: target,
+    handles: [
+      { type: "source", position: source, ...at(source), width: 1, height: 1 },
+      { type: "target", position: target, ...at(target), width: 1, height: 1 },
+    ],
+  };
 }
 
 function dataOf(node: ShownNode, critical: ReadonlySet<string>, around: Surroundings, chosen: string | null, toggle: (id: string) => void): StepData | GroupData {

@@ -1,4 +1,7 @@
+import { useRef } from "react";
+import { connection } from "../../api/connection";
 import { useQuery } from "../../api/hooks";
+import { useStore } from "../../api/store";
 import { pathTo } from "../../app/router";
 import { ProjectName, type PlanHeadFragment } from "../../generated/operations";
 import { countStates, STATES, type StepNode, type StepState } from "../../logic/steps";
@@ -42,9 +45,11 @@ export function PlanHeader({ project, state, plan, around, steps, onStep }: {
 
 /** Whether what is seen is the present. */
 function Liveness({ state, plan }: { state: LivePlan; plan: PlanHeadFragment }) {
-  const over = plan.finishedAt !== null && state.live === "ended";
-  const words = over ? null : { live: "Live", connecting: "Connecting", interrupted: "Interrupted", ended: "Not live", off: "Not live" }[state.live];
-  return words && <span className={`liveness ${state.live}`} role="status">{words}</span>;
+  const { reachable } = useStore(connection);
+  const live = reachable || state.live === "ended" ? state.live : "interrupted";
+  const over = plan.finishedAt !== null && live === "ended";
+  const words = over ? null : { live: "Live", connecting: "Connecting", interrupted: "Interrupted", ended: "Not live", off: "Not live" }[live];
+  return words && <span className={`liveness ${live}`} role="status">{words}</span>;
 }
 
 function Totals({ plan, steps }: { plan: PlanHeadFragment; steps: readonly StepNode[] }) {
@@ -85,8 +90,12 @@ const WAITS: Readonly<Record<Exclude<WaitKind, "none">, string>> = {
 
 /** Why nothing happens, when nothing happens: what waits, and for whom. */
 function Waits({ around, steps, onStep }: { around: Surroundings; steps: readonly StepNode[]; onStep: (id: string) => void }) {
+  const lasting = useLasting(around.now);
   if (around.plan.status !== "in_progress") return null;
-  const summary = [...waitingSummary(steps, around)];
+  const summary = [...waitingSummary(steps, around)].flatMap(([kind, all]) => {
+    const members = kind === "worker" ? lasting(all) : all;
+    return members.length > 0 ? [[kind, members] as const] : [];
+  });
   if (summary.length === 0) return null;
   return (
     <ul className="waits" aria-label="What waits">
@@ -101,4 +110,16 @@ function Waits({ around, steps, onStep }: { around: Surroundings; steps: readonl
       ))}
     </ul>
   );
+}
+
+/** Steps that are taken at once do not wait: only those that were here some time ago already. */
+const MOMENT_MS = 2_500;
+
+function useLasting(now: number): (steps: readonly StepNode[]) => readonly StepNode[] {
+  const since = useRef(new Map<string, number>());
+  return (steps) => {
+    const before = since.current;
+    since.current = new Map(steps.map((step) => [step.id, before.get(step.id) ?? now]));
+    return steps.filter((step) => now - (before.get(step.id) ?? now) >= MOMENT_MS);
+  };
 }

@@ -76,7 +76,7 @@ function Page({ project, state, plan }: { project: string; state: LivePlan; plan
       <PlanHeader project={project} state={state} plan={plan} around={around} steps={drawn.steps} onStep={choose} />
       <div className="plan-tabs">
         <Choice label="View" value={tab} options={TABS} onChange={(value) => navigate(withQuery({ view: value === "graph" ? null : value }), true)} />
-        {state.error && <span className="bad-text" role="alert">{state.error.message}</span>}
+        {state.error && state.error.code !== "unreachable" && <span className="bad-text" role="alert">{state.error.message}</span>}
       </div>
       <div className="plan-body">
         <div className="plan-canvas">
