@@ -9,9 +9,17 @@ import psg_cypher
 from psg.commands.parts import PART_NAMES
 from psg.read.nodes import FIRST_ID, FIRST_POSITION, FIRST_SEGMENT, Row
 from psg_graphql.connections import Connection, connection, key_of, page_size
-from psg_graphql.global_id import GlobalId
+from psg_graphql.global_id import GlobalId, global_id
+from psg_graphql.lookahead import steps_ahead
 from psg_graphql.policy import accessible
 from psg_graphql.request_context import Info
+
+
+def introduce(steps: Sequence[Any]) -> None:
+    """Let the steps of one page know each other: neighbours are not read again."""
+    beside = {step.stored["id"]: step for step in steps}
+    for step in steps:
+        step.beside = beside
 
 
 def _value(status: Any) -> str | None:
@@ -73,24 +81,43 @@ async def plan_page(
 async def step_page(
     info: Info, project_id: str, plan_id: str, first: int, after: str | None, status: Any
 ) -> Connection[Any]:
-    """Return steps of a plan by position; the request remembers them for their neighbours."""
+    """Return steps of a plan by position."""
     key, limit = int(key_of(after, FIRST_POSITION)), page_size(first) + 1
+    rows = await info.context.reader.steps(project_id, plan_id, key, limit, _value(status))
+    return steps_read(info, project_id, plan_id, rows, first, after, status)
+
+
+def steps_read(
+    info: Info, project_id: str, plan_id: str, rows: Sequence[Row], first: int, after: str | None = None,
+    status: Any = None,
+) -> Connection[Any]:  # fmt: skip
+    """Return the page of step rows that were read; its steps know each other."""
     reader = info.context.reader
-    rows = await reader.steps(project_id, plan_id, key, limit, _value(status))
 
     async def count() -> int:
         return await reader.count("step_count", project_id=project_id, plan_id=plan_id, status=_value(status))
 
     page = connection(rows, first, after, "position", _makers()["Step"], count)
-    info.context.nodes.keep_steps(page.nodes, rows)
+    introduce(page.nodes)
     return page
+
+
+async def plan_and_steps(info: Info, plan: GlobalId) -> Any:
+    """Return a plan; the first page of its steps is read with it where it is asked for."""
+    ahead = steps_ahead(info._raw_info)
+    if ahead is None or not info.context.nodes.open(plan.project_id):
+        return await info.context.nodes.load(global_id(plan.label, plan.project_id, plan.node_id))
+    row, steps = await info.context.reader.plan_with_steps(plan.project_id, plan.node_id, ahead.first + 1, ahead.short)
+    found = None if row is None else _makers()["Plan"]({**row, "ahead": (ahead.first, steps)})
+    info.context.nodes.keep(plan, found)
+    return found
 
 
 async def frontier_steps(info: Info, project_id: str, plan_id: str, first: int) -> list[Any]:
     """Return the steps that can be claimed now, in scheduling order."""
     rows = await info.context.reader.frontier(project_id, plan_id, page_size(first))
     steps = [_makers()["Step"](row) for row in rows]
-    info.context.nodes.keep_steps(steps, rows)
+    introduce(steps)
     return steps
 
 

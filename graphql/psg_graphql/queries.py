@@ -23,6 +23,7 @@ from psg_graphql.pages import (
     confirm_page,
     context_page,
     frontier_steps,
+    plan_and_steps,
     plan_page,
     project_page,
     role_page,
@@ -102,7 +103,7 @@ class Query(
         plan = parse_global_id(id, "id", "Plan")
         if as_of is not None:
             return await past_plan(info, plan, int(as_of))
-        return await info.context.nodes.load(id)
+        return await plan_and_steps(info, plan)
 
     @query("Plans of a project, or of one of its contexts.")
     async def plans(

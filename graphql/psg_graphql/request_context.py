@@ -13,7 +13,7 @@ from strawberry.dataloader import DataLoader
 
 from psg.graph import Graph
 from psg.read.events import EventLog
-from psg.read.nodes import Reader, Row
+from psg.read.nodes import Reader
 from psg_graphql.global_id import GlobalId, parse_global_id
 from psg_graphql.policy import Actor, accessible
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from psg_graphql.settings import ApiSettings
 
 BATCH = 500
+_NO_SCOPE = {"type": "http"}
 
 
 class Nodes:
@@ -35,13 +36,16 @@ class Nodes:
         self._reader = reader
         self._who = who
         self._loader: DataLoader[GlobalId, Any] = DataLoader(self._load, max_batch_size=BATCH)
-        self._steps: dict[tuple[str, str], Any] = {}
 
     async def load(self, text: str) -> Any:
         """Return the node of a global id as its API type, ``None`` when there is none."""
         wanted = parse_global_id(text)
+        return await self._loader.load(wanted) if self.open(wanted.project_id) else None
+
+    def open(self, project_id: str) -> bool:
+        """Tell whether a project is open to who asks."""
         open_to = accessible(self._who())
-        return await self._loader.load(wanted) if open_to is None or wanted.project_id in open_to else None
+        return open_to is None or project_id in open_to
 
     async def load_many(self, ids: Sequence[GlobalId]) -> list[Any]:
         """Return the nodes of several ids, in their order."""
@@ -51,19 +55,12 @@ class Nodes:
         found = iter(await self._loader.load_many([i for i in ids if i.project_id in open_to]))
         return [next(found) if i.project_id in open_to else None for i in ids]
 
-    def keep_steps(self, steps: Sequence[Any], rows: Sequence[Row]) -> None:
-        """Remember steps of a page, which their neighbours refer to."""
-        for step, row in zip(steps, rows, strict=False):
-            self._steps[(row["project_id"], row["id"])] = step
+    def keep(self, key: GlobalId, node: Any) -> None:
+        """Remember a node that was read another way."""
+        self._loader.prime(key, node)
 
-    def steps(self, project_id: str, ids: Sequence[str]) -> list[Any] | Awaitable[list[Any]]:
-        """Return steps by id: at once when all are remembered, else to be awaited."""
-        found = [self._steps.get((project_id, i)) for i in ids]
-        if None not in found:
-            return found
-        return self._load_steps(project_id, ids)
-
-    async def _load_steps(self, project_id: str, ids: Sequence[str]) -> list[Any]:
+    async def load_steps(self, project_id: str, ids: Sequence[str]) -> list[Any]:
+        """Return steps of a project by id, in their order."""
         found = await self.load_many([GlobalId("Step", project_id, i) for i in ids])
         return [step for step in found if step is not None]
 
@@ -120,8 +117,9 @@ class RequestContext:
 
     async def current(self) -> Actor:
         """Return who asks; on a connection, which may be old, by what is granted now. Raises ``Unauthenticated``."""
-        if not self.changeable or getattr(self.request, "scope", {"type": "http"})["type"] != "websocket":
+        if getattr(self.request, "scope", _NO_SCOPE)["type"] != "websocket":
             return self.actor
+        self.fresh()  # nor is what was read for an operation before
         return await self.refreshed()
 
     async def refreshed(self, max_age_s: float = 0.0) -> Actor:

@@ -92,6 +92,15 @@ class Reader:
         )  # fmt: skip
         return row["nodes"]
 
+    async def plan_with_steps(
+        self, project_id: str, plan_id: str, limit: int, short: bool = False
+    ) -> tuple[Row | None, list[Row]]:
+        """Return a plan and its first steps by position; ``short`` steps have what tells where they stand, no texts."""
+        row = await self.db.read_one(
+            psg_cypher.statement("plan_with_steps"), project_id=project_id, plan_id=plan_id, limit=limit, short=short
+        )
+        return (None, []) if row is None else (row["node"], row["steps"])
+
     async def frontier(self, project_id: str, plan_id: str, limit: int) -> list[Row]:
         """Return the steps of a running plan that can be claimed now, in scheduling order; none while it is paused."""
         return await self._page("frontier", project_id=project_id, plan_id=plan_id, limit=limit)

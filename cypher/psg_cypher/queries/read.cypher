@@ -140,6 +140,24 @@ WITH n.position AS position, n {.*, deleted: false, ready: n:Ready,
 ORDER BY position
 RETURN collect(node) AS nodes
 
+// name: plan_with_steps :read :one
+// A plan with its references and its first steps by position; short ones are rows without the texts.
+MATCH (n:PsgNode:Plan {project_id: $project_id, id: $plan_id})
+RETURN n {.*, deleted: n:Tombstone, closing: n:Closing,
+    context_id: [(n)-[:IN_CONTEXT]->(c) | c.id][0], derived_from: [(n)-[:DERIVED_FROM]->(p) | p.id][0]} AS node,
+  COLLECT {
+    MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.position > -1 AND NOT s:Tombstone
+    WITH s ORDER BY s.project_id, s.plan, s.position LIMIT toInteger($limit)
+    RETURN CASE WHEN $short
+      THEN s {.attempt, .capability, .finished_ms, .id, .key, .parked, .plan, .position, .project_id, .revision,
+        .sched_urgency, .skip_reason, .started_ms, .status, .sys_created_ms, .sys_updated_ms, .type, .waits,
+        deleted: false, ready: s:Ready,
+        dependencies: COLLECT { MATCH (s)-[e:DEPENDS_ON]->(d:Step) RETURN d.id ORDER BY e.at }}
+      ELSE s {.*, deleted: false, ready: s:Ready,
+        dependencies: COLLECT { MATCH (s)-[e:DEPENDS_ON]->(d:Step) RETURN d.id ORDER BY e.at }} END
+    ORDER BY s.position
+  } AS steps
+
 // name: step_count :read :one
 // How many steps a plan has, of one status or in all.
 MATCH (n:Step) WHERE n.project_id = $project_id AND n.plan = $plan_id AND n.position IS NOT NULL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -27,18 +27,22 @@ class Node:
     changed_at: Timestamp = strawberry.field(description="When it was last changed, by the database's clock.")
 
 
+def node_readers(label: str) -> dict[str, Callable[[Row], Any]]:
+    """Return how the fields of ``Node`` are told from a stored row."""
+    return {
+        "id": lambda row: global_id(label, row["project_id"], row["id"]),
+        "uuid": lambda row: row["id"],
+        "project_id": lambda row: global_id("Project", row["project_id"], row["project_id"]),
+        "revision": lambda row: row["revision"],
+        "deleted": lambda row: row["deleted"],
+        "recorded_at": lambda row: timestamp(row["sys_created_ms"]),
+        "changed_at": lambda row: timestamp(row["sys_updated_ms"]),
+    }
+
+
 def node_fields(label: str, row: Row) -> dict[str, Any]:
     """Return the fields of ``Node`` for a stored row."""
-    project_id, node_id = row["project_id"], row["id"]
-    return {
-        "id": global_id(label, project_id, node_id),
-        "uuid": node_id,
-        "project_id": global_id("Project", project_id, project_id),
-        "revision": row["revision"],
-        "deleted": row["deleted"],
-        "recorded_at": timestamp(row["sys_created_ms"]),
-        "changed_at": timestamp(row["sys_updated_ms"]),
-    }
+    return {name: read(row) for name, read in node_readers(label).items()}
 
 
 def reference(label: str, row: Row, key: str) -> Any:

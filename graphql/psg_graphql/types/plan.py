@@ -11,7 +11,7 @@ from psg.budgets import spending
 from psg.model.codec import loads
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First
 from psg_graphql.global_id import global_id, parse_global_id
-from psg_graphql.pages import frontier_steps, step_page
+from psg_graphql.pages import frontier_steps, step_page, steps_read
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import OnFailure, PlanStatus, StepStatus, Timestamp
 from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
@@ -118,6 +118,9 @@ class Plan(Node):
         past = self.stored.get("past")
         if past is not None:
             return past.page(first, after, status)
+        ahead = self.stored.get("ahead")
+        if ahead is not None and (first, after, status) == (ahead[0], None, None):
+            return steps_read(info, self._project(), self.uuid, ahead[1], first)
         return await step_page(info, self._project(), self.uuid, first, after, status)
 
     @strawberry.field(description="Steps that can be claimed now, in scheduling order.")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
 
 import psg_cypher
 from psg.model.codec import loads
+from psg_graphql.execution import of_row
 from psg_graphql.global_id import GlobalId, global_id
 from psg_graphql.request_context import Info
 from psg_graphql.scalars import JoinMode, StepStatus, StepType, Timestamp
-from psg_graphql.types.node import Node, Row, member, moment, node_fields, reference
+from psg_graphql.types.node import Node, Row, member, moment, node_readers, reference
 
 if TYPE_CHECKING:
     from psg_graphql.types.plan import Plan
@@ -45,6 +46,16 @@ class Step(Node):
     finished_at: Timestamp | None
     plan_id: strawberry.ID
     stored: strawberry.Private[Row]
+    beside: strawberry.Private[Mapping[str, Step] | None] = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            read = _READ.get(name)
+            if read is None:
+                raise AttributeError(name)
+            value = self.__dict__[name] = read(self.stored)
+            return value
 
     @strawberry.field
     def params(self) -> JSON | None:
@@ -85,12 +96,15 @@ class Step(Node):
 
     # Steps of the same page are there already: only others cost a read, and then one for all.
     @strawberry.field(description="The steps this one waits for, in the order given.")
+    @of_row
     def dependencies(self, info: Info) -> list[Step]:
         past = self.stored.get("past")
         if past is not None:
             return cast("list[Step]", past.dependencies(self.stored))
-        found = info.context.nodes.steps(self.stored["project_id"], self.stored["dependencies"])
-        return cast("list[Step]", found) if isinstance(found, list) else cast("Awaitable", found)  # type: ignore[return-value]
+        found = [(self.beside or {}).get(d) for d in self.stored["dependencies"]]
+        if None not in found:
+            return cast("list[Step]", found)
+        return info.context.nodes.load_steps(self.stored["project_id"], self.stored["dependencies"])  # type: ignore[return-value]
 
     @strawberry.field(description="The sub-plans that a step of type plan began, the latest first: one per attempt.")
     async def sub_plans(self, info: Info) -> list[_Plan]:
@@ -107,30 +121,34 @@ class Step(Node):
         return past.whole() if past is not None else await info.context.nodes.load(self.plan_id)
 
 
+_READ: Mapping[str, Callable[[Row], Any]] = {
+    **node_readers("Step"),
+    "key": lambda row: row["key"],
+    "type": lambda row: member(StepType, row["type"]),
+    "capability": lambda row: row.get("capability"),
+    "description": lambda row: row["description"],
+    "status": lambda row: member(StepStatus, row["status"]),
+    "ready": lambda row: row["ready"],
+    "agent_role": lambda row: row.get("agent_role"),
+    "order_index": lambda row: row.get("order_index"),
+    "position": lambda row: row["position"],
+    "condition": lambda row: row.get("condition"),
+    "timeout_ms": lambda row: row.get("timeout_ms"),
+    "retries": lambda row: row.get("retries") or 0,
+    "urgency": lambda row: row.get("sched_urgency") or 0,
+    "attempt": lambda row: row.get("attempt") or 0,
+    "waits_for": lambda row: row.get("waits") or 0,
+    "parked": lambda row: row.get("parked"),
+    "due_at": lambda row: moment(row.get("due_at")),
+    "skip_reason": lambda row: row.get("skip_reason"),
+    "started_at": lambda row: moment(row.get("started_ms")),
+    "finished_at": lambda row: moment(row.get("finished_ms")),
+    "plan_id": lambda row: reference("Plan", row, "plan"),
+}
+
+
 def step_from(row: Row) -> Step:
-    """Return the step of a stored row."""
-    return Step(
-        **node_fields("Step", row),
-        key=row["key"],
-        type=member(StepType, row["type"]),
-        capability=row.get("capability"),
-        description=row["description"],
-        status=member(StepStatus, row["status"]),
-        ready=row["ready"],
-        agent_role=row.get("agent_role"),
-        order_index=row.get("order_index"),
-        position=row["position"],
-        condition=row.get("condition"),
-        timeout_ms=row.get("timeout_ms"),
-        retries=row.get("retries") or 0,
-        urgency=row.get("sched_urgency") or 0,
-        attempt=row.get("attempt") or 0,
-        waits_for=row.get("waits") or 0,
-        parked=row.get("parked"),
-        due_at=moment(row.get("due_at")),
-        skip_reason=row.get("skip_reason"),
-        started_at=moment(row.get("started_ms")),
-        finished_at=moment(row.get("finished_ms")),
-        plan_id=reference("Plan", row, "plan"),
-        stored=row,
-    )
+    """Return the step of a stored row; its fields are told when they are asked for, as a page has many of both."""
+    step = Step.__new__(Step)
+    step.stored = row
+    return step
