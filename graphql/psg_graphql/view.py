@@ -163,7 +163,7 @@ class GraphQLView(GraphQL):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Execute within a deadline, and with a bounded number at once per actor."""
-        actor = context.actor.name
+        actor = context.actor.who
         if self._busy[actor] >= self._settings.max_requests_per_actor:
             return _failed("too_busy", "Too many requests of this actor are under way; try again", retryable=True)
         self._busy[actor] += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -58,6 +59,8 @@ class Trail:
         self._kept: set[str] = set()
         self._of_actor: Counter[str] = Counter()
         self._more: dict[str, tuple[AuditRecord, int]] = {}
+        self._waiting: list[_Waiting] = []
+        self._writing = anyio.Lock()
 
     async def record(self, record: AuditRecord) -> None:
         """Keep a record; a denial that is one of many may be counted only."""
@@ -97,11 +100,14 @@ class Trail:
         return key, record
 
     async def flush(self) -> None:
-        """Write counts that were not written."""
-        waiting, self._more = self._more, {}
-        rows = [audit_row(record, key, count) for key, (record, count) in waiting.items()]
-        for start in range(0, len(rows), BATCH):
-            await self._append(rows[start : start + BATCH])
+        """Write counts that were not written; what cannot be written now is kept for the next time."""
+        counted, self._more = self._more, {}
+        try:
+            await self._append([audit_row(record, key, count) for key, (record, count) in counted.items()])
+        except BaseException:
+            for key, (record, count) in counted.items():
+                self._more[key] = (record, count + self._more.get(key, (record, 0))[1])
+            raise
 
     async def run(self, interval_s: float) -> None:
         """Write counts every ``interval_s`` seconds and at the end; forget old denials every hour."""
@@ -145,7 +151,51 @@ class Trail:
         return [_record(row["record"]) for row in rows]
 
     async def _append(self, rows: list[dict[str, Any]]) -> None:
-        await self._db.in_transaction(lambda transaction: append(transaction, rows), timeout=LOCK_SECONDS)
+        """Write rows, together with those of others that come meanwhile: one commit at a time, none waits to fill."""
+        mine = [_Waiting(row) for row in rows]
+        self._waiting += mine
+        try:
+            while not all(each.done for each in mine):
+                async with self._writing:
+                    if not all(each.done for each in mine):
+                        await self._write_some()
+        finally:
+            self._waiting = [each for each in self._waiting if each not in mine]
+        for each in mine:
+            if each.error is not None:
+                raise each.error
+
+    async def _write_some(self) -> None:
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        try:
+            rows = merged(each.row for each in batch)
+            await self._db.in_transaction(lambda transaction: append(transaction, rows), timeout=LOCK_SECONDS)
+        except PsgError as error:
+            for each in batch:
+                each.error = error
+        except BaseException:  # cut off: whether it was committed is not known, and those of others are sent again
+            self._waiting = batch + self._waiting
+            raise
+        for each in batch:
+            each.done = True
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A row on its way."""
+
+    row: dict[str, Any]
+    done: bool = False
+    error: PsgError | None = None
+
+
+def merged(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with each key once; what is counted under one key is added up."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = found.get(row["key"])
+        found[row["key"]] = row if known is None else {**known, "add": known["add"] + row["add"]}
+    return list(found.values())
 
 
 def _record(row: Mapping[str, Any]) -> AuditRecord:

@@ -18,6 +18,7 @@ from psg.errors import NotFound, ValidationFailed
 from psg.graph import Graph
 from psg_cypher import parse_statements
 from psg_neo4j import Database
+from psg_neo4j.errors import DatabaseUnavailable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
@@ -43,6 +44,13 @@ MATCH (n:ApiToken {id: $id}) SET n.expires_ms = n.created_ms
         "accounts_raw.cypher",
     )
 }
+
+
+class Away:
+    """A database that does not answer."""
+
+    async def in_transaction(self, work: object, **options: object) -> None:
+        raise DatabaseUnavailable("away")
 
 
 @dataclass
@@ -251,6 +259,43 @@ async def test_denials_of_a_minute_are_one_record_with_their_number(
     assert [r.count for r in await world.told()] == [51, 1]
     assert [r.count for r in await world.told(project_id=world.project, outcome="denied")] == [51, 1]
     assert await world.told(project_id=world.project, outcome="allowed") == []
+
+
+async def test_counts_that_could_not_be_written_are_written_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = AuditRecord(world.name("eve"), "Mutation.deleteNode", "denied", world.project)
+    trail = trails.Trail(world.db)
+    monkeypatch.setattr(trails.time, "time", lambda: 1_000_000.0)
+    working = trail._db
+    monkeypatch.setattr(trail, "_db", Away())
+    for _ in range(3):
+        await trail.record(denied)
+    with pytest.raises(DatabaseUnavailable):
+        await trail.flush()
+    with pytest.raises(DatabaseUnavailable):
+        await trail.record(replace(denied, outcome="allowed"))
+    monkeypatch.setattr(trail, "_db", working)
+    await trail.record(denied)
+    await trail.flush()
+    assert [(r.outcome, r.count) for r in await world.told()] == [("denied", 4)]
+
+
+async def test_who_leaves_while_a_record_is_written_takes_nobody_else_along(world: World) -> None:
+    trail, left = trails.Trail(world.db), anyio.CancelScope()
+
+    async def leave() -> None:
+        with left:
+            await trail.record(AuditRecord(world.name("gone"), "act", "allowed"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(leave)
+        for n in range(20):
+            tasks.start_soon(trail.record, AuditRecord(world.name("stays"), f"act{n}", "allowed"))
+        await anyio.wait_all_tasks_blocked()
+        left.cancel()
+    acts = [r.act for r in await world.told() if r.actor == world.name("stays")]
+    assert sorted(acts) == sorted(f"act{n}" for n in range(20))
 
 
 async def test_denials_of_one_actor_are_bounded_however_many_acts_and_projects(world: World) -> None:
