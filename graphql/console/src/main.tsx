@@ -3,6 +3,7 @@ import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
 import "./styles/plan.css";
+import "./styles/platform.css";
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { loadConfig } from "./api/config";

@@ -25,4 +25,27 @@ export const ROUTES: readonly Route[] = [
     nav: { group: "project", keys: "g p" },
   },
   { pattern: "/projects/:project/plans/:plan", title: "Plan", view: view(() => import("../views/plan/view")) },
+  {
+    pattern: "/projects/:project/approvals", title: "Approvals", view: view(() => import("../views/approvals")),
+    nav: { group: "project", keys: "g a" },
+  },
+  {
+    pattern: "/projects/:project/events", title: "Events", view: view(() => import("../views/events")),
+    nav: { group: "project", keys: "g e" },
+  },
+  {
+    pattern: "/projects/:project/sessions", title: "Sessions", view: view(() => import("../views/sessions")),
+    nav: { group: "project", keys: "g s" },
+  },
+  { pattern: "/projects/:project/sessions/:collab", title: "Session", view: view(() => import("../views/session")) },
+  {
+    pattern: "/projects/:project/budgets", title: "Budgets", view: view(() => import("../views/budgets")),
+    nav: { group: "project", keys: "g b" },
+  },
+  { pattern: "/agents", title: "Agents", view: view(() => import("../views/agents")), nav: { group: "platform", keys: "g o" } },
+  {
+    pattern: "/resources", title: "Resources", view: view(() => import("../views/resources")),
+    nav: { group: "platform", keys: "g r" },
+  },
+  { pattern: "/health", title: "Health", view: view(() => import("../views/health")), nav: { group: "platform", keys: "g l" } },
 ];

@@ -1,18 +1,41 @@
 // Written by codegen.mjs from graphql/schema.graphql and src/operations; do not edit.
 import type { Operation } from "../api/operation";
 
+export type AlertSeverity = "critical" | "high" | "info" | "low" | "medium";
+export type AlertStatus = "acknowledged" | "firing" | "resolved";
+export type AllocationStrategy = "fair" | "performance" | "priority";
+export type CollabMode = "broadcast" | "orchestrated" | "pair" | "round_robin" | "swarm";
+export type CollabStatus = "active" | "cancelled" | "completed" | "draft" | "suspended";
+export type ConfirmStatus = "approved" | "cancelled" | "pending" | "rejected";
+export type ConfirmTargetType = "context" | "extension" | "other" | "plan" | "trace";
 export type DecisionStatus = "approved" | "cancelled" | "rejected";
+export type EventFamily = "compensation_plan" | "cost_budget" | "delta_intent" | "external_integration" | "graph_update" | "impact_analysis" | "import_process" | "intent" | "methodology" | "pipeline_stage" | "reasoning_graph" | "runtime_execution";
+export type EventOp = "create" | "link" | "note" | "restore" | "set" | "tombstone" | "unlink";
+export type HealthState = "degraded" | "healthy" | "unhealthy";
 export type JoinMode = "all" | "any" | "not_skipped" | "settled";
 export type OnFailure = "compensate" | "continue" | "replan" | "stop";
 export type PlanStatus = "approved" | "cancelled" | "completed" | "draft" | "failed" | "in_progress" | "proposed";
 export type SegmentStatus = "cancelled" | "completed" | "failed" | "pending" | "running" | "skipped";
+export type SessionState = "cancelled" | "completed" | "failed" | "interrupted" | "none" | "running" | "stopped";
 export type StepStatus = "blocked" | "completed" | "failed" | "in_progress" | "pending" | "skipped";
 export type StepType = "agent" | "conditional" | "confirm" | "foreach" | "llm" | "plan" | "tool" | "wait";
 export type TraceStatus = "cancelled" | "completed" | "failed" | "pending" | "running";
+export type AcknowledgeAlertInput = { commandId?: string | null; id: string; resolve?: boolean };
 export type ApprovePlanInput = { commandId?: string | null; expectedRevision?: number | null; id: string; reason?: string | null; role?: string };
+export type BudgetInput = { calls?: number | null; cost?: number | null; tokens?: number | null; wallMs?: number | null };
 export type DecideConfirmInput = { commandId?: string | null; id: string; reason?: string | null; role?: string; status: DecisionStatus };
+export type DelegateApprovalInput = { commandId?: string | null; id: string; reason?: string | null; to: string };
 export type PlanCommandInput = { commandId?: string | null; expectedRevision?: number | null; id: string };
+export type SetBudgetInput = { budget?: BudgetInput | null; commandId?: string | null; id: string };
+export type AccountFragment = { limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); remaining: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) };
+
+export type AlertRowFragment = { id: string; seq: number; name: string; message: string; severity: AlertSeverity; status: AlertStatus; source: string; times: number; projectId: string | null; rule: string | null; startedAt: string | null; changedAt: string | null; resolvedAt: string | null; acknowledgedAt: string | null; acknowledgedBy: string | null; details: unknown };
+
+export type ApprovalRequestFragment = { id: string; status: ConfirmStatus; reason: string | null; requestedAt: string; requestedByRole: string; targetType: ConfirmTargetType; planId: string | null; stepId: string | null; step: ({ id: string; key: string; description: string; capability: string | null; params: unknown | null; planId: string; plan: ({ id: string; title: string }) | null }) | null; target: (({ __typename: "Collab" | "Confirm" | "Core" | "Decision" | "Dialog" | "Extension" | "Message" | "Network" | "NetworkNode" | "Participant" | "Project" | "Role" | "Step" | "Trace" | "TraceSegment" | "TrackedResource" } & {  }) | ({ __typename: "Context" } & { id: string; title: string }) | ({ __typename: "Plan" } & { id: string; title: string; objective: string; status: PlanStatus; stepsTotal: number })) | null; approval: ({ quorum: number; approvals: number; approvers: Array<string>; roles: Array<string>; expiresAt: string | null; proposedBy: string | null; reasonRequired: boolean; separationOfDuty: boolean; voided: boolean; delegations: unknown }) | null; decisions: Array<({ id: string; status: DecisionStatus; actor: string | null; decidedByRole: string; decidedAt: string; reason: string | null })> };
+
 export type CountsFragment = { total: number; pending: number; inProgress: number; completed: number; blocked: number; skipped: number; failed: number };
+
+export type LogEventFragment = { seq: number; eventId: string; family: EventFamily; type: string; op: EventOp; entityType: string; entityId: string; planId: string | null; actor: string; timestamp: string; fromStatus: string | null; toStatus: string | null; correlationId: string | null; commandId: string | null; changes: unknown | null };
 
 export type PageInfoFragment = { hasNextPage: boolean; endCursor: string | null };
 
@@ -26,6 +49,15 @@ export type StepNodeFragment = { id: string; revision: number; key: string; type
 
 export type SumsFragment = { tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null };
 
+export type AcknowledgeAlertData = { acknowledgeAlert: (({ __typename: "AlertPayload" } & { alert: ({ id: string; status: AlertStatus }) }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
+export type AcknowledgeAlertVariables = { input: AcknowledgeAlertInput };
+export const AcknowledgeAlert: Operation<AcknowledgeAlertData, AcknowledgeAlertVariables> = {
+  name: "AcknowledgeAlert",
+  kind: "mutation",
+  id: "sha256:73604aaf27e2a745a36356f059fe7a3cb3c6ae6bfee33f39041d89ba15cd0586",
+  text: "mutation AcknowledgeAlert($input: AcknowledgeAlertInput!) {\n  acknowledgeAlert(input: $input) {\n    __typename\n    ... on AlertPayload {\n      alert {\n        id\n        status\n      }\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
 export type ApprovePlanData = { approvePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
 export type ApprovePlanVariables = { input: ApprovePlanInput };
 export const ApprovePlan: Operation<ApprovePlanData, ApprovePlanVariables> = {
@@ -33,6 +65,15 @@ export const ApprovePlan: Operation<ApprovePlanData, ApprovePlanVariables> = {
   kind: "mutation",
   id: "sha256:4670d74f17ca8b9376e4dcf5faa62f369887191d806c906086f8f9da41bb21ac",
   text: "mutation ApprovePlan($input: ApprovePlanInput!) {\n  approvePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type BudgetsData = { project: ({ id: string; name: string; spending: ({ limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); remaining: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) }) | null }) | null; plans: ({ nodes: Array<({ id: string; title: string; status: PlanStatus; paused: boolean; spending: ({ limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); remaining: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) }) | null })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type BudgetsVariables = { projectId: string; after?: string | null };
+export const Budgets: Operation<BudgetsData, BudgetsVariables> = {
+  name: "Budgets",
+  kind: "query",
+  id: "sha256:1b5b22f144fc11675a060e3ee9a6e18eb0833cab87bfd32d46a02e2ae9f2e586",
+  text: "query Budgets($projectId: ID!, $after: String) {\n  project(id: $projectId) {\n    id\n    name\n    spending {\n      ...Account\n    }\n  }\n  plans(projectId: $projectId, first: 50, after: $after) {\n    nodes {\n      id\n      title\n      status\n      paused\n      spending {\n        ...Account\n      }\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment Account on Spending {\n  limit {\n    ...Sums\n  }\n  spent {\n    ...Sums\n  }\n  reserved {\n    ...Sums\n  }\n  remaining {\n    ...Sums\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}\n\nfragment Sums on Amounts {\n  tokens\n  cost\n  calls\n  wallMs\n}",
 };
 
 export type CancelPlanData = { cancelPlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
@@ -44,6 +85,24 @@ export const CancelPlan: Operation<CancelPlanData, CancelPlanVariables> = {
   text: "mutation CancelPlan($input: PlanCommandInput!) {\n  cancelPlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
 };
 
+export type CollabSessionData = { collab: ({ id: string; title: string; purpose: string; mode: CollabMode; status: CollabStatus }) | null; session: ({ uuid: string; state: SessionState; mode: CollabMode; number: number; reason: string | null; planId: string | null; planStatus: PlanStatus | null; planPaused: boolean; turnCount: number; loopAfter: number | null; participants: Array<({ participantId: string; kind: string; role: string | null })>; turns: Array<({ number: number; turnId: string; stepId: string; stepKey: string; participantId: string; agent: string | null; executedBy: string | null; status: StepStatus; startedAt: string | null; finishedAt: string | null })> }) | null };
+export type CollabSessionVariables = { collabId: string };
+export const CollabSession: Operation<CollabSessionData, CollabSessionVariables> = {
+  name: "CollabSession",
+  kind: "query",
+  id: "sha256:7fd8602fddb3d41c64c7cd70096d2d7c0f47f3bda8497cb24b79e022cbb5aed5",
+  text: "query CollabSession($collabId: ID!) {\n  collab(id: $collabId) {\n    id\n    title\n    purpose\n    mode\n    status\n  }\n  session(collabId: $collabId) {\n    uuid\n    state\n    mode\n    number\n    reason\n    planId\n    planStatus\n    planPaused\n    turnCount\n    loopAfter\n    participants {\n      participantId\n      kind\n      role\n    }\n    turns(first: 100) {\n      number\n      turnId\n      stepId\n      stepKey\n      participantId\n      agent\n      executedBy\n      status\n      startedAt\n      finishedAt\n    }\n  }\n}",
+};
+
+export type CollabsData = { collabs: ({ nodes: Array<({ id: string; title: string; purpose: string; mode: CollabMode; status: CollabStatus; updatedAt: string | null; recordedAt: string })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type CollabsVariables = { projectId: string; after?: string | null };
+export const Collabs: Operation<CollabsData, CollabsVariables> = {
+  name: "Collabs",
+  kind: "query",
+  id: "sha256:6e6338adbc24b34907ff5815255b2524641846f97db529566ec4472b3f62d44e",
+  text: "query Collabs($projectId: ID!, $after: String) {\n  collabs(projectId: $projectId, first: 50, after: $after) {\n    nodes {\n      id\n      title\n      purpose\n      mode\n      status\n      updatedAt\n      recordedAt\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
 export type DecideConfirmData = { decideConfirm: (({ __typename: "ConfirmPayload" } & { seq: number }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
 export type DecideConfirmVariables = { input: DecideConfirmInput };
 export const DecideConfirm: Operation<DecideConfirmData, DecideConfirmVariables> = {
@@ -53,6 +112,51 @@ export const DecideConfirm: Operation<DecideConfirmData, DecideConfirmVariables>
   text: "mutation DecideConfirm($input: DecideConfirmInput!) {\n  decideConfirm(input: $input) {\n    __typename\n    ... on ConfirmPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
 };
 
+export type DecideRequestData = { decideConfirm: (({ __typename: "ConfirmPayload" } & { seq: number; confirm: ({ id: string; status: ConfirmStatus }) }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
+export type DecideRequestVariables = { input: DecideConfirmInput };
+export const DecideRequest: Operation<DecideRequestData, DecideRequestVariables> = {
+  name: "DecideRequest",
+  kind: "mutation",
+  id: "sha256:2f943ba2549ec2033a35458baa136cb6f87d24b8a8c46f8d2e865633307c4b07",
+  text: "mutation DecideRequest($input: DecideConfirmInput!) {\n  decideConfirm(input: $input) {\n    __typename\n    ... on ConfirmPayload {\n      seq\n      confirm {\n        id\n        status\n      }\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type DelegateRequestData = { delegateApproval: (({ __typename: "ConfirmPayload" } & { seq: number }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
+export type DelegateRequestVariables = { input: DelegateApprovalInput };
+export const DelegateRequest: Operation<DelegateRequestData, DelegateRequestVariables> = {
+  name: "DelegateRequest",
+  kind: "mutation",
+  id: "sha256:4b4bda32eaf47f9bc776ef5ac7ddea178efcc44dea3e65ce6848ce2ad98b9306",
+  text: "mutation DelegateRequest($input: DelegateApprovalInput!) {\n  delegateApproval(input: $input) {\n    __typename\n    ... on ConfirmPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type EventHeadData = { project: ({ id: string; cursor: string }) | null };
+export type EventHeadVariables = { projectId: string };
+export const EventHead: Operation<EventHeadData, EventHeadVariables> = {
+  name: "EventHead",
+  kind: "query",
+  id: "sha256:181551b5c7b90728775a1fd5436c47ca78274e19b5a136114aeece7cc26f168b",
+  text: "query EventHead($projectId: ID!) {\n  project(id: $projectId) {\n    id\n    cursor\n  }\n}",
+};
+
+export type EventPageData = { events: (({ __typename: "CursorExpired" } & { code: string; message: string; cursor: string }) | ({ __typename: "EventPage" } & { events: Array<({ seq: number; eventId: string; family: EventFamily; type: string; op: EventOp; entityType: string; entityId: string; planId: string | null; actor: string; timestamp: string; fromStatus: string | null; toStatus: string | null; correlationId: string | null; commandId: string | null; changes: unknown | null })>; cursor: string; head: string; hasNextPage: boolean })) };
+export type EventPageVariables = { projectId: string; after?: string | null; families?: Array<EventFamily> | null; planId?: string | null };
+export const EventPage: Operation<EventPageData, EventPageVariables> = {
+  name: "EventPage",
+  kind: "query",
+  id: "sha256:d85843b69efcf2479fec5d19abc7eab92f5b5d69ea7f43d16bfb4032ff8a26fd",
+  text: "query EventPage($projectId: ID!, $after: String, $families: [EventFamily!], $planId: ID) {\n  events(\n    projectId: $projectId\n    after: $after\n    first: 100\n    families: $families\n    planId: $planId\n  ) {\n    __typename\n    ... on EventPage {\n      events {\n        ...LogEvent\n      }\n      cursor\n      head\n      hasNextPage\n    }\n    ... on CursorExpired {\n      code\n      message\n      cursor\n    }\n  }\n}\n\nfragment LogEvent on Event {\n  seq\n  eventId\n  family\n  type\n  op\n  entityType\n  entityId\n  planId\n  actor\n  timestamp\n  fromStatus\n  toStatus\n  correlationId\n  commandId\n  changes\n}",
+};
+
+export type LogEventsData = { events: (({ __typename: "Closing" } & { cursor: string; reason: string }) | ({ __typename: "CursorExpired" } & { code: string; message: string; cursor: string }) | ({ __typename: "EventBatch" } & { cursor: string; events: Array<({ seq: number; eventId: string; family: EventFamily; type: string; op: EventOp; entityType: string; entityId: string; planId: string | null; actor: string; timestamp: string; fromStatus: string | null; toStatus: string | null; correlationId: string | null; commandId: string | null; changes: unknown | null })> }) | ({ __typename: "Heartbeat" } & { cursor: string })) };
+export type LogEventsVariables = { projectId: string; after?: string | null; families?: Array<EventFamily> | null; planId?: string | null };
+export const LogEvents: Operation<LogEventsData, LogEventsVariables> = {
+  name: "LogEvents",
+  kind: "subscription",
+  id: "sha256:229bb44f2b8c9f9355d8f48597299e83fcbde8c506c483d667066fd4919fcc0c",
+  text: "subscription LogEvents($projectId: ID!, $after: String, $families: [EventFamily!], $planId: ID) {\n  events(\n    projectId: $projectId\n    after: $after\n    families: $families\n    planId: $planId\n  ) {\n    __typename\n    ... on EventBatch {\n      cursor\n      events {\n        ...LogEvent\n      }\n    }\n    ... on Heartbeat {\n      cursor\n    }\n    ... on Closing {\n      cursor\n      reason\n    }\n    ... on CursorExpired {\n      code\n      message\n      cursor\n    }\n  }\n}\n\nfragment LogEvent on Event {\n  seq\n  eventId\n  family\n  type\n  op\n  entityType\n  entityId\n  planId\n  actor\n  timestamp\n  fromStatus\n  toStatus\n  correlationId\n  commandId\n  changes\n}",
+};
+
 export type OffersData = { capabilities: ({ nodes: Array<({ reference: string; offeredBy: number; enabled: boolean })> }) };
 export type OffersVariables = { name: string };
 export const Offers: Operation<OffersData, OffersVariables> = {
@@ -60,6 +164,24 @@ export const Offers: Operation<OffersData, OffersVariables> = {
   kind: "query",
   id: "sha256:45e0e88370bad28aebc437511b839b860cc7356cfdbef184bacad2f1276490ca",
   text: "query Offers($name: String!) {\n  capabilities(name: $name, first: 20) {\n    nodes {\n      reference\n      offeredBy\n      enabled\n    }\n  }\n}",
+};
+
+export type OpenAlertsData = { alerts: Array<({ id: string; seq: number; name: string; message: string; severity: AlertSeverity; status: AlertStatus; source: string; times: number; projectId: string | null; rule: string | null; startedAt: string | null; changedAt: string | null; resolvedAt: string | null; acknowledgedAt: string | null; acknowledgedBy: string | null; details: unknown })> };
+export type OpenAlertsVariables = { status?: AlertStatus | null; before?: number | null };
+export const OpenAlerts: Operation<OpenAlertsData, OpenAlertsVariables> = {
+  name: "OpenAlerts",
+  kind: "query",
+  id: "sha256:3be329a64db871a1afd16533f7995267d15263e730703b95576e5be788fa790c",
+  text: "query OpenAlerts($status: AlertStatus, $before: Long) {\n  alerts(status: $status, first: 50, before: $before) {\n    ...AlertRow\n  }\n}\n\nfragment AlertRow on Alert {\n  id\n  seq\n  name\n  message\n  severity\n  status\n  source\n  times\n  projectId\n  rule\n  startedAt\n  changedAt\n  resolvedAt\n  acknowledgedAt\n  acknowledgedBy\n  details\n}",
+};
+
+export type OverviewData = { systemOverview: ({ sessions: Array<unknown>; agents: Array<unknown>; modules: Array<unknown>; counts: unknown; missing: unknown }) };
+export type OverviewVariables = { projectId?: string | null };
+export const Overview: Operation<OverviewData, OverviewVariables> = {
+  name: "Overview",
+  kind: "query",
+  id: "sha256:d0304c1360f36237090aabe47bb97bdb93dbb69ebf2465ff1c7664273b43b57a",
+  text: "query Overview($projectId: ID) {\n  systemOverview(projectId: $projectId) {\n    sessions\n    agents\n    modules\n    counts\n    missing\n  }\n}",
 };
 
 export type PausePlanData = { pausePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
@@ -125,6 +247,24 @@ export const Plans: Operation<PlansData, PlansVariables> = {
   text: "query Plans($projectId: ID!, $status: PlanStatus, $after: String) {\n  plans(projectId: $projectId, status: $status, first: 50, after: $after) {\n    nodes {\n      ...PlanRow\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}\n\nfragment PlanRow on Plan {\n  id\n  uuid\n  title\n  objective\n  status\n  paused\n  loading\n  stepsTotal\n  stepsOpen\n  stepsFailed\n  recordedAt\n  startedAt\n  finishedAt\n  derivation\n}",
 };
 
+export type PlatformHealthData = { health: ({ status: string; version: string; database: string | null; schemaVersion: string | null; problems: Array<string> }); systemHealth: ({ status: HealthState; checkedAt: string | null; problems: Array<string>; components: Array<({ component: string; status: HealthState; responseTimeMs: number; checkedAt: string | null; details: unknown })> }); systemMetrics: ({ activeWorkflows: number; completedWorkflows: number; failedWorkflows: number; cancelledWorkflows: number; averageWorkflowDuration: number; claimLagMs: number; cpuUsage: number; memoryUsage: number; storageUsage: number; networkLatency: number; failedSteps: number; collectedAt: string | null }) };
+export type PlatformHealthVariables = {  };
+export const PlatformHealth: Operation<PlatformHealthData, PlatformHealthVariables> = {
+  name: "PlatformHealth",
+  kind: "query",
+  id: "sha256:b551881104fab9477b2904c701fd6bb5c497bde566398b532c3cdc67d46bf819",
+  text: "query PlatformHealth {\n  health {\n    status\n    version\n    database\n    schemaVersion\n    problems\n  }\n  systemHealth {\n    status\n    checkedAt\n    problems\n    components {\n      component\n      status\n      responseTimeMs\n      checkedAt\n      details\n    }\n  }\n  systemMetrics {\n    activeWorkflows\n    completedWorkflows\n    failedWorkflows\n    cancelledWorkflows\n    averageWorkflowDuration\n    claimLagMs\n    cpuUsage\n    memoryUsage\n    storageUsage\n    networkLatency\n    failedSteps\n    collectedAt\n  }\n}",
+};
+
+export type PoolsData = { resources: Array<({ name: string; capacity: number; limit: number; used: number; free: number; wanted: number; waiting: number; allocations: number; utilization: number; maxUtilization: number; strategy: AllocationStrategy; shares: Array<({ allocationId: string; holder: string; amount: number; state: string; priority: number; askedAt: string | null; grantedAt: string | null; leaseUntil: string | null })> })> };
+export type PoolsVariables = { after: string };
+export const Pools: Operation<PoolsData, PoolsVariables> = {
+  name: "Pools",
+  kind: "query",
+  id: "sha256:5a8d96d43061216bcec0981fd597a0e2662d217b42b8604261ff5c6747cdc121",
+  text: "query Pools($after: String!) {\n  resources(first: 50, after: $after) {\n    name\n    capacity\n    limit\n    used\n    free\n    wanted\n    waiting\n    allocations\n    utilization\n    maxUtilization\n    strategy\n    shares(first: 50) {\n      allocationId\n      holder\n      amount\n      state\n      priority\n      askedAt\n      grantedAt\n      leaseUntil\n    }\n  }\n}",
+};
+
 export type ProjectNameData = { project: ({ id: string; uuid: string; name: string }) | null };
 export type ProjectNameVariables = { id: string };
 export const ProjectName: Operation<ProjectNameData, ProjectNameVariables> = {
@@ -152,6 +292,15 @@ export const ProposePlan: Operation<ProposePlanData, ProposePlanVariables> = {
   text: "mutation ProposePlan($input: PlanCommandInput!) {\n  proposePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
 };
 
+export type RequestsData = { confirms: ({ nodes: Array<({ id: string; status: ConfirmStatus; reason: string | null; requestedAt: string; requestedByRole: string; targetType: ConfirmTargetType; planId: string | null; stepId: string | null; step: ({ id: string; key: string; description: string; capability: string | null; params: unknown | null; planId: string; plan: ({ id: string; title: string }) | null }) | null; target: (({ __typename: "Collab" | "Confirm" | "Core" | "Decision" | "Dialog" | "Extension" | "Message" | "Network" | "NetworkNode" | "Participant" | "Project" | "Role" | "Step" | "Trace" | "TraceSegment" | "TrackedResource" } & {  }) | ({ __typename: "Context" } & { id: string; title: string }) | ({ __typename: "Plan" } & { id: string; title: string; objective: string; status: PlanStatus; stepsTotal: number })) | null; approval: ({ quorum: number; approvals: number; approvers: Array<string>; roles: Array<string>; expiresAt: string | null; proposedBy: string | null; reasonRequired: boolean; separationOfDuty: boolean; voided: boolean; delegations: unknown }) | null; decisions: Array<({ id: string; status: DecisionStatus; actor: string | null; decidedByRole: string; decidedAt: string; reason: string | null })> })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type RequestsVariables = { projectId: string; status?: ConfirmStatus | null; after?: string | null };
+export const Requests: Operation<RequestsData, RequestsVariables> = {
+  name: "Requests",
+  kind: "query",
+  id: "sha256:d30af462c2e2e3e618d637e284294d7125e869cea421a2a029c65fa21b5c1a01",
+  text: "query Requests($projectId: ID!, $status: ConfirmStatus, $after: String) {\n  confirms(projectId: $projectId, status: $status, first: 50, after: $after) {\n    nodes {\n      ...ApprovalRequest\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment ApprovalRequest on Confirm {\n  id\n  status\n  reason\n  requestedAt\n  requestedByRole\n  targetType\n  planId\n  stepId\n  step {\n    id\n    key\n    description\n    capability\n    params\n    planId\n    plan {\n      id\n      title\n    }\n  }\n  target {\n    __typename\n    ... on Plan {\n      id\n      title\n      objective\n      status\n      stepsTotal\n    }\n    ... on Context {\n      id\n      title\n    }\n  }\n  approval {\n    quorum\n    approvals\n    approvers\n    roles\n    expiresAt\n    proposedBy\n    reasonRequired\n    separationOfDuty\n    voided\n    delegations\n  }\n  decisions {\n    id\n    status\n    actor\n    decidedByRole\n    decidedAt\n    reason\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
 export type ResumePlanData = { resumePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
 export type ResumePlanVariables = { input: PlanCommandInput };
 export const ResumePlan: Operation<ResumePlanData, ResumePlanVariables> = {
@@ -168,6 +317,15 @@ export const RevisePlan: Operation<RevisePlanData, RevisePlanVariables> = {
   kind: "mutation",
   id: "sha256:1fd61aaf7e692482f126e1a0f04215c891b5b007edcaface601ca17960cd4784",
   text: "mutation RevisePlan($input: PlanCommandInput!) {\n  revisePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type SetBudgetData = { setBudget: (({ __typename: "BudgetPayload" } & { seq: number }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
+export type SetBudgetVariables = { input: SetBudgetInput };
+export const SetBudget: Operation<SetBudgetData, SetBudgetVariables> = {
+  name: "SetBudget",
+  kind: "mutation",
+  id: "sha256:57701e58e0cbefba930cdbdc9446b50b08f8cd6ca24d8885c41332f5a58f1f46",
+  text: "mutation SetBudget($input: SetBudgetInput!) {\n  setBudget(input: $input) {\n    __typename\n    ... on BudgetPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
 };
 
 export type StartPlanData = { startPlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
