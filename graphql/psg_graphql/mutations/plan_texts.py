@@ -39,7 +39,7 @@ class PlanTextMutations:
     @mutation("Create a plan, as a draft, from the text of a plan file; a mistake is told with line and column.")
     async def create_plan_from_text(self, info: Info, input: CreatePlanFromTextInput) -> results.CreatePlanResult:
         context = parse_global_id(input.context_id, "contextId", "Context")
-        params = {} if input.params is None else input.params
+        params: object = {} if input.params is None else input.params
         if not isinstance(params, dict):
             raise ValidationFailed("params: an object is expected", field="params")
         source = " ".join(input.source.split())[:_SOURCE_CHARS] or "plan"

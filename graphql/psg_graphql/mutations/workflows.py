@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import strawberry
 from strawberry.scalars import JSON
 
 from psg.errors import ValidationFailed
+from psg.model.codec import dumps
 from psg.model.ids import derived_id
 from psg.write.command import Answer
+from psg_graphql.access import check_plan
 from psg_graphql.failures import Conflict, Forbidden, NotFound, Refused, ValidationError
 from psg_graphql.global_id import project_of
 from psg_graphql.mutations.answers import command, effect
@@ -21,6 +24,7 @@ from psg_graphql.roots import mutation
 from psg_graphql.types.workflow import WorkflowExecution, execution_from
 from psg_graphql.workflow_queries import engine_of
 from psg_runtime.core_orchestrator import WorkflowDefinition, catalog_everywhere
+from psg_runtime.modules.operation_names import snake
 
 
 @strawberry.input
@@ -57,11 +61,10 @@ class WorkflowMutations:
             raise ValidationFailed("inputs: an object is expected", field="inputs")
         project_id = project_of(input.project_id)
         definition = WorkflowDefinition.of(input.definition)
-        for module in sorted({stage.module_type for stage in definition.stages}):
-            # A workflow reaches no further than who has it executed.
-            # The confirm module decides in the names that it is given.
-            action: Action = "administer" if module == "confirm" else "operate"
-            authorize(info.context.actor, action, module, project_id)
+        # A workflow reaches no further than who has it executed.
+        for module, operation in sorted({(stage.module_type, stage.operation) for stage in definition.stages}):
+            authorize(info.context.actor, stage_action(module, operation), module, project_id)
+        check_plan(info.context.actor, project_id, dumps([input.definition, inputs]))
         asked, engine = command(info, input.command_id), engine_of(info, project_id)
         execution = await engine.start_execution(
             definition, inputs, execution_id=derived_id("execution", asked["command_id"]),
@@ -80,6 +83,19 @@ class WorkflowMutations:
     @mutation("End an execution; no further stage starts.")
     async def cancel_workflow(self, info: Info, input: WorkflowInput) -> WorkflowResult:
         return await _steered(info, input, "cancel")
+
+
+def stage_action(module: str, operation: str) -> Action:
+    """Return what it takes to have a module do an operation.
+
+    The confirm module decides in the names that it is given; to execute a plan approves it on the way.
+    """
+    words = set(re.split(r"[._]", snake(operation)))
+    if module == "confirm":
+        return "administer"
+    if words & {"approve", "execute"}:
+        return "approve"
+    return "delete" if "delete" in words else "operate"
 
 
 async def _steered(info: Info, input: WorkflowInput, how: str) -> Any:
