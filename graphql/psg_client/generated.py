@@ -580,6 +580,25 @@ class PlanPayload:
 
 
 @dataclass(frozen=True, slots=True)
+class AskCypher:
+    """What a question was answered: rows of values in the order of the columns."""
+
+    columns: list[str]
+    rows: Any
+    truncated: bool
+    took_ms: float
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> AskCypher:
+        return cls(
+            columns=data["columns"],
+            rows=data["rows"],
+            truncated=data["truncated"],
+            took_ms=data["tookMs"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowExecutionSummary:
     """An execution of a workflow, which is a plan of the graph."""
 
@@ -2427,6 +2446,61 @@ class RoleNames:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedAnswer:
+    """What a question was answered: rows of values in the order of the columns."""
+
+    columns: list[str]
+    rows: Any
+    truncated: bool
+    took_ms: float
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SavedAnswer:
+        return cls(
+            columns=data["columns"],
+            rows=data["rows"],
+            truncated=data["truncated"],
+            took_ms=data["tookMs"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQuestionsParameters:
+    """A parameter of a saved question."""
+
+    name: str
+    description: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SavedQuestionsParameters:
+        return cls(
+            name=data["name"],
+            description=data["description"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQuestions:
+    """A question that ships with the platform."""
+
+    name: str
+    title: str
+    text: str
+    of_project: bool
+    parameters: list[SavedQuestionsParameters]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SavedQuestions:
+        return cls(
+            name=data["name"],
+            title=data["title"],
+            text=data["text"],
+            of_project=data["ofProject"],
+            parameters=[SavedQuestionsParameters.read(item) for item in data["parameters"]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SessionParticipants:
     """Somebody who takes turns in a session, in the order of turns."""
 
@@ -3719,6 +3793,17 @@ fragment PlanSummary on Plan {
   stepsFailed
   startedAt
   finishedAt
+}
+"""
+
+_ASK_CYPHER = """\
+query AskCypher($query: String!, $params: JSON, $limit: Int! = 1000) {
+  cypher(query: $query, params: $params, limit: $limit) {
+    columns
+    rows
+    truncated
+    tookMs
+  }
 }
 """
 
@@ -6498,6 +6583,38 @@ query RoleNames($projectId: ID!, $after: String) {
 }
 """
 
+_SAVED_ANSWER = """\
+query SavedAnswer($name: String!, $projectId: ID!, $planId: ID, $stepKey: String, $limit: Int! = 1000) {
+  savedAnswer(
+    name: $name
+    projectId: $projectId
+    planId: $planId
+    stepKey: $stepKey
+    limit: $limit
+  ) {
+    columns
+    rows
+    truncated
+    tookMs
+  }
+}
+"""
+
+_SAVED_QUESTIONS = """\
+query SavedQuestions {
+  savedQuestions {
+    name
+    title
+    text
+    ofProject
+    parameters {
+      name
+      description
+    }
+  }
+}
+"""
+
 _SESSION = """\
 query Session($id: ID!, $afterNumber: Int! = 0) {
   session(collabId: $id) {
@@ -8127,6 +8244,18 @@ class Operations(Calls):
         data = await self._call(_APPROVE_PLAN, "ApprovePlan", variables)
         return member(data["approvePlan"], _APPROVE_PLAN_MEMBERS)
 
+    async def ask_cypher(
+        self,
+        *,
+        query: str,
+        params: Any = None,
+        limit: int | None = None,
+    ) -> AskCypher:
+        """The answer to a question in Cypher, of the whole graph: it only reads, and rows, bytes, time …"""
+        variables = given({"query": query, "params": params, "limit": limit})
+        data = await self._call(_ASK_CYPHER, "AskCypher", variables)
+        return AskCypher.read(data["cypher"])
+
     async def cancel_plan(
         self,
         *,
@@ -9698,6 +9827,36 @@ class Operations(Calls):
         variables = given({"projectId": project_id, "after": after})
         data = await self._call(_ROLE_NAMES, "RoleNames", variables)
         return RoleNames.read(data["roles"])
+
+    async def saved_answer(
+        self,
+        *,
+        name: str,
+        project_id: str,
+        plan_id: str | None = None,
+        step_key: str | None = None,
+        limit: int | None = None,
+    ) -> SavedAnswer:
+        """The answer to a saved question about a project."""
+        variables = given(
+            {
+                "name": name,
+                "projectId": project_id,
+                "planId": plan_id,
+                "stepKey": step_key,
+                "limit": limit,
+            }
+        )
+        data = await self._call(_SAVED_ANSWER, "SavedAnswer", variables)
+        return SavedAnswer.read(data["savedAnswer"])
+
+    async def saved_questions(
+        self,
+    ) -> list[SavedQuestions]:
+        """The questions that ship with the platform."""
+        variables = given({})
+        data = await self._call(_SAVED_QUESTIONS, "SavedQuestions", variables)
+        return [SavedQuestions.read(item) for item in data["savedQuestions"]]
 
     async def session(
         self,

@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": "psg_cli.commands.reactions:plan",
     "confirm": "psg_cli.commands.confirms:confirm",
     "events": "psg_cli.commands.events:events",
+    "ask": "psg_cli.commands.questions:ask",
     "project": "psg_cli.commands.projects:project",
     "top": "psg_cli.commands.monitoring:top",
     "doctor": "psg_cli.commands.doctor:doctor",
