@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import anyio
 
-from psg_client.errors import ApiUnavailable, UnknownAnswer, failure
+from psg_client.errors import ApiUnavailable, RequestRejected, Unauthenticated, UnknownAnswer, failure
 from psg_client.transport import Backoff, Transport
 
 T = TypeVar("T")
@@ -64,11 +64,12 @@ class Calls:
         """
         backoff = Backoff()
         lost_at: float | None = None
+        renewed = False
         while True:
             try:
                 async with self._transport.stream(document, name, variables) as messages, aclosing(messages):
                     async for data in messages:
-                        lost_at = None
+                        lost_at, renewed = None, False
                         backoff.reset()
                         try:
                             value = read(data)
@@ -79,6 +80,15 @@ class Calls:
                             variables = {**variables, "after": cursor}
                         yield value
                 return
+            except RequestRejected as error:
+                if not self._transport.knows_no_ids(error):
+                    raise
+                continue
+            except Unauthenticated:
+                if renewed or not self._transport.renews:
+                    raise
+                renewed = True
+                continue
             except ApiUnavailable:
                 now = anyio.current_time()
                 lost_at = lost_at if lost_at is not None else now

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import anyio
 
 from psg_client.generated import Event, EventBatch, EventFamily, Operations, PlanProgress
-from psg_client.transport import Backoff, Transport
+from psg_client.transport import Backoff, Token, Transport
 
 DEFAULT_URL = "http://127.0.0.1:8765/graphql"
 
@@ -18,26 +20,29 @@ DEFAULT_URL = "http://127.0.0.1:8765/graphql"
 class Client(Operations):
     """One connection to the API; use as ``async with Client(url) as client``.
 
-    ``token`` is the bearer token, ``actor`` the name that commands carry, ``timeout_s`` the seconds for one answer,
-    ``retry_for_s`` how long a call is repeated while nobody answers (each mutation carries a command id, so that the
-    repeat has no second effect), ``silence_s`` how long a subscription may be silent before it connects anew. Methods
-    raise errors of :mod:`psg_client.errors`.
+    ``token`` is the bearer token or a function that gives it, ``actor`` the name that commands carry, ``timeout_s`` the
+    seconds for one answer, ``retry_for_s`` how long a call is repeated while nobody answers (each mutation carries a
+    command id, so that the repeat has no second effect), ``silence_s`` how long a subscription may be silent before it
+    connects anew. With ``document_ids`` operations are sent as hashes where the server knows them. Methods raise errors
+    of :mod:`psg_client.errors`.
     """
 
     def __init__(
         self,
         url: str = DEFAULT_URL,
         *,
-        token: str | None = None,
+        token: Token | None = None,
         actor: str | None = None,
         timeout_s: float = 60.0,
         retry_for_s: float = 10.0,
         silence_s: float = 40.0,
+        document_ids: bool = False,
     ) -> None:
         headers = {"X-PSG-Actor": actor} if actor else {}
         super().__init__(
             Transport(
-                url, token=token, timeout_s=timeout_s, retry_for_s=retry_for_s, silence_s=silence_s, headers=headers
+                url, token=token, timeout_s=timeout_s, retry_for_s=retry_for_s, silence_s=silence_s, headers=headers,
+                document_ids=document_ids,
             )
         )
         self.url = url
@@ -93,3 +98,17 @@ class Client(Operations):
                         if item.finished:
                             return
             await anyio.sleep(backoff.next())
+
+
+def client_of(url: str | None = None, token: Token | None = None, actor: str | None = None, **options: Any) -> Client:
+    """A client of what the environment names where the caller does not: PSG_API_URL, PSG_API_TOKEN, PSG_ACTOR.
+
+    An address without a path is that of a platform, whose API is at ``/graphql``.
+    """
+    named = url or os.environ.get("PSG_API_URL") or DEFAULT_URL
+    if urlsplit(named).path in ("", "/"):
+        named = f"{named.rstrip('/')}/graphql"
+    return Client(
+        named, token=token or os.environ.get("PSG_API_TOKEN") or None,
+        actor=actor or os.environ.get("PSG_ACTOR") or None, **options,
+    )  # fmt: skip

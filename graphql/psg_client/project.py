@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from psg_client.client import DEFAULT_URL, Client
+from psg_client.client import Client, client_of
 from psg_client.dialog import OpenDialog, Speaker
 from psg_client.errors import Conflict, Forbidden, NotFound
 from psg_client.generated import (
@@ -23,6 +23,7 @@ from psg_client.generated import (
 from psg_client.plan_builder import Plan, PlanText, plain
 from psg_client.run import Approval, Run
 from psg_client.step_worker import StepWorker
+from psg_client.transport import Token
 from psg_client.values import Values
 
 RUNS_CONTEXT = "Runs of the SDK"
@@ -30,20 +31,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def connect(
-    url: str | None = None, token: str | None = None, *, actor: str | None = None, **options: Any
+    url: str | None = None, token: Token | None = None, *, actor: str | None = None, **options: Any
 ) -> Platform:
     """A connection to a platform: ``async with psg_client.connect() as psg``.
 
-    ``url`` is the address of its API (default: ``PSG_API_URL``, else that of ``psg up`` on this machine), ``token`` the
-    API token (``PSG_API_TOKEN``), ``actor`` the name in which commands are recorded (``PSG_ACTOR``). ``options`` are
-    those of ``Client``: ``timeout_s``, ``retry_for_s``, ``silence_s``.
+    ``url`` is the address of the platform or of its API (default: ``PSG_API_URL``, else that of ``psg up`` on this
+    machine), ``token`` the API token (``PSG_API_TOKEN``) or a function that gives the one that holds now, ``actor`` the
+    name in which commands are recorded (``PSG_ACTOR``). ``options`` are those of ``Client``: ``timeout_s``,
+    ``retry_for_s``, ``silence_s``.
     """
-    return Platform(
-        Client(
-            url or os.environ.get("PSG_API_URL") or DEFAULT_URL, token=token or os.environ.get("PSG_API_TOKEN") or None,
-            actor=actor or os.environ.get("PSG_ACTOR") or None, **options,
-        )
-    )  # fmt: skip
+    return Platform(client_of(url, token, actor, **options))
 
 
 class Platform:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskStatus
 
-from psg_client.client import DEFAULT_URL, Client
+from psg_client.client import Client, client_of
 from psg_client.errors import ClientError
 from psg_client.generated import WorkerTurn
 from psg_client.worker import LEASE_MS, Listener, TurnFailed, Worker
@@ -92,9 +91,7 @@ class StepWorker:
         if self._client is not None:
             await self._run(self._client, task_status)
             return
-        url = os.environ.get("PSG_API_URL") or DEFAULT_URL
-        token, actor = (os.environ.get(name) or None for name in ("PSG_API_TOKEN", "PSG_ACTOR"))
-        async with Client(url, token=token, actor=actor) as client:
+        async with client_of() as client:
             await self._run(client, task_status)
 
     async def run_until_signal(self) -> None:

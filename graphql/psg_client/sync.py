@@ -21,6 +21,7 @@ from psg_client.project import OpenProject, Platform
 from psg_client.project import connect as connect_async
 from psg_client.run import Approval, Run
 from psg_client.step_worker import StepWorker
+from psg_client.transport import Token
 from psg_client.values import Values
 
 _FACES = (Platform, OpenProject, Run, Approval, OpenDialog, Values, StepWorker, Client)
@@ -53,7 +54,7 @@ class Blocking:
 
 @contextmanager
 def connect(
-    url: str | None = None, token: str | None = None, *, actor: str | None = None, **options: Any
+    url: str | None = None, token: Token | None = None, *, actor: str | None = None, **options: Any
 ) -> Iterator[Any]:
     """A connection as of ``psg_client.connect()``, whose objects are all of this face; not for use in async code."""
     with (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,7 +37,12 @@ _UNKNOWN_THERE = re.compile(
 )
 _NOT_EXECUTED = {"graphql_error", "request_invalid"}
 _TYPED: dict[str, type[ClientError]] = {"forbidden": Forbidden, "not_found": NotFound}
+_WITHOUT_TEXT = {"document_unknown", "request_invalid", "graphql_error"}
 _UNAVAILABLE = {429, 502, 503, 504}
+
+
+Token = str | Callable[[], str | Awaitable[str]]
+"""A bearer token, or what gives the one that holds now."""
 
 
 class Backoff:
@@ -56,25 +64,30 @@ class Backoff:
 class Transport:
     """The connection to one API address.
 
-    ``token`` is sent as bearer token, ``timeout_s`` bounds one attempt, ``retry_for_s`` how long a request is
+    ``token`` is sent as bearer token; a function is asked for it before each request, so that one that expires can be
+    replaced. ``timeout_s`` bounds one attempt, ``retry_for_s`` how long a request is
     repeated while nobody answers (0: not at all), ``silence_s`` how long a stream may be silent before it counts as
-    lost (the server sends a heartbeat every 15 seconds).
+    lost (the server sends a heartbeat every 15 seconds). With ``document_ids`` operations are named by the hash of
+    their text, until the server does not know one.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        token: str | None = None,
+        token: Token | None = None,
         timeout_s: float = 60.0,
         retry_for_s: float = 10.0,
         silence_s: float = 40.0,
         headers: Mapping[str, str] | None = None,
+        document_ids: bool = False,
     ) -> None:
         self.url = url
+        self.document_ids = document_ids
+        self._ask_token = token if callable(token) else None
         self.retry_for_s = retry_for_s
         self._stream_timeout = httpx2.Timeout(silence_s, connect=5.0, pool=None)
-        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
+        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if isinstance(token, str) and token else {})}
         try:
             self._http = httpx2.AsyncClient(
                 headers=sent,
@@ -101,20 +114,53 @@ class Transport:
         A request that got no answer is repeated as it is: a query changes nothing, and a mutation carries its
         command id. Raises ApiUnavailable, Unauthenticated or RequestRejected.
         """
-        body = orjson.dumps({"query": document, "operationName": name, "variables": variables})
         give_up = anyio.current_time() + self.retry_for_s
         backoff = Backoff()
+        renewed = False
         while True:
             try:
-                return await self._once(body)
+                return await self._once(self._body(document, name, variables))
+            except RequestRejected as error:
+                if not self.knows_no_ids(error):
+                    raise
+                continue
+            except Unauthenticated:
+                if renewed or not self.renews:
+                    raise
+                renewed = True
+                continue
             except ApiUnavailable:
                 pause = backoff.next()
                 if anyio.current_time() + pause >= give_up:
                     raise
             await anyio.sleep(pause)
 
+    def _body(self, document: str, name: str, variables: Mapping[str, Any]) -> bytes:
+        said = {"documentId": document_id(document)} if self.document_ids else {"query": document}
+        return orjson.dumps({**said, "operationName": name, "variables": variables})
+
+    def knows_no_ids(self, error: RequestRejected) -> bool:
+        """Whether this may be for want of the text: nothing was executed, and from now on it is sent."""
+        if not self.document_ids or error.code not in _WITHOUT_TEXT:
+            return False
+        self.document_ids = False
+        return True
+
+    @property
+    def renews(self) -> bool:
+        """Whether a token that was refused may be another one when asked for again."""
+        return self._ask_token is not None
+
+    async def _headers(self, **others: str) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", **others}
+        if self._ask_token is not None:
+            given = self._ask_token()
+            token = await given if inspect.isawaitable(given) else given
+            headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        return headers
+
     async def _once(self, body: bytes) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json", "Accept": _JSON_ANSWER}
+        headers = await self._headers(Accept=_JSON_ANSWER)
         with _translated(self.url):
             response = await self._http.post(self.url, content=body, headers=headers)
         return _data(_answer(response, response.content))
@@ -128,8 +174,8 @@ class Transport:
         The iterator ends when the server completes the subscription; a connection that breaks before raises
         ApiUnavailable. Not repeated here: only the caller knows from which cursor to go on.
         """
-        body = orjson.dumps({"query": document, "operationName": name, "variables": variables})
-        headers = {"Content-Type": "application/json"}
+        headers = await self._headers()
+        body = self._body(document, name, variables)
         with _translated(self.url):
             async with self._http.sse(
                 self.url, method="POST", content=body, headers=headers, timeout=self._stream_timeout
@@ -171,6 +217,12 @@ class _translated:
             raise ApiTimeout(f"{url} did not answer in time.", url=url) from error
         if isinstance(error, httpx2.TransportError):
             raise ApiUnavailable(f"The connection to {url} broke: {error}", url=url) from error
+
+
+@cache
+def document_id(text: str) -> str:
+    """The name of an operation's text for servers that know it: its SHA-256."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _is_loopback(url: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import build_schema, execute_sync, parse, validate
 
 from psg_client import ConfirmSummary, Forbidden, NotFound, PlanSummary, RequestRejected, ServerTooOld, UnknownAnswer
 from psg_client.calls import Calls, member
@@ -86,17 +86,30 @@ async def test_a_stream_goes_on_behind_a_kind_of_message_that_only_a_newer_serve
     assert len([item async for item in stream]) == 2
 
 
+OLDER = build_schema("""
+enum Family { old }
+input Made { title: String! }
+type Plan { id: ID! }
+type Query { plan(id: ID!): Plan  plans(made: Made, family: Family): [Plan!] }
+""")
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("text", "variables"),
     [
-        "Cannot query field 'mood' on type 'Plan'.",
-        "Unknown argument 'asOf' on field 'Query.plan'.",
-        "Unknown type 'SetValueInput'.",
-        "Variable '$input' got invalid value {'x': 1}; Field 'x' is not defined by type 'CreatePlanInput'.",
-        "Variable '$f' got invalid value 'new'; Value 'new' does not exist in 'EventFamily' enum.",
+        ("{ plan(id: 1) { id mood } }", {}),
+        ("{ why(id: 1) { id } }", {}),
+        ("{ plan(id: 1, asOf: 3) { id } }", {}),
+        ("query Q($v: SetValueInput!) { plans(made: $v) { id } }", {}),
+        ("{ plan(id: 1) { ... on Run { id } } }", {}),
+        ("query Q($m: Made) { plans(made: $m) { id } }", {"m": {"title": "t", "key": "new"}}),
+        ("query Q($f: Family) { plans(family: $f) { id } }", {"f": "new"}),
     ],
 )
-def test_a_server_that_lacks_what_is_asked_for_is_told_to_be_the_older_one(message: str) -> None:
+def test_a_server_that_lacks_what_is_asked_for_is_told_to_be_the_older_one(text: str, variables: Any) -> None:
+    document = parse(text)
+    found = validate(OLDER, document) or execute_sync(OLDER, document, variable_values=variables).errors or []
+    message = found[0].message
     error = _rejected([{"message": message, "extensions": {"code": "request_invalid"}}])
     assert isinstance(error, ServerTooOld) and error.code == "server_too_old"
     assert message in error.message and "Upgrade the server" in error.message
