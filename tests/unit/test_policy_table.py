@@ -23,6 +23,7 @@ from psg_graphql.policy import (
     check_role,
     worker_name,
 )
+from psg_graphql.policy_tables import TARGET, written
 from psg_graphql.principal import Principal
 from psg_graphql.schema import make_schema
 from psg_graphql.settings import ApiSettings
@@ -211,3 +212,9 @@ def test_plans_do_not_call_modules_in_the_name_of_others() -> None:
     check_plan(principal(own="operator"), OWN, '{"steps":[{"name":"http.get"}]}')
     with pytest.raises(Forbidden):
         check_plan(principal(own="operator"), OWN, text)
+
+
+def test_the_documents_tables_are_those_of_the_policy() -> None:
+    text = TARGET.read_text(encoding="utf-8")
+    assert text == written(text), "run: python -m psg_graphql.policy_tables"
+    assert all(f"`{field.partition('.')[2]}" in text for field in ROOT_FIELDS)
