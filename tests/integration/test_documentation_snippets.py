@@ -220,7 +220,7 @@ def run_line(snippet: Snippet, line: Line, platform: Platform, place: Path) -> N
     if words is None:
         program = snippets.ASSIGNED.sub("", line.words).split()[0]
         assert program.rpartition("/")[2] in OTHER_PROGRAMS, f"{snippet.place}: {line.words}"
-        if ran := re.fullmatch(r"python (\w+\.py)( &)?", line.words):
+        if ran := re.fullmatch(r"(?:\S*/)?python (\w+\.py)( &)?", line.words):
             run_file(snippet, line, place / ran[1], platform, aside=ran[2] is not None)
         return
     if words[:1] == ["up"] and "--tools" in words:
