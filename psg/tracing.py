@@ -1,14 +1,17 @@
 """Spans of OpenTelemetry where somebody wants them; until ``enable`` is called nothing is imported and nothing is done.
 
 A request's trace goes on where its plan runs: the ``traceparent`` (W3C Trace Context) of the span in which a command is
-made is its correlation id, and stays with the command's events in the log.
+made is its correlation id, and stays with the command's events in the log. Without spans it is made of the
+request's own id, so that log lines of all processes can be found by it.
 """
 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ SCOPE = "psg"
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 _tracer: Tracer | None = None
+_request: ContextVar[str | None] = ContextVar("psg_request", default=None)
 
 
 def enable(provider: TracerProvider | None) -> None:
@@ -53,6 +57,29 @@ def traceparent() -> str | None:
     from opentelemetry import trace
 
     return traceparent_of(trace.get_current_span())
+
+
+def correlation() -> str | None:
+    """Return the correlation id of what is done now: the current span, else the request that is served."""
+    return traceparent() or _request.get()
+
+
+@contextmanager
+def serving(request_id: uuid.UUID, given: str | None = None) -> Iterator[str]:
+    """Serve a request within the block; returns the trace it is in: that of ``given`` (its traceparent), or its own."""
+    found = TRACEPARENT.fullmatch(given or "")
+    trace = found[1] if found else request_id.hex
+    token = _request.set(f"00-{trace}-{request_id.hex[16:]}-01")
+    try:
+        yield trace
+    finally:
+        _request.reset(token)
+
+
+def trace_id_of(correlation_id: str | None) -> str | None:
+    """Return the trace that a correlation id is in, ``None`` when it is no traceparent."""
+    found = TRACEPARENT.fullmatch(correlation_id or "")
+    return found[1] if found else None
 
 
 def traceparent_of(span: Span) -> str | None:

@@ -8,12 +8,14 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import orjson
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from psg import tracing
 from psg_graphql.settings import LOOPBACK_NAMES
 
 
@@ -37,7 +39,9 @@ class RequestLog:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = scope["psg.request_id"] = str(uuid.uuid4())
+        request = uuid.uuid4()
+        request_id = scope["psg.request_id"] = str(request)
+        given = Headers(scope=scope).get("traceparent")
         began = time.perf_counter()
         status = 0
 
@@ -50,7 +54,10 @@ class RequestLog:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            tracing.serving(request, given) as trace_id,
+            structlog.contextvars.bound_contextvars(request_id=request_id, trace_id=trace_id),
+        ):
             try:
                 await self._app(scope, receive, answered)
             finally:
@@ -112,16 +119,25 @@ def host_name(authority: str) -> str:
 class BodyLimit:
     """Counts the bytes of a body, whatever its header says, and refuses one that is too large."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float = 30.0) -> None:
+        """Take the bytes a body may have and the seconds it may take to come."""
         self._app = app
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body of one request, within the limit, and pass it on whole."""
         if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH"):
             await self._app(scope, receive, send)
             return
-        body = await self._read(Headers(scope=scope), receive)
+        try:
+            with anyio.fail_after(self._timeout_s):
+                body = await self._read(Headers(scope=scope), receive)
+        except TimeoutError:
+            slow = refusal_response(408, "request_too_slow", f"The body did not come within {self._timeout_s:g} s")
+            slow.headers["Connection"] = "close"
+            await slow(scope, receive, send)
+            return
         if body is None:
             await refusal_response(
                 413, "request_too_large", f"The request has more than {self._max_bytes} bytes; send less at a time"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from graphql import OperationType
 from strawberry.extensions import SchemaExtension
 
@@ -28,6 +29,8 @@ class Traces(SchemaExtension):
         request = getattr(self.execution_context.context, "request", None)
         parent = None if request is None else request.headers.get("traceparent")
         span = self._span = tracing.started("GraphQL", "server", parent)
+        if span is not None and (trace_id := tracing.trace_id_of(tracing.traceparent_of(span))):
+            structlog.contextvars.bind_contextvars(trace_id=trace_id)
         refused: BaseException | None = None
         try:
             yield

@@ -26,7 +26,7 @@ class Command:
     payload: Any
     actor: str = "system"
     command_id: str = field(default_factory=new_id)
-    correlation_id: str | None = field(default_factory=tracing.traceparent)
+    correlation_id: str | None = field(default_factory=tracing.correlation)
 
     @property
     def fingerprint(self) -> str:

@@ -19,6 +19,7 @@ from anyio.abc import TaskGroup
 from psg.errors import PsgError
 from psg.graph import Graph
 from psg_cli.event_bus import relayed
+from psg_cli.logs import steps_logged
 from psg_cli.output import stderr, stdout
 from psg_cli.serving_modules import modules_running
 from psg_cli.settings import CliSettings
@@ -94,7 +95,7 @@ async def platform(
     ):
         await migrate(store.db)
         await publish(store.db, registry)
-        layer = layer_of(graph, registry, ael_settings or AelSettings())
+        layer = layer_of(graph, registry, ael_settings or AelSettings(), logged=steps_logged())
         worker = _Part(Orchestrator(graph, layer, _orchestrator_settings(settings, capacity)))
         server = _Part(Api(graph, _beside(api, store), registry))
         await server.start(tasks)
@@ -200,7 +201,7 @@ async def run_orchestrator(settings: CliSettings, *, capacity: int | None, proje
         await publish(store.db, registry)
         ids = tuple([await graph.project_named(name) for name in projects])
         chosen = _orchestrator_settings(settings, capacity).model_copy(update={"projects": ids} if ids else {})
-        orchestrator = Orchestrator(graph, layer_of(graph, registry, AelSettings()), chosen)
+        orchestrator = Orchestrator(graph, layer_of(graph, registry, AelSettings(), logged=steps_logged()), chosen)
         async with (
             anyio.create_task_group() as tasks,
             relayed(graph, ids),

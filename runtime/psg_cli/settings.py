@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -59,6 +59,7 @@ class CliSettings(BaseSettings):
     policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     mcp_servers: Path | None = None
     log_level: str | None = None
+    log_format: Literal["console", "json"] | None = None
     debug: bool = False
 
     @property

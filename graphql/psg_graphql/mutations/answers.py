@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import structlog
 from pydantic import ValidationError as PydanticError
 
 from psg.errors import PlanInvalid, ValidationFailed
@@ -28,6 +29,7 @@ def command(info: Info, command_id: UUID | None, expected_revision: int | None =
     }
     if expected_revision is not None:
         request["expected_revision"] = expected_revision
+    structlog.contextvars.bind_contextvars(command_id=request["command_id"])
     return request
 
 

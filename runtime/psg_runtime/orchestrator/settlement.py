@@ -55,7 +55,10 @@ class Settlement:
             return None
         error = outcome.error
         if error is not None:
-            log.info("step_failed", step=claim["key"], code=error.get("code"), attempt=claim["attempt"])
+            log.info(
+                "step_failed", step=claim["key"], code=error.get("code"), attempt=claim["attempt"],
+                project_id=self._project_id, plan_id=claim["plan"],
+            )  # fmt: skip
             decision = self._decide(claim, outcome, left)
             if isinstance(decision, Retry):
                 await self._retry(claim, outcome, decision)

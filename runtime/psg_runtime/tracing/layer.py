@@ -1,10 +1,15 @@
-"""The layer that does actions, with a span for each attempt that goes on with the trace of the plan's start."""
+"""The layer that does actions, with a span and a log line for each attempt, in the trace of the plan's start."""
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+import structlog
+from structlog.contextvars import bound_contextvars
 
 import psg_cypher
 from psg import tracing
@@ -12,12 +17,17 @@ from psg.errors import PsgError
 from psg.graph import Graph
 from psg_runtime.ael import Action, ActionResult, AdapterLayer, AelSettings, CapabilityRegistry, Parked
 
+log = structlog.get_logger(__name__)
+
 _PLANS_KEPT = 10_000
 _DEEPEST = 20
 
 
 class TracedLayer(AdapterLayer):
-    """An ``AdapterLayer`` whose attempts are spans: steps that any process runs are in the trace of one request."""
+    """An ``AdapterLayer`` whose attempts are spans: steps that any process runs are in the trace of one request.
+
+    Log lines of whatever does an action name project, plan, step, attempt and trace.
+    """
 
     def __init__(
         self, graph: Graph, registry: CapabilityRegistry, settings: AelSettings | None = None, **more: Any
@@ -34,8 +44,14 @@ class TracedLayer(AdapterLayer):
             "psg__project_id": done.project_id, "psg__plan_id": done.plan_id, "psg__step_id": done.step_id,
             "psg__step_key": done.step_key, "psg__attempt": done.attempt, "psg__executor": done.executor_kind,
         }  # fmt: skip
-        with tracing.span(f"step {done.step_key}", "consumer", parent=parent, **facts) as span:
+        named = bound_contextvars(
+            project_id=done.project_id, plan_id=done.plan_id, step_id=done.step_id, step=done.step_key,
+            attempt=done.attempt, trace_id=tracing.trace_id_of(parent),
+        )  # fmt: skip
+        spanned = tracing.span(f"step {done.step_key}", "consumer", parent=parent, **facts)
+        with named, spanned as span, _logged() as told:
             result = await super().execute(done)
+            told["outcome"] = "parked" if isinstance(result, Parked) else "completed"
             if span is not None and isinstance(result, Parked):
                 span.set_attribute("psg.parked", True)
             return result
@@ -68,6 +84,22 @@ class TracedLayer(AdapterLayer):
         return None
 
 
-def layer_of(graph: Graph, registry: CapabilityRegistry, settings: AelSettings) -> AdapterLayer:
-    """Return the layer of an orchestrator: one that makes spans where traces are made, else the plain one."""
-    return TracedLayer(graph, registry, settings) if tracing.enabled() else AdapterLayer(registry, settings)
+@contextmanager
+def _logged() -> Iterator[dict[str, str]]:
+    """One line for an attempt, with its outcome and time; a failure by its code, since messages may quote anything."""
+    began, told = time.monotonic(), {"outcome": "cancelled"}
+    try:
+        yield told
+    except Exception as error:
+        told = {"outcome": "failed", "code": str(getattr(error, "code", None) or type(error).__name__)}
+        raise
+    finally:
+        log.info("step_attempted", **told, took_ms=round((time.monotonic() - began) * 1000, 1))
+
+
+def layer_of(
+    graph: Graph, registry: CapabilityRegistry, settings: AelSettings, *, logged: bool = False
+) -> AdapterLayer:
+    """Return the layer of an orchestrator: one that tells of attempts where somebody wants that, else the plain one."""
+    wanted = logged or tracing.enabled()
+    return TracedLayer(graph, registry, settings) if wanted else AdapterLayer(registry, settings)
