@@ -138,6 +138,7 @@ async def test_with_encryption_accounts_are_counted_by_who_has_the_key(world: Wo
         assert any("cannot be decrypted" in v.message for v in await violations(world))
 
 
+@pytest.mark.long
 async def test_a_backup_keeps_accounts_and_leaves_reservations(fresh_neo4j: FreshNeo4j) -> None:
     async with (await fresh_neo4j()).database() as db:
         await migrate(db)

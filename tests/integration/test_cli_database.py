@@ -33,6 +33,7 @@ def psg(tmp_path: Path) -> Iterator[Psg]:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_the_database_lives_until_it_is_stopped_and_verify_starts_it_again(psg: Psg, tmp_path: Path) -> None:
     assert psg("db", "status").returncode == 1
     assert psg("db", "path").stdout.strip() == str(tmp_path / "home" / "neo4j")

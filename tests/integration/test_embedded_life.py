@@ -166,6 +166,7 @@ def _password_is_private(home: Path, server: EmbeddedServer) -> None:
             assert server.password.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
+@pytest.mark.long
 async def test_a_damaged_store_is_told_and_not_served(home: Path) -> None:
     """Neo4j itself comes up, answers Bolt, and keeps the database offline without a word."""
     neostore = home / "data" / "databases" / "neo4j" / "neostore"

@@ -57,6 +57,7 @@ async def documents(db: Database) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.req("DD-24", "DD-26", "DD-27")
+@pytest.mark.long
 async def test_a_database_of_the_first_release_is_upgraded(fresh_neo4j: FreshNeo4j) -> None:
     server = await fresh_neo4j()
     async with server.database() as db:
