@@ -117,10 +117,18 @@ async def admit(context: RequestContext, field: str, arguments: Mapping[str, Any
 async def admit_again(context: RequestContext, field: str, arguments: Mapping[str, Any]) -> None:
     """Judge a subscription once more, by what is granted now; raises ``Denied``, which is recorded."""
     try:
-        decide(await context.refreshed(), ROOT_FIELDS[field], arguments)
+        await judge_again(context, field, arguments)
     except Denied as denied:
         await record_denial(context, field, ROOT_FIELDS[field], arguments, denied)
         raise
+
+
+async def judge_again(
+    context: RequestContext, field: str, arguments: Mapping[str, Any], max_age_s: float = 0.0
+) -> None:
+    """Judge what goes on for a while by what was granted ``max_age_s`` seconds ago or later; raises ``Denied``."""
+    if context.changeable:
+        decide(await context.refreshed(max_age_s), ROOT_FIELDS[field], arguments)
 
 
 async def admit_nested(context: RequestContext, field: str, arguments: Mapping[str, Any]) -> None:

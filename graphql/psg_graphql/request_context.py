@@ -35,6 +35,7 @@ class Nodes:
     def __init__(self, reader: Reader, who: Callable[[], Actor]) -> None:
         self._reader = reader
         self._who = who
+        self._judged: tuple[Actor, frozenset[str] | None] | None = None
         self._loader: DataLoader[GlobalId, Any] = DataLoader(self._load, max_batch_size=BATCH)
 
     async def load(self, text: str) -> Any:
@@ -44,12 +45,19 @@ class Nodes:
 
     def open(self, project_id: str) -> bool:
         """Tell whether a project is open to who asks."""
-        open_to = accessible(self._who())
+        open_to = self._open()
         return open_to is None or project_id in open_to
+
+    def _open(self) -> frozenset[str] | None:
+        """The projects that may be read; worked out once for a principal."""
+        principal = self._who()
+        if self._judged is None or self._judged[0] is not principal:
+            self._judged = principal, accessible(principal)
+        return self._judged[1]
 
     async def load_many(self, ids: Sequence[GlobalId]) -> list[Any]:
         """Return the nodes of several ids, in their order."""
-        open_to = accessible(self._who())
+        open_to = self._open()
         if open_to is None:
             return list(await self._loader.load_many(ids))
         found = iter(await self._loader.load_many([i for i in ids if i.project_id in open_to]))

@@ -129,6 +129,32 @@ async def test_heartbeat_answer_and_return_of_who_lost_the_role_are_refused(worl
         await world.db.write(FORGET, actor=who.token.actor)
 
 
+async def test_a_claim_that_waits_is_refused_once_the_role_is_taken(world: World) -> None:
+    waiting = await agent(world, "waiting")
+    refused: list[str] = []
+    heard = anyio.Event()
+    async with (
+        running_api(world.db, token=SECRET, auth="token") as api,
+        Client(f"{api.url}/graphql", token=waiting.text) as client, anyio.create_task_group() as tasks,
+    ):  # fmt: skip
+
+        async def claim() -> None:
+            with pytest.raises(Forbidden) as denied:
+                await client.claim_turn(agents=["coder"], worker="w", project_id=world.project_id, wait_ms=30_000)
+            refused.append(denied.value.code)
+            heard.set()
+
+        tasks.start_soon(claim)
+        with anyio.fail_after(10):  # until it waits for something to be offered
+            while world.project_id not in api.graph.signals._waiting:  # noqa: ASYNC110 - it tells nobody
+                await anyio.sleep(0.01)
+        await Accounts(world.db).revoke(waiting.token.actor, world.project_id, "agent", by=OPERATOR)
+        with anyio.fail_after(10):
+            await heard.wait()
+    assert refused == ["forbidden"]
+    await world.db.write(FORGET, actor=waiting.token.actor)
+
+
 async def test_a_claim_without_a_project_finds_turns_of_ones_own_projects_only(world: World) -> None:
     foreign = await World.create(world.db)
     stranger = await agent(foreign, "stranger")

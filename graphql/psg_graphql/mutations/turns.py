@@ -10,6 +10,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from psg.errors import ValidationFailed
+from psg_graphql.access import RECHECK_S, judge_again
 from psg_graphql.failures import Conflict, Forbidden, NotFound, Refused, ValidationError
 from psg_graphql.global_id import parse_global_id, parse_in, project_of
 from psg_graphql.live import TooManySubscriptions
@@ -121,6 +122,8 @@ class TurnMutations:
         live, request = info.context.live, info.context.request
 
         async def gone() -> bool:
+            # Nothing is given to who may not have it any more.
+            await judge_again(info.context, "Mutation.claimTurn", {"input": input}, RECHECK_S)
             return live.closing or (request is not None and await request.is_disconnected())
 
         project_id = None if input.project_id is None else project_of(input.project_id)
@@ -136,7 +139,7 @@ class TurnMutations:
             turn = await turns.claim_turn(
                 info.context.graph, input.agents, worker=_worker(info, input.worker), project_id=project_id,
                 plan_id=plan_id, lease_ms=input.lease_ms, wait_ms=input.wait_ms, stopped=gone,
-                among=accessible(info.context.actor, "work"),
+                among=lambda: accessible(info.context.actor, "work"),
                 **command(info, input.command_id),
             )  # fmt: skip
         return ClaimTurnPayload(turn=None if turn is None else worker_turn_from(turn))

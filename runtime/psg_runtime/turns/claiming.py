@@ -80,11 +80,11 @@ async def claim_turn(
     actor: str | None = None,
     command_id: str | None = None,
     stopped: Callable[[], Awaitable[bool]] | None = None,
-    among: Collection[str] | None = None,
+    among: Callable[[], Collection[str] | None] = lambda: None,
 ) -> Turn | None:
     """Take the next turn that is offered to one of ``agents``; ``None`` when none came within ``wait_ms``.
 
-    Without ``project_id`` in whatever project there is one, or only in those ``among`` which it is to be. The turn is
+    Without ``project_id`` in whatever project there is one, or only in those that ``among`` names. The turn is
     held for ``lease_ms`` milliseconds, and longer by ``heartbeat_turn``; after that it is offered again. A repeated
     ``command_id`` gives the same turn again, as long as it is held. It waits no longer once ``stopped()`` says so: what
     is granted to who is gone comes back with the end of its lease only. Raises ValidationFailed.
@@ -125,7 +125,7 @@ class _Claim:
         command_id: str,
         *,
         repeated: bool,
-        among: Collection[str] | None,
+        among: Callable[[], Collection[str] | None],
     ) -> None:
         self._graph = graph
         self._agents = agents
@@ -135,11 +135,14 @@ class _Claim:
         payload = [sorted(agents), worker, plan_id, lease_ms]
         self._command = Command("claim_turn", payload, actor, command_id)
         self._repeated = repeated
-        self._among = None if among is None else sorted(among)
+        self._among = among
 
     async def projects(self) -> list[str]:
         """The projects in which something is offered now."""
-        rows = await self._graph.db.read(psg_cypher.statement("turn_projects"), agents=self._agents, among=self._among)
+        among = self._among()
+        rows = await self._graph.db.read(
+            psg_cypher.statement("turn_projects"), agents=self._agents, among=None if among is None else sorted(among)
+        )
         return [row["project_id"] for row in rows]
 
     async def take(self, project_id: str) -> Turn | None:
