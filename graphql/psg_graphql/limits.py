@@ -6,12 +6,14 @@ found in a fragment the first time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     ASTValidationRule,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -33,6 +35,8 @@ from psg_graphql.settings import ApiSettings
 LIST_FIELDS: Mapping[str, int] = {"dependencies": 10, "decisions": 10, "modules": 10, "changedSteps": MAX_FIRST}
 
 DEEPEST = 150
+LONGEST_NUMBER = 400
+_NUMBER = re.compile(rf"[0-9]{{{LONGEST_NUMBER + 1}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,11 @@ def limit_rule(settings: ApiSettings) -> type[ASTValidationRule]:
 
     class OperationLimits(ASTValidationRule):
         """Refuses an operation that is too deep, too wide, or asks for too many objects."""
+
+        def enter_document(self, node: DocumentNode, *_: Any) -> None:
+            # Before any rule makes a number of it: Python refuses to, and an error that is not ours is told to nobody.
+            if node.loc is not None and _NUMBER.search(node.loc.source.body):
+                raise GraphQLError(f"A number has more than {LONGEST_NUMBER} digits.")
 
         def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
             schema = self.context.schema  # type: ignore[attr-defined]

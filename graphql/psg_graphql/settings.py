@@ -57,6 +57,7 @@ class ApiSettings(BaseSettings):
     query_deadline_s: float = Field(default=15.0, gt=0)
     mutation_deadline_s: float = Field(default=60.0, gt=0)
     max_requests_per_actor: int = Field(default=64, ge=1)
+    max_sockets_per_actor: int = Field(default=200, ge=1)
     max_subscriptions_per_connection: int = Field(default=100, ge=1)
     max_subscriptions: int = Field(default=1_000, ge=1)
     connection_init_timeout_s: float = Field(default=10.0, gt=0)

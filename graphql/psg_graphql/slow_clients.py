@@ -31,6 +31,14 @@ class PatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; wait on while it is the begin of a head."""
         super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        """The next head may have begun meanwhile."""
+        super().on_response_complete()
+        self._look()
+
+    def _look(self) -> None:
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             self._wait()
         else:

@@ -14,7 +14,29 @@ _LONGEST_ID = 200
 
 
 class TransportSocket(BaseGraphQLTransportWSHandler[Any, None]):
-    """One connection; its view has ``documents`` and the settings' longest query text."""
+    """One connection; its view has ``documents``, the settings' longest query text, and counts sockets by actor."""
+
+    _counted_as: str | None = None
+
+    async def handle_connection_init(self, message: Any) -> None:
+        """Let an actor in who does not hold too many connections already."""
+        await super().handle_connection_init(message)
+        if not self.connection_acknowledged or self._counted_as is not None:
+            return
+        view: Any = self.view
+        self._counted_as = self.context.actor.name
+        view.sockets[self._counted_as] += 1
+        if view.sockets[self._counted_as] > view.most_sockets:
+            await self.websocket.close(code=4429, reason="Too many connections of this actor")
+
+    async def shutdown(self) -> None:
+        """End what runs, and the counting."""
+        sockets = self.view.sockets  # type: ignore[attr-defined]
+        if self._counted_as is not None:
+            sockets[self._counted_as] -= 1
+            if not sockets[self._counted_as]:
+                del sockets[self._counted_as]
+        await super().shutdown()
 
     async def handle_message(self, message: Any) -> None:
         """Take a message of the right shape; others close the connection with 4400."""

@@ -75,6 +75,8 @@ class GraphQLView(GraphQL):
     def __init__(self, graph: Graph, live: LiveLog, settings: ApiSettings, registry: Any = None) -> None:
         self.documents = TrustedDocuments.of(settings)
         self.longest_query = settings.max_query_text
+        self.most_sockets = settings.max_sockets_per_actor
+        self.sockets: Counter[str] = Counter()
         super().__init__(
             make_schema(settings, documents=self.documents),
             graphql_ide="graphiql" if settings.ide else None,

@@ -75,7 +75,7 @@ ELSEWHERE = [
     "CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()", "CALL apoc.load.json('http://127.0.0.1')",
 ]  # fmt: skip
 TEXTS = [
-    "`}) DETACH DELETE n //", "'}) DETACH DELETE n //", "\\u0060}) DETACH DELETE", "\"}) MATCH (n) DELETE n", "$mark", "`"
+    "`}) DETACH DELETE n //", "'}) DETACH DELETE n //", "\\u0060}) DETACH DELETE", "\"}) MATCH (n) DELETE n", "$mark",
 ]  # fmt: skip
 
 
