@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -112,7 +113,13 @@ class StepWorker:
             tasks.cancel_scope.cancel()
 
     def main(self) -> None:
-        """Be a program: work until SIGINT or SIGTERM. Ends with exit code 1 and a line of why where it cannot work."""
+        """Be a program: work until SIGINT or SIGTERM, and tell on stderr what is done (unless it has a ``listener``).
+
+        Ends with exit code 1 and a line of why where it cannot work.
+        """
+        if self._options["listener"] is None:
+            self._options["listener"] = _tell
+        sys.stderr.write(f"{self!r}: waiting for steps; Ctrl-C ends it\n")
         refused: list[ClientError] = []
         try:
             anyio.run(self.run_until_signal)
@@ -168,6 +175,10 @@ class _Function:
         if self._is_async:
             return await self._function(**given)
         return await anyio.to_thread.run_sync(lambda: self._function(**given), abandon_on_cancel=True)
+
+
+def _tell(what: str, turn: WorkerTurn) -> None:
+    sys.stderr.write(f"{turn.agent.removeprefix(PREFIX)}: {what} {turn.key} of {turn.plan_title!r}\n")
 
 
 def _leaves(errors: BaseExceptionGroup[Any]) -> Any:

@@ -217,6 +217,7 @@ class Worker:
         except TurnFailed as failed:
             return {"error": failed.error}
         except Exception as error:
+            log.warning("%s failed at step %s (attempt %s)", turn.agent, turn.key, turn.attempt, exc_info=True)
             message = f"{type(error).__name__}: {error}"[:MESSAGE_CHARS]
             return {"error": {"message": message, "details": {"error_type": type(error).__name__}}}
 
