@@ -61,12 +61,15 @@ def run(
         settings = load_settings(home=home, project=project)
         done: list[Any] = []
         async with open_store(settings) as store:
+            from psg.accounts import Accounts, AuditRecord
             from psg.graph import Graph
             from psg_neo4j.migrations import require_schema
 
             await require_schema(store.db)
-            graph = Graph(store.db)
+            graph, accounts = Graph(store.db), Accounts(store.db)
             async for project_id in _projects(graph, project):
+                if not dry_run:
+                    await accounts.record(AuditRecord(settings.actor, "retain", "allowed", project_id))
                 outcome = await _one(graph, project_id, wanted, settings, dry_run, check, as_json)
                 done.append(asdict(outcome))
                 if not as_json:

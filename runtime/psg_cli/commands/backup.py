@@ -127,6 +127,7 @@ def restore(
     """
 
     async def command() -> int:
+        from psg.accounts import Accounts, AuditRecord
         from psg.audit import verify
         from psg.backup import check
         from psg.backup import restore as put_back
@@ -137,10 +138,13 @@ def restore(
                 found = check(source)
                 _say("whole: ", found.counts, as_json, {**asdict(found), "file": str(file)})
                 return 0
-            async with open_store(load_settings(home=home), restoring=True) as store:
+            settings = load_settings(home=home)
+            async with open_store(settings, restoring=True) as store:
                 await migrate(store.db)
                 with _shown("stored", as_json) as shown:
                     found = await put_back(store.db, source, replace=replace, progress=shown)
+                told = {"file": file.name, "replace": replace, "projects": found.counts["projects"]}
+                await Accounts(store.db).record(AuditRecord(settings.actor, "restore", "allowed", details=told))
                 report = await verify(store.db)
         violations = [asdict(violation) for violation in report.violations]
         _say("stored ", found.counts, as_json, {**asdict(found), "file": str(file), "violations": violations})
