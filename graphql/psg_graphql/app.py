@@ -82,7 +82,7 @@ def create_app(
                 origins=settings.allowed_origins,
                 readers=settings.browser_origins,
             ),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s),
         ],
         lifespan=lifespan,
     )

@@ -134,14 +134,12 @@ class BodyLimit:
             with anyio.fail_after(self._timeout_s):
                 body = await self._read(Headers(scope=scope), receive)
         except TimeoutError:
-            slow = refusal_response(408, "request_too_slow", f"The body did not come within {self._timeout_s:g} s")
-            slow.headers["Connection"] = "close"
-            await slow(scope, receive, send)
+            told = f"The body did not come within {self._timeout_s:g} s"
+            await _hang_up(refusal_response(408, "request_too_slow", told))(scope, receive, send)
             return
         if body is None:
-            await refusal_response(
-                413, "request_too_large", f"The request has more than {self._max_bytes} bytes; send less at a time"
-            )(scope, receive, send)
+            told = f"The request has more than {self._max_bytes} bytes; send less at a time"
+            await _hang_up(refusal_response(413, "request_too_large", told))(scope, receive, send)
             return
         scope["psg.body_bytes"] = len(body)
         given: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -167,3 +165,9 @@ class BodyLimit:
                 return None
             more = message.get("more_body", False)
         return b"".join(parts)
+
+
+def _hang_up(response: Response) -> Response:
+    """Close the connection after ``response``: what is left of the body is not wanted."""
+    response.headers["Connection"] = "close"
+    return response
