@@ -8,9 +8,9 @@ from typing import Annotated
 import anyio
 import strawberry
 
-from psg_graphql.access import still_allowed
+from psg_graphql.access import RECHECK_S, judge_again
 from psg_graphql.connections import After, log_position
-from psg_graphql.monitoring_queries import open_scope, scope_of
+from psg_graphql.monitoring_queries import open_scope
 from psg_graphql.request_context import Info
 from psg_graphql.roots import subscription
 from psg_graphql.types.event import Closing, Heartbeat
@@ -60,7 +60,8 @@ class AlertSubscription:
         ] = None,
         after: After = None,
     ) -> AsyncGenerator[AlertsItem, None]:
-        context, inside = info.context, scope_of(project_id)
+        context, asked = info.context, {"project_id": project_id}
+        open_scope(info, project_id)  # refuses what is no project first
         db, live, head = context.graph.db, context.live, _head_of(info)
         with live.subscribed(PLACE):
             given = after or context.last_event_id
@@ -68,10 +69,10 @@ class AlertSubscription:
             heard = anyio.current_time()
             while not live.closing:
                 found = []
-                if inside is not None:
-                    await still_allowed(context, "alert", inside)
-                scope = open_scope(info, project_id)
+                await judge_again(context, "Subscription.alerts", asked, RECHECK_S)
                 if await live.read(head.seq) > cursor:
+                    await judge_again(context, "Subscription.alerts", asked)  # what is open now, before it is read
+                    scope = open_scope(info, project_id)
                     found = await live.read(lambda s=scope, at=cursor: alert_changes(db, s, at, BATCH))  # type: ignore[misc]
                 if found:
                     cursor, heard = found[-1].seq, anyio.current_time()

@@ -98,9 +98,10 @@ async def _more(context: RequestContext, project_id: str, after: int, timeout_s:
     """Wait as the live log does; meanwhile it is asked once a second whether who listens still may."""
     until = anyio.current_time() + timeout_s
     while (left := until - anyio.current_time()) > 0:
-        if await context.live.wait(project_id, after, min(left, RECHECK_S) if context.changeable else left):
-            return True
+        more = await context.live.wait(project_id, after, min(left, RECHECK_S) if context.changeable else left)
         await still_allowed(context, "event", project_id)
+        if more:
+            return True
     return False
 
 

@@ -220,3 +220,34 @@ async def test_what_is_denied_and_what_is_done_by_privilege_is_in_the_trail(worl
         ("Mutation.deleteNode", "allowed", None), ("Mutation.deleteNode", "allowed", None),
         ("Mutation.deleteNode", "failed", "not_found"),
     ]  # fmt: skip
+
+
+async def test_what_belongs_to_the_platform_takes_a_role_everywhere(world: World) -> None:
+    queries = {
+        "resources": "{ resources { __typename } }", "systemOverview": "{ systemOverview { counts } }",
+        "systemMetrics": "{ systemMetrics { activeWorkflows } }",
+        "cypher": '{ cypher(query: "RETURN 1 AS n") { __typename } }',
+        "auditRecords": "{ auditRecords(first: 1) { __typename } }",
+    }  # fmt: skip
+    may = {
+        ("viewer", "*"): {"resources", "systemOverview", "systemMetrics"},
+        ("operator", "*"): {"resources", "systemOverview", "systemMetrics", "createProject"},
+        ("cypher", "*"): {"cypher"},
+        ("admin", "*"): {*queries, "createProject"},
+        ("admin", None): set(),
+    }
+    for (role, where), expected in may.items():
+        who = await world.person(role, project=where)
+        found = {
+            name for name, text in queries.items()
+            if [e["extensions"]["code"] for e in (await world.asked(who, text)).get("errors", ())] != ["forbidden"]
+        }  # fmt: skip
+        made = await world.told(who, "createProject", "CreateProjectInput", name=f"access {uuid.uuid4()}")
+        found |= {"createProject"} if made["__typename"] == "ProjectPayload" else set()
+        assert found == expected, role
+    questioner = await world.person("cypher", project="*")
+    assert (await world.asked(questioner, "{ projects { totalCount } }"))["data"]["projects"]["totalCount"] == 0
+    overview = "query($p: ID!) { systemOverview(projectId: $p) { counts resources } }"
+    told = (await world.asked(await world.person("viewer"), overview, p=world.own.ids["Project"]))["data"]
+    assert told["systemOverview"]["resources"] == []
+    assert set(told["systemOverview"]["counts"]) <= {"projects", "log_seq", "claim_lag_ms"}
