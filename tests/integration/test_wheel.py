@@ -137,12 +137,27 @@ def test_from_an_empty_folder_to_a_run_in_the_console(
         assert ran.returncode == 0, ran.stderr
         assert ran.stdout.splitlines() == line.printed
         took = time.monotonic() - downloaded
+        follow("docs/how-to/authentication.md", tmp_path, env | {"PSG_API_URL": addresses["api_url"]})
     verified = run("venv/bin/psg", "verify", folder=tmp_path, env=env)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    follow("docs/how-to/back-up-and-restore.md", tmp_path, env)
     told = f"installed in {downloaded - begun:.0f} s, from `psg up` to the end of the example {took:.0f} s"
     record_property("time", told)  # type: ignore[operator]
     print(told)
     assert took < 600  # a busy machine; on a quiet one it is well below a minute
+
+
+def follow(document: str, folder: Path, env: dict[str, str]) -> None:
+    """Give the commands of a document, with folders below this one in place of those of a machine."""
+    if "authentication" in document:  # the project that it talks about
+        made = run("venv/bin/psg", "project", "create", "shop", folder=folder, env=env)
+        assert made.returncode == 0, made.stderr
+    for fence in [s for s in snippets.snippets(document) if s.language == "console"]:
+        for line in snippets.console_lines(fence.code):
+            words = shlex.split(line.words.replace("/var/backups", "backups"))
+            (folder / "backups" / "psg").mkdir(parents=True, exist_ok=True)
+            done = run(f"venv/bin/{words[0]}", *words[1:], folder=folder, env=env)
+            assert done.returncode == 0, f"{fence.place}: {line.words}\n{done.stdout}{done.stderr}"
 
 
 def look_at_the_console(base: str) -> None:

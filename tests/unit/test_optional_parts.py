@@ -99,10 +99,12 @@ def test_an_event_bus_asks_for_its_extra(hide: Any, library: str, url: str, extr
     ("library", "url", "extra"),
     [("redis", "redis://127.0.0.1:1/0", "redis"), ("asyncpg", "postgresql://127.0.0.1:1/x", "postgres")],
 )
-def test_a_value_store_asks_for_its_extra(hide: Any, library: str, url: str, extra: str) -> None:
+def test_a_value_store_asks_for_its_extra(
+    hide: Any, monkeypatch: pytest.MonkeyPatch, library: str, url: str, extra: str
+) -> None:
     hide(library)
     for module in ("psg_runtime.vsl.redis_store", "psg_runtime.vsl.postgres_store"):
-        sys.modules.pop(module, None)
+        monkeypatch.delitem(sys.modules, module, raising=False)
     with pytest.raises(PsgError, match=rf"psg-platform\[{extra}\]"):
         value_store(url)
 
