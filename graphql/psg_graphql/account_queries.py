@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
 
 from psg.accounts import EVERYWHERE, Accounts
-from psg.errors import Forbidden
+from psg.errors import Forbidden, ValidationFailed
 from psg_graphql.connections import DEFAULT_FIRST, After, Connection, First, connection, key_of, page_size
 from psg_graphql.global_id import project_of
 from psg_graphql.policy import accessible, authorize
@@ -116,5 +115,9 @@ def _own(info: Info, actor: str | None) -> str:
 
 
 def _parts(key: str | int) -> tuple[str, str, str]:
-    parts: Sequence[str] = str(key).split(_SEPARATOR) if key else ("", "", "")
-    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else ("", "", "")
+    if not key:
+        return "", "", ""
+    parts = str(key).split(_SEPARATOR)
+    if len(parts) != 3:
+        raise ValidationFailed("after: this is no cursor of this list; take one from pageInfo.endCursor", field="after")
+    return parts[0], parts[1], parts[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from psg.accounts.secret import id_in
 from psg.errors import ValidationFailed
@@ -99,3 +99,5 @@ def api_settings(**given: object) -> ApiSettings:
     except ValidationError as error:
         found = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors(include_input=False)]
         raise ValidationFailed(f"API settings: {'; '.join(found)}") from None
+    except SettingsError as error:  # names the field, not what was in it
+        raise ValidationFailed(f"API settings: {error}; JSON is expected") from None

@@ -22,6 +22,7 @@ from psg.accounts.model import (
 from psg.accounts.secret import fits, id_in, new_token
 from psg.accounts.trail import Trail, append, audit_row
 from psg.errors import NotFound, ValidationFailed
+from psg.model.ids import new_id
 from psg_neo4j.database import Database, Row, Transaction
 
 T = TypeVar("T")
@@ -111,9 +112,9 @@ class Accounts:
                 raise TokenTaken(f"the command made the token {token_id} before", token_id=token_id)
             for project_id, role in given:
                 await _put_grant(transaction, actor, project_id, role, by, now)
-            told = {"token_id": token_id, "expires_ms": times["expires_ms"]}
+            told = {"token_id": token_id, "expires_ms": times["expires_ms"], "granted": grant}
             told |= {name: facts[name] for name in ("actor", "projects", "roles")}
-            await self._told(transaction, by, "token.create", None, told)
+            await self._told(transaction, by, "token.create", None, told, f"token.create|{token_id}")
             return _token(row["token"])
 
         return NewToken(await self._locked(work), text)
@@ -125,16 +126,18 @@ class Accounts:
         ``TokenUnknown``.
         """
 
+        call = new_id()
+
         async def work(transaction: Transaction, now: int) -> list[str]:
             ended, seen = [], [token_id]
             for each in seen:
                 rows = await _run(transaction, "account_token_revoke", id=each, now=now, by=by.actor)
                 if not rows:
                     raise _unknown(each)
-                if rows[0]["changed"]:
+                if rows[0]["changed"] or await _done(transaction, f"{call}|{each}"):
                     ended.append(each)
                     told = {"token_id": each, "actor": rows[0]["token"]["actor"]}
-                    await self._told(transaction, by, "token.revoke", None, told)
+                    await self._told(transaction, by, "token.revoke", None, told, f"{call}|{each}")
                 if with_made:
                     made = await _run(transaction, "account_tokens_made", made_with=each)
                     seen += [row["id"] for row in made if row["id"] not in seen]
@@ -188,13 +191,16 @@ class Accounts:
         """
         check_actor(actor)
         check_grant(project_id, role)
+        call = new_id()
 
         async def work(transaction: Transaction, now: int) -> bool:
+            if await _done(transaction, call):
+                return True
             if project_id != EVERYWHERE:
                 await _require_project(transaction, project_id)
             changed = await _put_grant(transaction, actor, project_id, role, by, now)
             if changed:
-                await self._told(transaction, by, "grant.give", project_id, {"actor": actor, "role": role})
+                await self._told(transaction, by, "grant.give", project_id, {"actor": actor, "role": role}, call)
             return changed
 
         return await self._locked(work)
@@ -206,15 +212,18 @@ class Accounts:
         """
         check_actor(actor)
         check_grant(project_id, role)
+        call = new_id()
 
         async def work(transaction: Transaction, now: int) -> bool:
+            if await _done(transaction, call):
+                return True
             if keep_admin and (project_id, role) == (EVERYWHERE, "admin"):
                 rows = await _run(transaction, "account_grant_holders", project_id=EVERYWHERE, role=role, limit=2)
                 if [row["actor"] for row in rows] == [actor]:
                     raise LastAdmin(f"{actor} is the last who is admin everywhere", actor=actor)
             rows = await _run(transaction, "account_grant_drop", actor=actor, project_id=project_id, role=role)
             if rows:
-                await self._told(transaction, by, "grant.take", project_id, {"actor": actor, "role": role})
+                await self._told(transaction, by, "grant.take", project_id, {"actor": actor, "role": role}, call)
             return bool(rows)
 
         return await self._locked(work)
@@ -286,13 +295,20 @@ class Accounts:
         return 0 if row is None else int(row["count"])
 
     async def _told(
-        self, transaction: Transaction, by: Origin, act: str, project_id: str | None, details: Mapping[str, Any]
+        self,
+        transaction: Transaction,
+        by: Origin,
+        act: str,
+        project_id: str | None,
+        details: Mapping[str, Any],
+        key: str,
     ) -> None:
+        """Keep what is done in its own commit; ``key`` is that of the call, which may be made again."""
         record = AuditRecord(
             by.actor, act, "allowed", project_id if project_id != EVERYWHERE else None, by.token_id, by.request_id,
             details=details,
         )  # fmt: skip
-        await append(transaction, [audit_row(record)])
+        await append(transaction, [audit_row(record, key)])
 
     async def _locked(self, work: Callable[[Transaction, int], Awaitable[T]]) -> T:
         """Do it behind the lock of all accounts; done again whole when its outcome is unknown, to the same effect."""
@@ -306,6 +322,11 @@ class Accounts:
 
 async def _run(transaction: Transaction, name: str, **parameters: Any) -> list[Row]:
     return await transaction.run(psg_cypher.statement(name), **parameters)
+
+
+async def _done(transaction: Transaction, call: str) -> bool:
+    """Whether an attempt of this call was committed before, of which nobody heard."""
+    return bool(await _run(transaction, "trail_known", key=call))
 
 
 async def _require_project(transaction: Transaction, project_id: str) -> None:

@@ -331,7 +331,8 @@ async def test_a_subscription_outlives_the_rotation_of_keys_and_ends_when_its_ow
 
 async def test_a_socket_is_refused_without_a_token_that_holds(world: World) -> None:
     good = await world.token("a", "viewer")
-    for init in ({}, {"authorization": "Bearer x"}, {"authorization": good}, {"authorization": 5}, {"token": good}):
+    for init in ({}, {"authorization": "Bearer x"}, {"authorization": good}, {"authorization": 5}, {"token": good},
+                 {"authorization": "Bearer ö"}, {"authorization": f"Bearer {good}", "actor": "ö"}):  # fmt: skip
         async with world.api.socket() as socket:
             await say(socket, type="connection_init", payload=init)
             await socket.wait_closed()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import anyio
 import pytest
@@ -17,10 +18,12 @@ from psg.audit.report import Report
 from psg.errors import NotFound, ValidationFailed
 from psg.graph import Graph
 from psg_cypher import parse_statements
-from psg_neo4j import Database
-from psg_neo4j.errors import DatabaseUnavailable
+from psg_neo4j import Database, database
+from psg_neo4j.errors import DatabaseUnavailable, OutcomeUnknown
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+
+T = TypeVar("T")
 
 RAW = {
     item.name: item
@@ -172,6 +175,35 @@ async def test_grants_are_given_and_taken_once_and_told(world: World) -> None:
         ("grant.give", world.project, "operator", "allowed", "r1"), ("grant.give", None, "viewer", "allowed", "r1"),
         ("grant.take", world.project, "operator", "allowed", "r1"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("at", ["before_commit", "after_commit"])
+async def test_an_attempt_cut_off_is_made_again_to_the_same_effect_told_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """The connection is lost around the commit: nobody knows whether it was made."""
+    broken: list[str] = []
+
+    def cut(point: str, name: str = "") -> None:
+        if point == at and not broken:
+            broken.append(point)
+            raise OutcomeUnknown
+
+    async def once(work: Awaitable[T]) -> T:
+        broken.clear()
+        monkeypatch.setattr(database.faults, "at", cut)
+        done = await work
+        monkeypatch.undo()
+        assert broken == [at]
+        return done
+
+    accounts, actor = world.accounts, world.name("eve")
+    assert await once(accounts.grant(actor, world.project, "agent", by=world.by)) is True
+    made = await once(accounts.create_token(actor, by=world.by))
+    assert await once(accounts.revoke(actor, world.project, "agent", by=world.by)) is True
+    assert await once(accounts.revoke_token(made.token.id, by=world.by)) == [made.token.id]
+    assert [r.act for r in await world.told()] == ["grant.give", "token.create", "grant.take", "token.revoke"]
+    assert [r.count for r in await world.told()] == [1] * 4
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_how_who_asks_is_proved(
      ("oidc", {"PSG_OIDC_ALGORITHMS": "RS256,none"}, "none is not accepted"),
      ("oidc", {"PSG_OIDC_ALGORITHMS": "HS256"}, "HS256 is not accepted"),
      ("oidc", {"PSG_OIDC_LEEWAY_S": "1e9"}, "leeway_s"),
+     ("oidc", {"PSG_OIDC_GROUP_GRANTS": f"{{{TOKEN}"}, "group_grants"),
      ("oidc", {"PSG_OIDC_GROUP_GRANTS": '{"staff": {"*": ["owner"]}}'}, "owner")],
 )  # fmt: skip
 def test_settings_that_are_not_safe_are_refused_by_name(

@@ -69,10 +69,10 @@ RETURN count(g) AS count
 
 // name: account_grant_put :write :one
 // Grants a role; behind the lock. `changed`: it was not granted before.
+OPTIONAL MATCH (k:Grant {actor: $actor, project_id: $project_id, role: $role})
+WITH k IS NULL AS changed
 MERGE (g:Grant {actor: $actor, project_id: $project_id, role: $role})
-  ON CREATE SET g.granted_ms = $now, g.granted_by = $by, g.made = true
-WITH g, coalesce(g.made, false) AS changed
-REMOVE g.made
+  ON CREATE SET g.granted_ms = $now, g.granted_by = $by
 RETURN changed
 
 // name: account_grant_drop :write :one
@@ -119,6 +119,11 @@ FOREACH (i IN range(0, size(fresh) - 1) |
   SET a = fresh[i].props, a.key = fresh[i].key, a.count = CASE WHEN fresh[i].add = 0 THEN 1 ELSE fresh[i].add END,
     a.seq = base + i + 1, a.at = $now, a.last_ms = $now)
 RETURN base + size(fresh) AS seq
+
+// name: trail_known :read :one
+// Whether a record was kept: then what it tells of was committed by an attempt before.
+MATCH (a:AuditRecord {key: $key})
+RETURN a.seq AS seq
 
 // name: trail_page :read :many
 // Audit records of everything, in their order, behind a number.

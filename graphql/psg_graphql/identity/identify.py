@@ -109,12 +109,13 @@ class Identity:
             return principal
         if principal.grants is None:
             return replace(principal, name=actor_name(actor, self._settings.default_actor))
+        check_actor(actor)
         if actor != principal.who and not actor.startswith(f"{principal.who}/"):
-            structlog.get_logger().info("actor_refused", actor=actor[:200], subject=principal.who)
+            structlog.get_logger().info("actor_refused", actor=actor, subject=principal.who)
             raise ActorRefused(
-                f"the token speaks for {principal.who}: name that, or {principal.who}/…", actor=actor[:200]
+                f"the token speaks for {principal.who}: name that, or {principal.who}/…", actor=actor
             )
-        return replace(principal, name=check_actor(actor))
+        return replace(principal, name=actor)
 
     async def _denied(self, why: str) -> None:
         try:
@@ -146,6 +147,8 @@ def _bearer(authorization: object) -> str:
     scheme, _, text = (authorization if isinstance(authorization, str) else "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise TokenRefused("missing")
+    if not text.isascii():
+        raise TokenRefused("malformed")
     return text.strip()
 
 
