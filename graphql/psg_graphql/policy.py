@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,6 +18,7 @@ Action = Literal[
 ]  # fmt: skip
 Unbound = Literal["platform", "members", "anyone"]
 
+_WORKER_CHARS = 200
 _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/\-]{0,99}")
 
 PERMITS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -297,7 +299,10 @@ def worker_name(principal: Actor, worker: str) -> str:
     """Return the name under which a turn is held: who is restricted holds turns under the own name only."""
     if principal.grants is None or worker == principal.who or worker.startswith(f"{principal.who}/"):
         return worker
-    return f"{principal.who}/{worker}"
+    name = f"{principal.who}/{worker}"
+    if len(name) <= _WORKER_CHARS:
+        return name
+    return f"{principal.who[:_WORKER_CHARS // 2]}/{sha256(name.encode(errors="replace")).hexdigest()}"
 
 
 def actor_name(given: str | None, default: str) -> str:

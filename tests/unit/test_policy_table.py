@@ -203,6 +203,10 @@ def test_turns_are_held_under_ones_own_name() -> None:
     assert worker_name(ann, "ann/host:1") == "ann/host:1"
     assert worker_name(ann, "bob/host:1") == "ann/bob/host:1"
     assert worker_name(Principal("anybody"), "bob/host:1") == "bob/host:1"
+    long = Principal("a" * 190, grants={}, subject="a" * 190)
+    names = {worker_name(long, f"{'host' * 10}:{i}") for i in range(3)}
+    assert len(names) == 3
+    assert all(len(name) <= 200 for name in names)
 
 
 def test_plans_do_not_call_modules_in_the_name_of_others() -> None:
