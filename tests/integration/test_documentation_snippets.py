@@ -47,8 +47,8 @@ pytestmark = pytest.mark.neo4j
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 # They judge or change a whole database, and this one is shared; or they go on until they are stopped. Each has tests.
-ONLY_READ = {"backup", "restore", "retain", "migrate", "doctor", "verify", "kill", "conformance", "bench", "db", "top",
-             "up", "serve", "orchestrate", "demo", "drift", "token", "access", "audit"}  # fmt: skip
+ONLY_READ = {"health", "backup", "restore", "retain", "migrate", "doctor", "verify", "kill", "conformance", "bench",
+             "db", "top", "up", "serve", "orchestrate", "demo", "drift", "token", "access", "audit"}  # fmt: skip
 OTHER_PROGRAMS = {"make", "pip", "docker", "export", "cp", "python", "python3", ".", "cd", "curl", "openssl", "ls",
                   "git", "npm", "mkdir", "cat"}  # fmt: skip
 LOOKS = re.compile(r"\b(show|list|inbox)\b")
