@@ -123,6 +123,22 @@ test("a refused token is asked for, and the same subscription goes on with the n
   seen.stop();
 });
 
+test("a token that ends in the middle is asked for, and nothing is missed", () => {
+  signIn("first-token");
+  const socket = new Socket(() => "ws://x");
+  const seen = watching(socket);
+  Wire.all[0]!.open();
+  const id = starts(Wire.all[0]!)[0]!.id!;
+  Wire.all[0]!.say(next(id, "7"));
+  Wire.all[0]!.say({ type: "error", id, payload: [{ message: "expired", extensions: { code: "unauthenticated" } }] });
+  assert.deepEqual([session.get().needed, session.get().reason, seen.events.length], [true, "expired", 0]);
+  signIn("second-token");
+  socket.reconnect();
+  Wire.all[1]!.open();
+  assert.equal(starts(Wire.all[1]!)[0]?.payload?.variables?.after, "7");
+  seen.stop();
+});
+
 test("the connection is there only while somebody listens, and what was stopped hears nothing", () => {
   const socket = new Socket(() => "ws://x");
   const [one, two] = [watching(socket), watching(socket)];

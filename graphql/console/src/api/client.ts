@@ -50,7 +50,8 @@ async function post(body: unknown, signal: AbortSignal | undefined): Promise<{ s
  * connection watched) or `ApiError`; a mutation that is refused by a rule answers with the type of its refusal.
  */
 export async function request<D, V>(operation: Operation<D, V>, variables: V, signal?: AbortSignal): Promise<D> {
-  const used = session.get().token;
+  const { token: used, needed } = session.get();
+  if (needed) throw new Unauthenticated("Sign in first"); // whoever asks is asked anew once somebody has
   const byHash = config.get().documents === "only" || config.get().documents === "prefer";
   let { status, answer } = await post(requestBody(operation, variables, byHash), signal);
   const code = answer.errors?.[0]?.extensions?.code;

@@ -29,14 +29,14 @@ interface Asked<D> {
 export function useQuery<D, V>(operation: Operation<D, V>, variables: V | null, everyMs = 0): Query<D> {
   const key = variables === null ? "" : JSON.stringify([operation.name, variables]);
   const { returns } = useStore(connection);
-  const { token, actor } = useStore(session);
+  const { token, actor, needed } = useStore(session);
   const [version, setVersion] = useState(0);
   const [asked, setAsked] = useState<Asked<D>>({ key: "", data: null, error: null, loading: true });
   const latest = useRef(variables);
   latest.current = variables;
 
   useEffect(() => {
-    if (latest.current === null) return;
+    if (latest.current === null || needed) return;
     const controller = new AbortController();
     setAsked((was) => ({ ...(was.key === key ? was : { data: null, error: null }), key, loading: true }));
     request(operation, latest.current, controller.signal).then(
@@ -47,7 +47,7 @@ export function useQuery<D, V>(operation: Operation<D, V>, variables: V | null, 
       },
     );
     return () => controller.abort();
-  }, [operation, key, version, returns, token, actor]);
+  }, [operation, key, version, returns, token, actor, needed]);
 
   const reload = useCallback(() => setVersion((n) => n + 1), []);
   useInterval(reload, key === "" ? 0 : everyMs);

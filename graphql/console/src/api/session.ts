@@ -37,9 +37,11 @@ export function signIn(token: string): void {
   session.set({ ...session.get(), token, needed: false, reason: null });
 }
 
+/** Forget the token, and with the page everything that was read with it. */
 export function signOut(): void {
   write(TOKEN, null);
   session.set({ ...session.get(), token: null, needed: true, reason: null });
+  location.reload();
 }
 
 /** Ask for a token; a request that was sent with an older token than the present one changes nothing. */

@@ -59,7 +59,7 @@ export class Socket {
   }
 
   private connect(): void {
-    if (this.socket !== null) return;
+    if (this.socket !== null || session.get().needed) return;
     if (this.retry !== null) clearTimeout(this.retry);
     this.retry = null;
     this.token = session.get().token;
@@ -99,13 +99,18 @@ export class Socket {
     } else if (message.type === "complete") {
       this.running.delete(id);
       found.listener.complete();
-      this.rest();
+      this.closeUnused();
     }
   }
 
   private fail(id: string, found: Running, error: ApiError): void {
+    if (error instanceof Unauthenticated) {
+      tokenRefused(this.token, error.message);
+      if (session.get().needed) this.rest(); // it goes on with the next token
+      else this.reconnect();
+      return;
+    }
     this.stop(id);
-    if (error instanceof Unauthenticated) tokenRefused(this.token, error.message);
     found.listener.error(error);
   }
 
@@ -122,10 +127,15 @@ export class Socket {
 
   private stop(id: string): void {
     if (this.running.delete(id) && this.acknowledged) this.send({ id, type: "complete" });
-    this.rest();
+    this.closeUnused();
   }
 
-  private rest(): void {
+  /** Close the connection and wait, with all subscriptions kept, for `reconnect`. */
+  rest(): void {
+    this.drop();
+  }
+
+  private closeUnused(): void {
     if (this.running.size === 0) this.drop();
   }
 
@@ -164,8 +174,11 @@ export class Socket {
 export const live = new Socket(() => `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/graphql`);
 
 let identity = JSON.stringify(credentials());
+let asked = session.get().needed;
 session.follow(() => {
   const now = JSON.stringify(credentials());
-  if (now !== identity) live.reconnect();
-  identity = now;
+  const { needed } = session.get();
+  if (needed) live.rest();
+  else if (now !== identity || asked) live.reconnect();
+  [identity, asked] = [now, needed];
 });

@@ -23,7 +23,7 @@ export function Login() {
         <p className="dim">
           This platform asks for an API token. Make one with <code>psg token create</code>, or ask who runs it.
         </p>
-        {token !== null && reason !== null && <p role="alert" className="bad-text">{reason}</p>}
+        {token !== null && reason !== null && <p role="alert" className="bad-text">{refusal(reason)}</p>}
         <label className="field" htmlFor="token">
           <span>Token</span>
           <input
@@ -36,6 +36,10 @@ export function Login() {
       </form>
     </div>
   );
+}
+
+function refusal(reason: string): string {
+  return reason.startsWith("A bearer token is needed") ? "This token was not taken." : `This token was not taken: ${reason}`;
 }
 
 /** The name under which commands are recorded, where the token does not say it. */

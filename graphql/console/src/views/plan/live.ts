@@ -45,10 +45,18 @@ function useSteps(planId: string): {
   const [error, setError] = useState<ApiError | null>(null);
   const [version, setVersion] = useState(0);
   const { returns } = useStore(connection);
-  const { token } = useStore(session);
+  const { token, needed } = useStore(session);
   const rest = useRef({ until: 0, timer: null as ReturnType<typeof setTimeout> | null });
 
+  const readAgain = useCallback(() => {
+    if (rest.current.timer !== null) return;
+    rest.current.timer = setTimeout(() => {
+      rest.current.timer = null;
+      setVersion((n) => n + 1);
+    }, Math.max(50, rest.current.until - Date.now()));
+  }, []);
   useEffect(() => {
+    if (needed) return;
     const controller = new AbortController();
     const began = Date.now();
     const read = async (): Promise<void> => {
@@ -64,22 +72,20 @@ function useSteps(planId: string): {
       setError(null);
     };
     read()
-      .catch((thrown: unknown) => !controller.signal.aborted && setError(asError(thrown)))
+      .catch((thrown: unknown) => {
+        if (controller.signal.aborted) return;
+        const failed = asError(thrown);
+        setError(failed);
+        if (failed.retryable && failed.code !== "unreachable") readAgain(); // that one is watched for by its return
+      })
       .finally(() => {
         if (controller.signal.aborted) return;
         rest.current.until = Date.now() + Math.max(REST_MS, REST_TIMES * (Date.now() - began));
         setReading(false);
       });
     return () => controller.abort();
-  }, [planId, version, returns, token]);
+  }, [planId, version, returns, token, needed, readAgain]);
 
-  const readAgain = useCallback(() => {
-    if (rest.current.timer !== null) return;
-    rest.current.timer = setTimeout(() => {
-      rest.current.timer = null;
-      setVersion((n) => n + 1);
-    }, Math.max(50, rest.current.until - Date.now()));
-  }, []);
   useEffect(() => () => {
     if (rest.current.timer !== null) clearTimeout(rest.current.timer);
     rest.current.timer = null;
