@@ -38,6 +38,13 @@ def test_the_server_listens_on_loopback_and_tells_nobody() -> None:
     assert lines["db.tx_log.preallocate"] == "false"
 
 
+@pytest.mark.parametrize(
+    ("heap", "half"), [("512m", "256m"), ("2g", "1g"), ("3g", "1536m"), ("385m", "197120k"), ("3000001K", "1500000k")]
+)
+def test_one_transaction_holds_half_of_the_heap_at_most(heap: str, half: str) -> None:
+    assert conf(ServerSettings(heap=heap))["db.memory.transaction.max"] == half
+
+
 def test_the_browser_opens_guide_and_style_of_the_api() -> None:
     assert "browser.post_connect_cmd" not in conf(ServerSettings())
     lines = conf(ServerSettings(api_url="http://127.0.0.1:8000/"))

@@ -110,6 +110,8 @@ def neo4j_conf(settings: ServerSettings, bolt_port: int, http_port: int) -> str:
         "db.tx_log.preallocate": "false",
         "db.tx_log.rotation.size": "16m",
         "db.tx_log.rotation.retention_policy": "64M size",
+        # One transaction never takes what all have to share: a large answer ends itself, not its neighbours.
+        "db.memory.transaction.max": transaction_memory(settings.heap),
         "db.transaction.timeout": f"{round(settings.transaction_timeout * 1000)}ms",
         # Without these two an orderly stop takes ten seconds.
         "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",
@@ -120,6 +122,14 @@ def neo4j_conf(settings: ServerSettings, bolt_port: int, http_port: int) -> str:
         base = settings.api_url.rstrip("/")
         lines["browser.post_connect_cmd"] = f"style {base}/browser/psg.grass; play {base}/browser/guide.html"
     return "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+def transaction_memory(heap: str) -> str:
+    """Half of the heap, for what one transaction may hold; all of them together may have 70 % of it."""
+    number, unit = int(heap[:-1]), heap[-1].lower()
+    if number % 2 == 0:
+        return f"{number // 2}{unit}"
+    return f"{number * 512}{'km'['mg'.index(unit)]}" if unit in "mg" else f"{number // 2}k"
 
 
 def java_command(jars: Path, home: Path, settings: ServerSettings) -> list[str]:
