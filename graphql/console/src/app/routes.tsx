@@ -48,4 +48,9 @@ export const ROUTES: readonly Route[] = [
     nav: { group: "platform", keys: "g r" },
   },
   { pattern: "/health", title: "Health", view: view(() => import("../views/health")), nav: { group: "platform", keys: "g l" } },
+  {
+    pattern: "/questions", title: "Questions", view: view(() => import("../views/questions")),
+    nav: { group: "platform", keys: "g q" },
+  },
+  { pattern: "/access", title: "Access", view: view(() => import("../views/access")), nav: { group: "platform", keys: "g c" } },
 ];

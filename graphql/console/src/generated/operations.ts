@@ -4,6 +4,7 @@ import type { Operation } from "../api/operation";
 export type AlertSeverity = "critical" | "high" | "info" | "low" | "medium";
 export type AlertStatus = "acknowledged" | "firing" | "resolved";
 export type AllocationStrategy = "fair" | "performance" | "priority";
+export type AuditOutcome = "allowed" | "denied" | "failed";
 export type CollabMode = "broadcast" | "orchestrated" | "pair" | "round_robin" | "swarm";
 export type CollabStatus = "active" | "cancelled" | "completed" | "draft" | "suspended";
 export type ConfirmStatus = "approved" | "cancelled" | "pending" | "rejected";
@@ -11,6 +12,7 @@ export type ConfirmTargetType = "context" | "extension" | "other" | "plan" | "tr
 export type DecisionStatus = "approved" | "cancelled" | "rejected";
 export type EventFamily = "compensation_plan" | "cost_budget" | "delta_intent" | "external_integration" | "graph_update" | "impact_analysis" | "import_process" | "intent" | "methodology" | "pipeline_stage" | "reasoning_graph" | "runtime_execution";
 export type EventOp = "create" | "link" | "note" | "restore" | "set" | "tombstone" | "unlink";
+export type GrantedRole = "admin" | "agent" | "approver" | "cypher" | "operator" | "viewer";
 export type HealthState = "degraded" | "healthy" | "unhealthy";
 export type JoinMode = "all" | "any" | "not_skipped" | "settled";
 export type OnFailure = "compensate" | "continue" | "replan" | "stop";
@@ -23,13 +25,18 @@ export type TraceStatus = "cancelled" | "completed" | "failed" | "pending" | "ru
 export type AcknowledgeAlertInput = { commandId?: string | null; id: string; resolve?: boolean };
 export type ApprovePlanInput = { commandId?: string | null; expectedRevision?: number | null; id: string; reason?: string | null; role?: string };
 export type BudgetInput = { calls?: number | null; cost?: number | null; tokens?: number | null; wallMs?: number | null };
+export type CreateApiTokenInput = { actor: string; commandId?: string | null; grant?: boolean; lifeDays?: number | null; note?: string | null; projectIds?: Array<string> | null; roles?: Array<GrantedRole> | null };
 export type DecideConfirmInput = { commandId?: string | null; id: string; reason?: string | null; role?: string; status: DecisionStatus };
 export type DelegateApprovalInput = { commandId?: string | null; id: string; reason?: string | null; to: string };
 export type PlanCommandInput = { commandId?: string | null; expectedRevision?: number | null; id: string };
+export type RevokeApiTokenInput = { commandId?: string | null; tokenId: string; withMade?: boolean };
+export type RoleGrantInput = { actor: string; commandId?: string | null; projectId?: string | null; role: GrantedRole };
 export type SetBudgetInput = { budget?: BudgetInput | null; commandId?: string | null; id: string };
 export type AccountFragment = { limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); remaining: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) };
 
 export type AlertRowFragment = { id: string; seq: number; name: string; message: string; severity: AlertSeverity; status: AlertStatus; source: string; times: number; projectId: string | null; rule: string | null; startedAt: string | null; changedAt: string | null; resolvedAt: string | null; acknowledgedAt: string | null; acknowledgedBy: string | null; details: unknown };
+
+export type AnswerFragment = { columns: Array<string>; rows: unknown; truncated: boolean; tookMs: number };
 
 export type ApprovalRequestFragment = { id: string; status: ConfirmStatus; reason: string | null; requestedAt: string; requestedByRole: string; targetType: ConfirmTargetType; planId: string | null; stepId: string | null; step: ({ id: string; key: string; description: string; capability: string | null; params: unknown | null; planId: string; plan: ({ id: string; title: string }) | null }) | null; target: (({ __typename: "Collab" | "Confirm" | "Core" | "Decision" | "Dialog" | "Extension" | "Message" | "Network" | "NetworkNode" | "Participant" | "Project" | "Role" | "Step" | "Trace" | "TraceSegment" | "TrackedResource" } & {  }) | ({ __typename: "Context" } & { id: string; title: string }) | ({ __typename: "Plan" } & { id: string; title: string; objective: string; status: PlanStatus; stepsTotal: number })) | null; approval: ({ quorum: number; approvals: number; approvers: Array<string>; roles: Array<string>; expiresAt: string | null; proposedBy: string | null; reasonRequired: boolean; separationOfDuty: boolean; voided: boolean; delegations: unknown }) | null; decisions: Array<({ id: string; status: DecisionStatus; actor: string | null; decidedByRole: string; decidedAt: string; reason: string | null })> };
 
@@ -58,6 +65,15 @@ export const AcknowledgeAlert: Operation<AcknowledgeAlertData, AcknowledgeAlertV
   text: "mutation AcknowledgeAlert($input: AcknowledgeAlertInput!) {\n  acknowledgeAlert(input: $input) {\n    __typename\n    ... on AlertPayload {\n      alert {\n        id\n        status\n      }\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
 };
 
+export type ApiTokensData = { apiTokens: ({ nodes: Array<({ id: string; actor: string; note: string | null; active: boolean; createdAt: string; createdBy: string; expiresAt: string | null; revokedAt: string | null; revokedBy: string | null; projectIds: Array<string> | null; roles: Array<GrantedRole> | null })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type ApiTokensVariables = { after?: string | null };
+export const ApiTokens: Operation<ApiTokensData, ApiTokensVariables> = {
+  name: "ApiTokens",
+  kind: "query",
+  id: "sha256:b7c4388314fc20625aaab201e6bd7838eafe7d480ec9ce18fd8930e291661ea2",
+  text: "query ApiTokens($after: String) {\n  apiTokens(first: 50, after: $after) {\n    nodes {\n      id\n      actor\n      note\n      active\n      createdAt\n      createdBy\n      expiresAt\n      revokedAt\n      revokedBy\n      projectIds\n      roles\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
 export type ApprovePlanData = { approvePlan: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "PlanPayload" } & { seq: number })) };
 export type ApprovePlanVariables = { input: ApprovePlanInput };
 export const ApprovePlan: Operation<ApprovePlanData, ApprovePlanVariables> = {
@@ -65,6 +81,33 @@ export const ApprovePlan: Operation<ApprovePlanData, ApprovePlanVariables> = {
   kind: "mutation",
   id: "sha256:4670d74f17ca8b9376e4dcf5faa62f369887191d806c906086f8f9da41bb21ac",
   text: "mutation ApprovePlan($input: ApprovePlanInput!) {\n  approvePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type AskCypherData = { cypher: ({ columns: Array<string>; rows: unknown; truncated: boolean; tookMs: number }) };
+export type AskCypherVariables = { query: string; params?: unknown | null };
+export const AskCypher: Operation<AskCypherData, AskCypherVariables> = {
+  name: "AskCypher",
+  kind: "query",
+  id: "sha256:7a5c0d729a7ee3e5c2da7e5b74c85ab07eb854da43f125ccec19b1dfd23a5c6c",
+  text: "query AskCypher($query: String!, $params: JSON) {\n  cypher(query: $query, params: $params) {\n    ...Answer\n  }\n}\n\nfragment Answer on CypherAnswer {\n  columns\n  rows\n  truncated\n  tookMs\n}",
+};
+
+export type AskSavedData = { savedAnswer: ({ columns: Array<string>; rows: unknown; truncated: boolean; tookMs: number }) };
+export type AskSavedVariables = { name: string; projectId: string; planId?: string | null; stepKey?: string | null };
+export const AskSaved: Operation<AskSavedData, AskSavedVariables> = {
+  name: "AskSaved",
+  kind: "query",
+  id: "sha256:2dee2826d381f9c206698735f693f5eb039d767eddb9644e9d7ab87872460829",
+  text: "query AskSaved($name: String!, $projectId: ID!, $planId: ID, $stepKey: String) {\n  savedAnswer(\n    name: $name\n    projectId: $projectId\n    planId: $planId\n    stepKey: $stepKey\n  ) {\n    ...Answer\n  }\n}\n\nfragment Answer on CypherAnswer {\n  columns\n  rows\n  truncated\n  tookMs\n}",
+};
+
+export type AuditTrailData = { auditRecords: ({ nodes: Array<({ seq: number; at: string; lastAt: string; count: number; actor: string; act: string; outcome: AuditOutcome; reason: string | null; projectId: string | null; tokenId: string | null; requestId: string | null; details: unknown })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type AuditTrailVariables = { after?: string | null; outcome?: AuditOutcome | null };
+export const AuditTrail: Operation<AuditTrailData, AuditTrailVariables> = {
+  name: "AuditTrail",
+  kind: "query",
+  id: "sha256:d53e69d52a9fab3815dd550ec95a8851f9368d396ea2900e51320ee381b87cd8",
+  text: "query AuditTrail($after: String, $outcome: AuditOutcome) {\n  auditRecords(first: 50, after: $after, outcome: $outcome) {\n    nodes {\n      seq\n      at\n      lastAt\n      count\n      actor\n      act\n      outcome\n      reason\n      projectId\n      tokenId\n      requestId\n      details\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
 };
 
 export type BudgetsData = { project: ({ id: string; name: string; spending: ({ limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); remaining: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) }) | null }) | null; plans: ({ nodes: Array<({ id: string; title: string; status: PlanStatus; paused: boolean; spending: ({ limit: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); spent: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); reserved: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }); remaining: ({ tokens: number | null; cost: number | null; calls: number | null; wallMs: number | null }) }) | null })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
@@ -101,6 +144,15 @@ export const Collabs: Operation<CollabsData, CollabsVariables> = {
   kind: "query",
   id: "sha256:6e6338adbc24b34907ff5815255b2524641846f97db529566ec4472b3f62d44e",
   text: "query Collabs($projectId: ID!, $after: String) {\n  collabs(projectId: $projectId, first: 50, after: $after) {\n    nodes {\n      id\n      title\n      purpose\n      mode\n      status\n      updatedAt\n      recordedAt\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
+export type CreateApiTokenData = { createApiToken: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "CreatedApiTokenPayload" } & { text: string; token: ({ id: string; actor: string }) })) };
+export type CreateApiTokenVariables = { input: CreateApiTokenInput };
+export const CreateApiToken: Operation<CreateApiTokenData, CreateApiTokenVariables> = {
+  name: "CreateApiToken",
+  kind: "mutation",
+  id: "sha256:0aee180b86b3a1bb3d99198267b80282e00602009e3035884011f16457523881",
+  text: "mutation CreateApiToken($input: CreateApiTokenInput!) {\n  createApiToken(input: $input) {\n    __typename\n    ... on CreatedApiTokenPayload {\n      text\n      token {\n        id\n        actor\n      }\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
 };
 
 export type DecideConfirmData = { decideConfirm: (({ __typename: "ConfirmPayload" } & { seq: number }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };
@@ -148,6 +200,24 @@ export const EventPage: Operation<EventPageData, EventPageVariables> = {
   text: "query EventPage($projectId: ID!, $after: String, $families: [EventFamily!], $planId: ID) {\n  events(\n    projectId: $projectId\n    after: $after\n    first: 100\n    families: $families\n    planId: $planId\n  ) {\n    __typename\n    ... on EventPage {\n      events {\n        ...LogEvent\n      }\n      cursor\n      head\n      hasNextPage\n    }\n    ... on CursorExpired {\n      code\n      message\n      cursor\n    }\n  }\n}\n\nfragment LogEvent on Event {\n  seq\n  eventId\n  family\n  type\n  op\n  entityType\n  entityId\n  planId\n  actor\n  timestamp\n  fromStatus\n  toStatus\n  correlationId\n  commandId\n  changes\n}",
 };
 
+export type GrantRoleData = { grantRole: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "RoleGrantPayload" } & { changed: boolean })) };
+export type GrantRoleVariables = { input: RoleGrantInput };
+export const GrantRole: Operation<GrantRoleData, GrantRoleVariables> = {
+  name: "GrantRole",
+  kind: "mutation",
+  id: "sha256:60649437fab3d482bcea2b137b9e708a56d0b38cc148f570ddf542839a86b60d",
+  text: "mutation GrantRole($input: RoleGrantInput!) {\n  grantRole(input: $input) {\n    __typename\n    ... on RoleGrantPayload {\n      changed\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type GrantsData = { grants: ({ nodes: Array<({ actor: string; projectId: string | null; role: GrantedRole; grantedAt: string; grantedBy: string })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };
+export type GrantsVariables = { after?: string | null };
+export const Grants: Operation<GrantsData, GrantsVariables> = {
+  name: "Grants",
+  kind: "query",
+  id: "sha256:3905f7bf155e79c4ac383a74cd394a418a0002c960f5a1dc4f5fdfd7bc646a01",
+  text: "query Grants($after: String) {\n  grants(first: 50, after: $after) {\n    nodes {\n      actor\n      projectId\n      role\n      grantedAt\n      grantedBy\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}",
+};
+
 export type LogEventsData = { events: (({ __typename: "Closing" } & { cursor: string; reason: string }) | ({ __typename: "CursorExpired" } & { code: string; message: string; cursor: string }) | ({ __typename: "EventBatch" } & { cursor: string; events: Array<({ seq: number; eventId: string; family: EventFamily; type: string; op: EventOp; entityType: string; entityId: string; planId: string | null; actor: string; timestamp: string; fromStatus: string | null; toStatus: string | null; correlationId: string | null; commandId: string | null; changes: unknown | null })> }) | ({ __typename: "Heartbeat" } & { cursor: string })) };
 export type LogEventsVariables = { projectId: string; after?: string | null; families?: Array<EventFamily> | null; planId?: string | null };
 export const LogEvents: Operation<LogEventsData, LogEventsVariables> = {
@@ -155,6 +225,15 @@ export const LogEvents: Operation<LogEventsData, LogEventsVariables> = {
   kind: "subscription",
   id: "sha256:229bb44f2b8c9f9355d8f48597299e83fcbde8c506c483d667066fd4919fcc0c",
   text: "subscription LogEvents($projectId: ID!, $after: String, $families: [EventFamily!], $planId: ID) {\n  events(\n    projectId: $projectId\n    after: $after\n    families: $families\n    planId: $planId\n  ) {\n    __typename\n    ... on EventBatch {\n      cursor\n      events {\n        ...LogEvent\n      }\n    }\n    ... on Heartbeat {\n      cursor\n    }\n    ... on Closing {\n      cursor\n      reason\n    }\n    ... on CursorExpired {\n      code\n      message\n      cursor\n    }\n  }\n}\n\nfragment LogEvent on Event {\n  seq\n  eventId\n  family\n  type\n  op\n  entityType\n  entityId\n  planId\n  actor\n  timestamp\n  fromStatus\n  toStatus\n  correlationId\n  commandId\n  changes\n}",
+};
+
+export type MeData = { viewer: ({ name: string; method: string; unrestricted: boolean; tokenId: string | null; grants: Array<({ projectId: string | null; roles: Array<GrantedRole> })> }) };
+export type MeVariables = {  };
+export const Me: Operation<MeData, MeVariables> = {
+  name: "Me",
+  kind: "query",
+  id: "sha256:102c8210850bf9ec42c5223318063ccacf0b3d2d37a6674edc51355265dcab64",
+  text: "query Me {\n  viewer {\n    name\n    method\n    unrestricted\n    tokenId\n    grants {\n      projectId\n      roles\n    }\n  }\n}",
 };
 
 export type OffersData = { capabilities: ({ nodes: Array<({ reference: string; offeredBy: number; enabled: boolean })> }) };
@@ -317,6 +396,33 @@ export const RevisePlan: Operation<RevisePlanData, RevisePlanVariables> = {
   kind: "mutation",
   id: "sha256:1fd61aaf7e692482f126e1a0f04215c891b5b007edcaface601ca17960cd4784",
   text: "mutation RevisePlan($input: PlanCommandInput!) {\n  revisePlan(input: $input) {\n    __typename\n    ... on PlanPayload {\n      seq\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type RevokeApiTokenData = { revokeApiToken: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "RevokedApiTokenPayload" } & { revoked: Array<string> })) };
+export type RevokeApiTokenVariables = { input: RevokeApiTokenInput };
+export const RevokeApiToken: Operation<RevokeApiTokenData, RevokeApiTokenVariables> = {
+  name: "RevokeApiToken",
+  kind: "mutation",
+  id: "sha256:9482d47303d77dd94e27db7fc60925999fa05dd8269d5e104ea528461a54d99e",
+  text: "mutation RevokeApiToken($input: RevokeApiTokenInput!) {\n  revokeApiToken(input: $input) {\n    __typename\n    ... on RevokedApiTokenPayload {\n      revoked\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type RevokeRoleData = { revokeRole: (({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string }) | ({ __typename: "RoleGrantPayload" } & { changed: boolean })) };
+export type RevokeRoleVariables = { input: RoleGrantInput };
+export const RevokeRole: Operation<RevokeRoleData, RevokeRoleVariables> = {
+  name: "RevokeRole",
+  kind: "mutation",
+  id: "sha256:6edd49a15a452ea90995ecef1cd90074336303e5bce26e8be45b0c04a5d4a128",
+  text: "mutation RevokeRole($input: RoleGrantInput!) {\n  revokeRole(input: $input) {\n    __typename\n    ... on RoleGrantPayload {\n      changed\n    }\n    ...Refusal\n  }\n}\n\nfragment Refusal on Failure {\n  code\n  message\n}",
+};
+
+export type SavedQuestionsData = { savedQuestions: Array<({ name: string; title: string; text: string; ofProject: boolean; parameters: Array<({ name: string; description: string })> })> };
+export type SavedQuestionsVariables = {  };
+export const SavedQuestions: Operation<SavedQuestionsData, SavedQuestionsVariables> = {
+  name: "SavedQuestions",
+  kind: "query",
+  id: "sha256:5c2de629cbbf6b715444cf30c623e5410ae321131e5047390ac7e82a8845e2ca",
+  text: "query SavedQuestions {\n  savedQuestions {\n    name\n    title\n    text\n    ofProject\n    parameters {\n      name\n      description\n    }\n  }\n}",
 };
 
 export type SetBudgetData = { setBudget: (({ __typename: "BudgetPayload" } & { seq: number }) | ({ __typename: "Conflict" | "Forbidden" | "NotFound" | "Refused" | "ValidationError" } & { code: string; message: string })) };

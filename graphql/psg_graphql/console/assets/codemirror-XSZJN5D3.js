@@ -1,1 +1,0 @@
-import{a}from"./chunk-OCISEBLZ.js";import"./chunk-IYWUY3VA.js";export default a();
