@@ -11,10 +11,12 @@ from typing import TypeVar
 import anyio
 import pytest
 
+import psg_cypher
 from psg.accounts import Accounts, AuditRecord, LastAdmin, Origin, TokenTaken, TokenUnknown, scoped
 from psg.accounts import trail as trails
 from psg.audit.accounts import audit_accounts
 from psg.audit.report import Report
+from psg.backup.taking import LEFT_OUT, RECORDS
 from psg.errors import NotFound, ValidationFailed
 from psg.graph import Graph
 from psg_cypher import parse_statements
@@ -175,6 +177,25 @@ async def test_grants_are_given_and_taken_once_and_told(world: World) -> None:
         ("grant.give", world.project, "operator", "allowed", "r1"), ("grant.give", None, "viewer", "allowed", "r1"),
         ("grant.take", world.project, "operator", "allowed", "r1"),
     ]  # fmt: skip
+
+
+async def test_a_backup_reads_the_grants_of_a_project_page_by_page(world: World) -> None:
+    for actor in ("a", "a/b", "a.b"):
+        for role in ("viewer", "agent"):
+            await world.accounts.grant(world.name(actor), world.project, role, by=world.by)
+    await world.accounts.grant(world.name("a"), "*", "admin", by=world.by)
+    found, after = [], ""
+    while page := await world.db.read(
+        psg_cypher.statement("backup_grants"), project_id=world.project, after=after, limit=1
+    ):
+        found += [row["props"] for row in page]
+        after = page[-1]["key"]
+    assert len(found) == 6
+    assert {(row["actor"], row["role"]) for row in found} == {
+        (world.name(actor), role) for actor in ("a", "a/b", "a.b") for role in ("viewer", "agent")
+    }
+    assert set(RECORDS) >= {"Grant"}
+    assert {"ApiToken", "AuditRecord"} <= LEFT_OUT
 
 
 @pytest.mark.parametrize("at", ["before_commit", "after_commit"])
