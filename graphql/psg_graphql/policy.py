@@ -302,7 +302,8 @@ def worker_name(principal: Actor, worker: str) -> str:
     name = f"{principal.who}/{worker}"
     if len(name) <= _WORKER_CHARS:
         return name
-    return f"{principal.who[:_WORKER_CHARS // 2]}/{sha256(name.encode(errors="replace")).hexdigest()}"
+    mark = sha256(name.encode(errors="replace")).hexdigest()
+    return f"{principal.who[: _WORKER_CHARS // 2]}/{mark}"
 
 
 def actor_name(given: str | None, default: str) -> str:
