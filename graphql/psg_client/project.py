@@ -59,7 +59,7 @@ class Platform:
         await self.client.__aexit__(kind, error, trace)
 
     async def project(self, name: str | None = None, *, create: bool = True) -> OpenProject:
-        """Open a project by name, UUID or global id (default: ``PSG_PROJECT``, else ``default``).
+        """Open a project by name or UUID (default: ``PSG_PROJECT``, else ``default``).
 
         One that is not there is created where ``name`` is no UUID. Raises NotFound, and Forbidden for who may neither
         see nor create it.

@@ -107,6 +107,9 @@ class StepWorker:
                             tasks.cancel_scope.cancel()
                             return
                         self.stop()
+                        if self._options["listener"] is _tell:
+                            sys.stderr.write("worker: finishing what is under way (again: gives it back at once)\n")
+                            sys.stderr.flush()
 
             await tasks.start(listen)
             await self.run()
@@ -174,7 +177,8 @@ class _Function:
             ) from None  # fmt: skip
         if self._is_async:
             return await self._function(**given)
-        return await anyio.to_thread.run_sync(lambda: self._function(**given), abandon_on_cancel=True)
+        answer = await anyio.to_thread.run_sync(lambda: self._function(**given), abandon_on_cancel=True)
+        return await answer if inspect.isawaitable(answer) else answer  # a wrapper around an async function
 
 
 def _tell(what: str, turn: WorkerTurn) -> None:

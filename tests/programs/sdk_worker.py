@@ -1,21 +1,25 @@
-"""A worker program of the SDK for tests that send it signals: holds a step until standard input says something."""
+"""A worker program of the SDK for tests that send it signals: holds a step until SIGUSR1 lets it finish."""
 
 from __future__ import annotations
 
-import sys
+import os
+import signal
 
-import anyio.to_thread
+import anyio
 
 from psg_client import StepWorker
 
-worker = StepWorker(concurrency=2, lease_ms=2_000)
+worker = StepWorker(project=os.environ["PSG_PROJECT"], concurrency=2, lease_ms=2_000)
 
 
 @worker.step("hold")
 async def hold() -> str:
-    """Wait for a line."""
-    print("held", flush=True)
-    return (await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)).strip()
+    """Wait for the signal."""
+    with anyio.open_signal_receiver(signal.SIGUSR1) as signals:
+        print("held", flush=True)
+        async for _ in signals:
+            break
+    return "done"
 
 
 if __name__ == "__main__":
