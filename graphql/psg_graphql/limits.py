@@ -7,7 +7,7 @@ found in a fragment the first time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ from graphql import (
     VariableNode,
     is_object_type,
 )
-from strawberry.extensions import AddValidationRules, SchemaExtension
+from strawberry.extensions import AddValidationRules
+from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from psg.errors import ValidationFailed
@@ -179,18 +180,8 @@ def operation_limits(settings: ApiSettings) -> type[AddValidationRules]:
     return Limits
 
 
-class QuerySize(SchemaExtension):
-    """Refuses large bodies of anything but mutations: only those carry documents."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-
-    def on_execute(self) -> Iterator[None]:
-        """Compare the body's size, counted when it came in, with what a query may have."""
-        context = self.execution_context
-        size = getattr(context.context, "body_bytes", 0)
-        if size > self._max_bytes and context.operation_type is not OperationType.MUTATION:
-            raise ValidationFailed(
-                f"the request has {size} bytes; a query may have {self._max_bytes}", limit=self._max_bytes
-            )
-        yield
+def check_body_size(context: ExecutionContext, max_bytes: int) -> None:
+    """Refuse large bodies of anything but mutations, as only those carry documents; raises ``ValidationFailed``."""
+    size = getattr(context.context, "body_bytes", 0)
+    if size > max_bytes and context.operation_type is not OperationType.MUTATION:
+        raise ValidationFailed(f"the request has {size} bytes; a query may have {max_bytes}", limit=max_bytes)

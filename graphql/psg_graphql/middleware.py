@@ -150,21 +150,25 @@ class BodyLimit:
         await self._app(scope, again, send)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+        """Return the body, or ``None`` when it is too large.
+
+        As much again is read and thrown away: who hears no answer while it sends does not hear that it was refused.
+        """
         declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared[:20]) > self._max_bytes:
-            return None
+        size = 0 if declared.isdecimal() and int(declared[:20]) <= self._max_bytes else self._max_bytes + 1
         parts: list[bytes] = []
-        size, more = 0, True
-        while more:
+        more = declared.isdecimal() and int(declared[:20]) <= 2 * self._max_bytes
+        while more and size <= 2 * self._max_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
                 break
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            size += len(message.get("body", b""))
             if size > self._max_bytes:
-                return None
+                parts.clear()
+            else:
+                parts.append(message.get("body", b""))
             more = message.get("more_body", False)
-        return b"".join(parts)
+        return b"".join(parts) if size <= self._max_bytes else None
 
 
 def _hang_up(response: Response) -> Response:

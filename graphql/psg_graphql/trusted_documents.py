@@ -14,10 +14,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from graphql import GraphQLError, OperationDefinitionNode, parse
-from strawberry.extensions import SchemaExtension
 
 from psg.errors import Denied, Invalid, ValidationFailed
 from psg_client import generated
@@ -102,18 +100,3 @@ def _operations(folder: Path) -> Iterator[str]:
         if OperationDefinitionNode not in kinds:
             raise ValidationFailed(f"{path}: it holds no operation")
         yield text
-
-
-def documents_rule(documents: TrustedDocuments) -> type[SchemaExtension]:
-    """Return the schema extension that asks ``documents.admit`` of whatever runs, however it came in."""
-
-    class OnlyTrusted(SchemaExtension):
-        """Refuses texts that are not known, before they are parsed."""
-
-        def on_parse(self) -> Iterator[None]:
-            """Judge the text."""
-            context: Any = self.execution_context.context
-            documents.admit(context.actor, self.execution_context.query)
-            yield
-
-    return OnlyTrusted

@@ -222,6 +222,14 @@ async def test_a_hundred_megabytes_of_variables_are_not_held(db: Database) -> No
         assert (await api.post("{ __typename }")).status_code == 200
 
 
+async def test_only_mutations_may_be_large(db: Database) -> None:
+    async with running_api(db, max_query_body_bytes=2048) as api:
+        body = {"query": EVENTS, "variables": {"p": await api.project(), "more": "x" * 3000}}
+        for accept in ("application/json", "text/event-stream"):
+            answer = await api.http.post("/graphql", json=body, headers={"accept": accept})
+            assert "a query may have 2048" in answer.text and "validation_failed" in answer.text
+
+
 async def test_bodies_and_heads_that_come_drop_by_drop_end(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PatientProtocol, "head_s", 0.2)
     async with running_api(db, body_timeout_s=0.2) as api:
