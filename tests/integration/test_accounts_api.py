@@ -208,6 +208,11 @@ async def test_a_token_speaks_for_its_actor_and_its_workers_and_for_nobody_else(
         assert answer.status_code == 403, actor
         assert answer.json()["errors"][0]["extensions"]["code"] == "actor_refused"
     assert (await world.sent(token, **{"x-psg-actor": f"{name}/a b"})).status_code == 400
+    denied = await world.accounts.audit_records(first=10, latest=True, actor=name)
+    assert [(r.act, r.reason, r.outcome, r.token_id) for r in denied] == [
+        ("authenticate", "actor_refused", "denied", token.split("_")[1])
+    ]
+    assert denied[0].request_id is not None
     viewer = (await world.sent(OPERATOR, **{"x-psg-actor": "anybody"})).json()["data"]["viewer"]
     assert (viewer["name"], viewer["unrestricted"]) == ("anybody", True)
 

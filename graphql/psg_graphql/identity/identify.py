@@ -62,9 +62,9 @@ class Identity:
             principal = await self._proved(_bearer(authorization))
         except TokenRefused as refused:
             structlog.get_logger().info("unauthenticated", why=refused.why, **refused.facts)
-            await self._denied(refused.why)
+            await self._denied(AuditRecord(STRANGER, "authenticate", "denied", reason=refused.why))
             raise Unauthenticated(NEEDED) from None
-        return self._acting(principal, actor)
+        return await self._acting(principal, actor)
 
     async def refresh(self, principal: Principal) -> Principal:
         """Return the same principal by what is granted now; raises ``Unauthenticated`` when its token holds no more."""
@@ -104,7 +104,7 @@ class Identity:
         kept = await self.accounts.grants_of(subject)
         return {p: kept.get(p, frozenset()) | claimed.get(p, frozenset()) for p in {*kept, *claimed}}
 
-    def _acting(self, principal: Principal, actor: str | None) -> Principal:
+    async def _acting(self, principal: Principal, actor: str | None) -> Principal:
         if not actor:
             return principal
         if principal.grants is None:
@@ -112,14 +112,21 @@ class Identity:
         check_actor(actor)
         if actor != principal.who and not actor.startswith(f"{principal.who}/"):
             structlog.get_logger().info("actor_refused", actor=actor, subject=principal.who)
+            await self._denied(
+                AuditRecord(
+                    principal.who, "authenticate", "denied", token_id=principal.token_id, reason=ActorRefused.code,
+                    details={"actor": actor},
+                )
+            )  # fmt: skip
             raise ActorRefused(
                 f"the token speaks for {principal.who}: name that, or {principal.who}/…", actor=actor
             )
         return replace(principal, name=actor)
 
-    async def _denied(self, why: str) -> None:
+    async def _denied(self, record: AuditRecord) -> None:
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
         try:
-            await self.accounts.record(AuditRecord(STRANGER, "authenticate", "denied", reason=why))
+            await self.accounts.record(replace(record, request_id=request_id))
         except PsgError as error:
             structlog.get_logger().warning("audit_not_written", code=error.code)
 
