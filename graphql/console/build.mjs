@@ -1,10 +1,11 @@
 // Builds the console into graphql/psg_graphql/console: the same sources give the same bytes, names carry a hash.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { build } from "esbuild";
 import { BUILT, CONSOLE, sha256, sourceHash } from "./sources.mjs";
 
-const OUT = process.env.CONSOLE_OUT ? join(process.cwd(), process.env.CONSOLE_OUT) : BUILT;
+const TARGET = process.env.CONSOLE_OUT ? join(process.cwd(), process.env.CONSOLE_OUT) : BUILT;
+const OUT = join(CONSOLE, `.built-${process.pid}`); // takes the target's place when it is whole
 // The query page is built by itself: its large parts keep their name while only the console changes.
 const PAGES = {
   console: { page: "index.html", entries: { console: "src/main.tsx" } },
@@ -93,4 +94,6 @@ function builtFiles(folder) {
 const files = Object.fromEntries(builtFiles(OUT).sort().map((name) => [name, sha256(readFileSync(join(OUT, name)))]));
 writeFileSync(join(OUT, "manifest.json"), JSON.stringify({ sources: sourceHash(), entries, files }, null, 1) + "\n");
 const total = Object.keys(files).reduce((sum, name) => sum + readFileSync(join(OUT, name)).length, 0);
+rmSync(TARGET, { recursive: true, force: true });
+renameSync(OUT, TARGET);
 console.log(`console: ${Object.keys(files).length} files, ${Math.round(total / 1024)} KiB`);

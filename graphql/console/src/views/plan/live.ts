@@ -38,7 +38,7 @@ function useSteps(planId: string): {
   reading: boolean;
   error: ApiError | null;
   merge: (steps: readonly StepNode[]) => void;
-  readAgain: () => void;
+  readAgain: (atOnce?: boolean) => void;
 } {
   const [book, setBook] = useState<Book>(EMPTY);
   const [reading, setReading] = useState(true);
@@ -48,12 +48,14 @@ function useSteps(planId: string): {
   const { token, needed } = useStore(session);
   const rest = useRef({ until: 0, timer: null as ReturnType<typeof setTimeout> | null });
 
-  const readAgain = useCallback(() => {
-    if (rest.current.timer !== null) return;
+  const readAgain = useCallback((atOnce = false) => {
+    const { timer, until } = rest.current;
+    if (timer !== null && !atOnce) return;
+    if (timer !== null) clearTimeout(timer);
     rest.current.timer = setTimeout(() => {
       rest.current.timer = null;
       setVersion((n) => n + 1);
-    }, Math.max(50, rest.current.until - Date.now()));
+    }, atOnce ? 0 : Math.max(50, until - Date.now()));
   }, []);
   useEffect(() => {
     if (needed) return;
@@ -94,11 +96,23 @@ function useSteps(planId: string): {
   return { book, reading, error, merge, readAgain };
 }
 
+interface Progress {
+  readonly status: PlanHeadFragment["status"];
+  readonly paused: boolean;
+  readonly counts: CountsFragment;
+}
+
+/** The plan as it was read, with what the stream told since. */
+function withProgress(plan: PlanHeadFragment, { status, paused, counts }: Progress): PlanHeadFragment {
+  const open = counts.pending + counts.inProgress + counts.blocked;
+  return { ...plan, status, paused, stepsTotal: counts.total, stepsOpen: open, stepsFailed: counts.failed };
+}
+
 /** A plan as it is now, and as it goes on. */
 export function useLivePlan(projectId: string, planId: string): LivePlan {
   const head = useQuery(Plan, { id: planId });
   const { book, reading, error, merge, readAgain } = useSteps(planId);
-  const [progress, setProgress] = useState<{ status: string; paused: boolean; counts: CountsFragment } | null>(null);
+  const [progress, setProgress] = useState<Progress | null>(null);
   const [generation, setGeneration] = useState(0);
   const [refused, setRefused] = useState<ApiError | null>(null);
   const approvals = useQuery(PendingApprovals, progress?.status === "in_progress" ? { projectId } : null, 5_000);
@@ -114,7 +128,7 @@ export function useLivePlan(projectId: string, planId: string): LivePlan {
     const mark = `${item.status}:${item.paused}`;
     if (status.current !== null && status.current !== mark) {
       head.reload();
-      readAgain();
+      readAgain(true);
     }
     status.current = mark;
     if (item.changedSteps.some((step) => step.parked === "confirm")) approvals.reload();
@@ -129,7 +143,7 @@ export function useLivePlan(projectId: string, planId: string): LivePlan {
 
   return useMemo(() => {
     const known = head.data?.plan ?? null;
-    const plan = known && progress ? { ...known, status: progress.status as PlanHeadFragment["status"], paused: progress.paused } : known;
+    const plan = known && progress ? withProgress(known, progress) : known;
     return {
       plan, absent: head.data !== null && known === null, counts: progress?.counts ?? null, book, reading,
       error: head.error ?? error ?? refused, live, approvals: approvals.data?.confirms.nodes ?? [],

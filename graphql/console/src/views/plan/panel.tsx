@@ -111,7 +111,7 @@ function Overview({ step, project, around, steps, onChoose, detail }: Props & { 
   const after = useMemo(() => dependentsOf(steps).get(step.id) ?? [], [steps, step.id]);
   return (
     <>
-      {detail.description !== "" && <p><Text>{detail.description}</Text></p>}
+      {detail.description !== "" && detail.description !== detail.key && <p><Text>{detail.description}</Text></p>}
       <Facts
         of={[
           ["Type", detail.type],

@@ -1,0 +1,1 @@
+function o(t,r,l){if(t===null||!/^https?:\/\//.test(t))return null;let e=r.trim();for(let[i,n]of Object.entries(l)){if(!/^[\w .:@#[\]-]{1,200}$/.test(n))return null;e=e.replaceAll(`$${i}`,()=>`'${n}'`)}return`${t.replace(/\/+$/,"")}/browser/?cmd=edit&arg=${encodeURIComponent(e)}`}export{o as a};

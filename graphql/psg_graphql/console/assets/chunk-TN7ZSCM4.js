@@ -1,0 +1,1 @@
+function r(e,t){let n=e[t];return n==null?"":typeof n=="object"?JSON.stringify(n):String(n)}function o(e,t){let n=Number(e[t]??0);return Number.isFinite(n)?Math.round(n).toLocaleString("en"):"0"}function u(e){let t=["B","KiB","MiB","GiB","TiB"],n=e,i=0;for(;n>=1024&&i<t.length-1;)n/=1024,i+=1;return`${n<10&&i>0?n.toFixed(1):Math.round(n)} ${t[i]}`}export{r as a,o as b,u as c};
