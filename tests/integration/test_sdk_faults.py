@@ -10,7 +10,8 @@ import anyio
 import pytest
 from cutting_proxy import cutting_proxy, frames, nothing
 from graphql_api import Api, hear, running_api, subscribe
-from world import World
+from test_client_api import running
+from world import World, registry
 
 import psg_client
 from psg.write.change import Change
@@ -132,6 +133,51 @@ async def test_commands_whose_answers_were_lost_have_one_effect(world: World) ->
     assert proxy.cut > 15
     created = [e for e in await world.events(op="create") if e["entity_type"] in ("Plan", "Dialog", "Value", "Context")]
     assert sorted(e["entity_type"] for e in created) == ["Context", "Context", "Dialog", "Plan", "Value"]
+
+
+async def test_a_run_and_its_worker_outlive_a_restart_of_the_server(world: World) -> None:
+    began, finish = anyio.Event(), anyio.Event()
+    results: list[psg_client.Result] = []
+    stages: list[str] = []
+    async with (
+        world.running(registry()), running(world.db) as (server, servers), psg_client.connect(server.url) as psg,
+        anyio.create_task_group() as tasks,
+    ):  # fmt: skip
+        project = await psg.project(world.project_id)
+        worker = psg.worker(project=project, drain_s=1)
+
+        @worker.step("slow")
+        async def slow() -> str:
+            began.set()
+            await finish.wait()
+            return "done"
+
+        plan = Plan("Outlives")
+        plan.step("slow", worker="slow")
+        run = await project.start(plan)
+
+        async def wait() -> None:
+            results.append(await run.result(timeout=60))
+
+        async def watch() -> None:
+            stages.extend([e.to_status async for e in run.events() if e.entity_id == run.id and e.to_status])
+
+        for work in (worker.run, wait, watch):
+            tasks.start_soon(work)
+        with anyio.fail_after(60):
+            await began.wait()
+            await server.stop()
+            await servers.start(server.run)
+            finish.set()
+            await world.finished(run.uuid)
+            await world.until(lambda: _both(results, stages))
+            worker.stop()
+    assert results[0]["slow"] == "done"
+    assert stages == ["draft", "proposed", "approved", "in_progress", "completed"]
+
+
+async def _both(results: list[psg_client.Result], stages: list[str]) -> bool:
+    return bool(results and stages)
 
 
 async def test_a_command_that_nobody_answers_says_where_it_was_sent(world: World) -> None:
