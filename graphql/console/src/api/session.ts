@@ -32,7 +32,9 @@ function write(key: string, value: string | null): void {
 
 export const session = store<Session>({ token: read(TOKEN), actor: read(ACTOR), needed: false, reason: null });
 
-export function signIn(token: string): void {
+export function signIn(given: string): void {
+  // A header holds no other characters; with one of them no request could be sent at all.
+  const token = given.replace(/[^\x21-\x7e]/g, "");
   write(TOKEN, token);
   session.set({ ...session.get(), token, needed: false, reason: null });
 }
