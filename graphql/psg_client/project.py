@@ -177,20 +177,31 @@ class OpenProject:
         return found is not None and found.approval is not None
 
     async def context(self) -> str:
-        """Global id of the context in which this project's runs are made; it is made when there is none."""
+        """Global id of the context in which this project's runs are made; it is made when there is none.
+
+        For who may not make one (the role ``agent``) it is the first active one there is.
+        """
         if self._context is None:
-            self._context = await self._find_context() or await self._make_context()
+            ours, other = await self._find_contexts()
+            try:
+                self._context = ours or await self._make_context()
+            except Forbidden:
+                if other is None:
+                    raise
+                self._context = other
         return self._context
 
-    async def _find_context(self) -> str | None:
-        after = None
+    async def _find_contexts(self) -> tuple[str | None, str | None]:
+        """The active context of runs, and the first active one of whatever title."""
+        after = first = None
         while True:
             page = await self.client.contexts(project_id=self.id, status="active", after=after)
             for context in page.nodes:
+                first = first or context.id
                 if context.title == RUNS_CONTEXT:
-                    return context.id
+                    return context.id, first
             if not page.page_info.has_next_page:
-                return None
+                return None, first
             after = page.page_info.end_cursor
 
     async def _make_context(self) -> str:

@@ -101,6 +101,23 @@ async def test_who_may_only_look_is_told_so_by_kind(world: World) -> None:
             await worker.run()
 
 
+async def test_an_agent_works_and_records_and_starts_nothing(world: World) -> None:
+    async with (
+        member(world, "agent") as (name, tokens), running_api(world.db, token=SECRET, auth="token") as api,
+        psg_client.connect(api.url, tokens[0].text) as psg,
+    ):  # fmt: skip
+        project = await psg.project(world.project_id)
+        dialog = await project.dialog("I am at work.", speaker="agent")  # in a context that somebody else made
+        assert [m.content for m in await dialog.messages()] == ["I am at work."]
+        await project.values.update("seen", lambda n: n + 1, default=0)
+        event = await project.record("cost_budget", "tokens_spent", {"tokens": 1})
+        assert event.actor.startswith(name)
+        plan = psg_client.Plan("Not mine")
+        plan.step("x", worker="x")
+        with pytest.raises(Forbidden, match="operator"):
+            await project.start(plan)
+
+
 async def test_an_author_who_may_not_approve_waits_for_who_may(world: World) -> None:
     async with (
         member(world, "operator") as (_, author), member(world, "approver") as (_, boss),
