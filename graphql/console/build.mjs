@@ -1,5 +1,5 @@
 // Builds the console into graphql/psg_graphql/console: the same sources give the same bytes, names carry a hash.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { build } from "esbuild";
 import { BUILT, CONSOLE, sha256, sourceHash } from "./sources.mjs";
@@ -95,5 +95,6 @@ const files = Object.fromEntries(builtFiles(OUT).sort().map((name) => [name, sha
 writeFileSync(join(OUT, "manifest.json"), JSON.stringify({ sources: sourceHash(), entries, files }, null, 1) + "\n");
 const total = Object.keys(files).reduce((sum, name) => sum + readFileSync(join(OUT, name)).length, 0);
 rmSync(TARGET, { recursive: true, force: true });
-renameSync(OUT, TARGET);
+cpSync(OUT, TARGET, { recursive: true }); // not renamed: it may be on another disk
+rmSync(OUT, { recursive: true });
 console.log(`console: ${Object.keys(files).length} files, ${Math.round(total / 1024)} KiB`);
