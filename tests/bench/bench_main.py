@@ -18,6 +18,7 @@ from bench_mutations import graphql_mutations_64, mutations_64
 from bench_nested import nested_read
 from bench_policies import policies_cost
 from bench_progress import Progress
+from bench_questions import questions_p95_ms
 from bench_rows import Row
 from bench_run import chain, chains_512, step_cost_growth, wide
 from bench_sdk import sdk_overhead
@@ -35,6 +36,7 @@ _IN_STORE: dict[str, Callable[[Store, Progress, bool], Awaitable[Row]]] = {
     "sdk_overhead": sdk_overhead,
     "commit_to_subscriber_p95_ms": commit_to_subscriber_p95_ms,
     "policies_cost": policies_cost,
+    "questions_p95_ms": questions_p95_ms,
     "takeover_s": takeover_s,
     "chains_512": chains_512,
     "wide": wide,

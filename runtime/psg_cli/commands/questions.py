@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from psg_cli.api import find_project, open_client
+from psg_cli.api import find_project, node_id, open_client
 from psg_cli.commands.plans import ApiOption, ProjectOption
 from psg_cli.failures import UsageError, execute
 from psg_cli.output import JsonFlag, plain, print_json, stderr, stdout, table
@@ -72,6 +72,8 @@ async def _saved(
         raise UsageError(f"a saved question takes {', '.join(_OF_SAVED)} and --project; not {', '.join(unknown)}")
     inside = await find_project(client, settings.project)
     plan, step = (None if given.get(n) is None else str(given[n]) for n in _OF_SAVED)
+    if plan is not None:
+        plan = await node_id(client, settings, "Plan", plan)
     return await client.saved_answer(name=name, project_id=inside.id, plan_id=plan, step_key=step, limit=limit)
 
 
