@@ -22,6 +22,7 @@ from psg_client.generated import (
     StepResultsNodes,
     StepSummary,
 )
+from psg_client.plan_builder import PlannedStep
 from psg_client.why import Why, why
 
 OVER = frozenset(("completed", "failed", "cancelled"))
@@ -247,9 +248,10 @@ class Run:
         """Give the run up: its open steps are closed."""
         return (await self.client.cancel_plan(id=self.id)).plan
 
-    async def add_step(self, step: StepInput) -> StepSummary:
-        """Add a step while it runs; ``PlannedStep.input`` of a plan builder is one."""
-        made = (await self.client.add_step(plan_id=self.id, step=step)).step
+    async def add_step(self, step: StepInput | PlannedStep) -> StepSummary:
+        """Add a step while it runs: one of the plan's builder, or as the API takes it."""
+        wanted = step.input if isinstance(step, PlannedStep) else step
+        made = (await self.client.add_step(plan_id=self.id, step=wanted)).step
         self._steps[made.key] = made.id
         return made
 

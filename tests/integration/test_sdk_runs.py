@@ -214,7 +214,7 @@ async def test_a_run_is_paused_and_resumed_and_looked_at(world: World) -> None:
         assert "ready" in str(await run.why("a"))
         assert (await run.pause()).paused and "paused" in str(await run.why("a"))
         assert not (await run.resume()).paused
-        await run.add_step(Plan("more").step("c", "wait", params={"duration_ms": 1}).input)
+        await run.add_step(Plan("more").step("c", "wait", params={"duration_ms": 1}))
         assert [s.key for s in await run.steps()] == ["a", "b", "c"]
         assert await run.output("a") is None
         with pytest.raises(NotFound, match="it has a, b, c"):
