@@ -19,7 +19,7 @@ from psg.backup.errors import BackupInvalid, BackupTooNew, DatabaseInUse, Databa
 from psg.backup.taking import totals
 from psg.restore_marker import MARKER, RestoreUnfinished, unfinished_message, unfinished_restore
 from psg_neo4j.database import Database, Transaction
-from psg_neo4j.migrations import require_schema
+from psg_neo4j.migrations import migrate, require_schema
 
 BATCH = 1_000
 WIPED = 5_000
@@ -34,24 +34,34 @@ Progress = Callable[[Mapping[str, int], Mapping[str, int]], object]
 
 
 async def restore(
-    db: Database, source: BinaryIO, *, replace: bool = False, progress: Progress | None = None
+    db: Database,
+    source: BinaryIO,
+    *,
+    replace: bool = False,
+    migrating: bool = False,
+    progress: Progress | None = None,
 ) -> Summary:
     """Store everything of the backup ``source`` in ``db``, which is migrated and empty; return what that was.
 
     Ids, numbers, fences, labels and relationships are those of the backup. Sessions are not in it: a step that
     somebody ran is given back, as when its session is taken over. A restore that was interrupted goes on when it is
     called with the same backup; until then ``require_whole`` refuses the database. With ``replace`` everything in the
-    database is removed first, unless somebody works with it. ``progress`` is called with what is stored so far and
+    database is removed first, unless somebody works with it. ``migrating`` brings the schema up before, once it is sure
+    that the backup can be stored. ``progress`` is called with what is stored so far and
     what there is.
 
     Raises ``BackupInvalid`` or ``BackupTooNew`` before anything is changed, ``DatabaseNotEmpty``, ``DatabaseInUse``,
     ``RestoreUnfinished`` (of another backup), and the errors of ``psg_neo4j``.
     """
-    await require_schema(db)
+    if not migrating:
+        await require_schema(db)
     found = await anyio.to_thread.run_sync(check, source)
     known = {migration.version for migration in psg_cypher.migrations()}
     if newer := sorted(set(found.migrations) - known):
         raise BackupTooNew(f"it was made with the migrations {', '.join(newer)}, which this release does not have")
+    await _judge(db, found, replace)
+    if migrating:
+        await migrate(db)
     async with db.transaction(timeout=LOCK_SECONDS) as lock:
         await lock.run(psg_cypher.statement("backup_lock_projects"))
         stored = await _begun(db, found, replace)
@@ -59,23 +69,34 @@ async def restore(
     return found
 
 
-async def _begun(db: Database, found: Summary, replace: bool) -> int:
-    """Set the marker, or find it, and empty the database where that was asked for; how many batches are stored."""
+async def _judge(db: Database, found: Summary, replace: bool) -> Row | None:
+    """Return the marker of a restore that is unfinished. Raises when this backup may not be stored here."""
     marker = await unfinished_restore(db)
-    if marker is not None and marker["sha256"] == found.sha256 and marker["state"] == "storing":
-        return int(marker["seq"])
-    emptying = marker is not None and marker["sha256"] == found.sha256
-    if marker is not None and not emptying and not replace:
-        raise RestoreUnfinished(unfinished_message(marker), **marker)
+    if replace:
+        await _refuse_used(db)
+        return marker
+    if marker is not None:
+        if marker["sha256"] != found.sha256:
+            raise RestoreUnfinished(unfinished_message(marker), **marker)
+        return marker
     there = await totals(db)
-    if any(there.values()) and not emptying and not replace:
+    if any(there.values()):
         told = ", ".join(f"{count} {what}" for what, count in there.items())
         raise DatabaseNotEmpty(
             f"a restore is into an empty database, this one has {told}; name another one, or say --replace to lose "
             "what is in it",
             **there,
         )
-    if replace or emptying:
+    return None
+
+
+async def _begun(db: Database, found: Summary, replace: bool) -> int:
+    """Set the marker, or find it, and empty the database where that was asked for; how many batches are stored."""
+    marker = await _judge(db, found, replace)
+    ours = marker if marker is not None and marker["sha256"] == found.sha256 else None
+    if ours is not None and ours["state"] == "storing":
+        return int(ours["seq"])
+    if replace or ours is not None:
         await _empty(db, found.sha256)
     await _mark(db, found.sha256, "storing")
     return 0
@@ -85,14 +106,17 @@ async def _mark(db: Database, sha256: str, state: str) -> None:
     await db.write(psg_cypher.statement("restore_begin"), marker=MARKER, sha256=sha256, state=state)
 
 
-async def _empty(db: Database, sha256: str) -> None:
-    """Remove everything but the schema; the heads first, so that nobody can work on what is still there."""
+async def _refuse_used(db: Database) -> None:
     live = await db.read(psg_cypher.statement("sessions_live"))
     if live:
         told = ", ".join(f"{row['host']} (process {row['pid']})" for row in live[:5])
         raise DatabaseInUse(
             f"{len(live)} orchestrators work with this database: {told}; stop them, or wait for the end of their leases"
         )
+
+
+async def _empty(db: Database, sha256: str) -> None:
+    """Remove everything but the schema; the heads first, so that nobody can work on what is still there."""
     await _mark(db, sha256, "emptying")
     for statement in ("restore_remove_heads", "restore_remove"):
         while (await db.write(psg_cypher.statement(statement), limit=WIPED))[0]["removed"]:

@@ -43,7 +43,7 @@ MATCH (n) WHERE NOT (n:Lock AND n.id = 'projects') AND NOT n:__Neo4jMigration
 CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS
 """
 WHOLE = """
-MATCH (n) WHERE NOT n:Lock AND NOT n:Session AND NOT n:__Neo4jMigration
+MATCH (n) WHERE NOT n:Lock AND NOT n:Session AND NOT n:__Neo4jMigration AND NOT n:AuditRecord
 WITH n, [x IN labels(n) | x] AS names
 RETURN names, properties(n) AS props, COLLECT { MATCH (n)-[e]->(m) RETURN [type(e), m.id, properties(e)] } AS links
 """

@@ -131,7 +131,6 @@ def restore(
         from psg.audit import verify
         from psg.backup import check
         from psg.backup import restore as put_back
-        from psg_neo4j.migrations import migrate
 
         with opened(file) as source:
             if check_only:
@@ -140,9 +139,8 @@ def restore(
                 return 0
             settings = load_settings(home=home)
             async with open_store(settings, restoring=True) as store:
-                await migrate(store.db)
                 with _shown("stored", as_json) as shown:
-                    found = await put_back(store.db, source, replace=replace, progress=shown)
+                    found = await put_back(store.db, source, replace=replace, migrating=True, progress=shown)
                 told = {"file": file.name, "replace": replace, "projects": found.counts["projects"]}
                 await Accounts(store.db).record(AuditRecord(settings.actor, "restore", "allowed", details=told))
                 report = await verify(store.db)
