@@ -165,7 +165,7 @@ async def run_platform(
 ) -> None:
     """``psg up``: everything, until a signal asks for the end."""
     async with until_signal() as stop, platform(settings, host=host, port=port, capacity=capacity) as running:
-        _announce(running.addresses)
+        _announce(running.addresses, _api_settings(host, port))
         if ready_file is not None:
             _write_ready(ready_file, running)
         await stop.wait()
@@ -181,7 +181,7 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
         async with anyio.create_task_group() as tasks, monitored(graph):
             server = _Part(Api(graph, _beside(api, store), registry))
             await server.start(tasks)
-            _announce(Platform(f"{_base(api)}/graphql", store).addresses)
+            _announce(Platform(f"{_base(api)}/graphql", store).addresses, api)
             await stop.wait()
             await server.drain()
 
@@ -236,8 +236,11 @@ async def until_signal() -> AsyncIterator[anyio.Event]:
         tasks.cancel_scope.cancel()
 
 
-def _announce(addresses: dict[str, str]) -> None:
-    for name, address in addresses.items():
+def _announce(addresses: dict[str, str], api: ApiSettings) -> None:
+    shown = dict(addresses)
+    if "token" in api.auth_modes and api.token is None:
+        shown["Tokens"] = "psg token create NAME  (nobody gets in without one)"
+    for name, address in shown.items():
         stdout().print(f"{name:<9}{address}", markup=False)
     stdout().print("ready")
     sys.stdout.flush()

@@ -23,7 +23,7 @@ HooksOption = Annotated[
 ]
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the API; 0: any free one.")]
 HostOption = Annotated[
-    str | None, typer.Option("--host", help="Address to listen on (beyond loopback PSG_API_TOKEN is needed).")
+    str | None, typer.Option("--host", help="Address to listen on (beyond loopback tokens are needed: PSG_AUTH).")
 ]
 CapacityOption = Annotated[int | None, typer.Option("--capacity", min=1, help="Steps at the same time (PSG_CAPACITY).")]
 
