@@ -111,6 +111,12 @@ def test_every_locked_package_has_hashes_and_no_address() -> None:
     assert not re.search(r"://|--index-url|--find-links", text)
 
 
+def test_no_lock_file_says_where_to_download() -> None:
+    locks = [path for path in ROOT.rglob("*.lock") if not {".venv", "node_modules"} & set(path.parts)]
+    assert {"requirements.lock", "jars.lock"} <= {path.name for path in locks}
+    assert [path.name for path in locks if path.is_file() and b"://" in path.read_bytes()] == []
+
+
 @pytest.mark.skipif(not CONSOLE_LOCK.exists(), reason="the console's sources are not in this tree")
 def test_every_locked_package_of_the_console_has_a_hash_and_no_address() -> None:
     packages = json.loads(CONSOLE_LOCK.read_text("utf-8"))["packages"]
