@@ -24,8 +24,12 @@ FLOOR_MS = 60.0
 WATCH = """
 window.longest = 0;
 let before = performance.now();
-const tick = () => { const now = performance.now(); window.longest = Math.max(window.longest, now - before); before = now;
-  setTimeout(tick, 0); };
+const tick = () => {
+  const now = performance.now();
+  window.longest = Math.max(window.longest, now - before);
+  before = now;
+  setTimeout(tick, 0);
+};
 tick();
 """
 
@@ -50,6 +54,7 @@ async def use_plan(page: Page, steps: int, last: str) -> float:
     await expect(listed.get_by_role("option")).to_have_count(1)
     await listed.get_by_role("option").click()
     await expect(page.locator("body")).to_contain_text(last)
+    await page.keyboard.press("Escape")
     await search.fill("")
     await page.get_by_role("group", name="View").get_by_role("button", name="Timeline").click()
     await page.get_by_role("group", name="View").get_by_role("button", name="Graph").click()
