@@ -6,8 +6,9 @@ import "./styles/plan.css";
 import "./styles/platform.css";
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { loadConfig } from "./api/config";
-import { session } from "./api/session";
+import { config, loadConfig } from "./api/config";
+import { connection } from "./api/connection";
+import { askFirst, session } from "./api/session";
 import { useStore } from "./api/store";
 import { Login } from "./app/identity";
 import { Shell } from "./app/shell";
@@ -19,7 +20,14 @@ function App() {
   const { needed } = useStore(session);
   const [configured, setConfigured] = useState(false);
   useEffect(() => listenForShortcuts(), []);
-  useEffect(() => void loadConfig().then(() => setConfigured(true)), []);
+  const { returns } = useStore(connection);
+  useEffect(() => {
+    // Asked anew when the API comes back: it may be another one, with its database at another port.
+    void loadConfig().then(() => {
+      askFirst(config.get().auth);
+      setConfigured(true);
+    });
+  }, [returns]);
   if (!configured) return <Loading />;
   // The page stays mounted behind the login: what was chosen and loaded is there afterwards.
   return (

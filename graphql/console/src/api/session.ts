@@ -46,6 +46,12 @@ export function signOut(): void {
   location.reload();
 }
 
+/** Ask for a token before anything is sent without one, where the server says that it wants one. */
+export function askFirst(ways: readonly string[]): void {
+  const now = session.get();
+  if (now.token === null && ways.length > 0 && !ways.includes("none")) session.set({ ...now, needed: true });
+}
+
 /** Ask for a token; a request that was sent with an older token than the present one changes nothing. */
 export function tokenRefused(used: string | null, reason: string): void {
   if (session.get().token === used) session.set({ ...session.get(), needed: true, reason: used === null ? null : reason });

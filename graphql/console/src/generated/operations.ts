@@ -21,7 +21,6 @@ export type SegmentStatus = "cancelled" | "completed" | "failed" | "pending" | "
 export type SessionState = "cancelled" | "completed" | "failed" | "interrupted" | "none" | "running" | "stopped";
 export type StepStatus = "blocked" | "completed" | "failed" | "in_progress" | "pending" | "skipped";
 export type StepType = "agent" | "conditional" | "confirm" | "foreach" | "llm" | "plan" | "tool" | "wait";
-export type TraceStatus = "cancelled" | "completed" | "failed" | "pending" | "running";
 export type AcknowledgeAlertInput = { commandId?: string | null; id: string; resolve?: boolean };
 export type ApprovePlanInput = { commandId?: string | null; expectedRevision?: number | null; id: string; reason?: string | null; role?: string };
 export type BudgetInput = { calls?: number | null; cost?: number | null; tokens?: number | null; wallMs?: number | null };
@@ -297,15 +296,6 @@ export const PlanProgress: Operation<PlanProgressData, PlanProgressVariables> = 
   kind: "subscription",
   id: "sha256:0e333148d1a55693ef973ac5079af803260dc2df02259fc08fee212182d5fb54",
   text: "subscription PlanProgress($planId: ID!, $after: String) {\n  planProgress(planId: $planId, after: $after) {\n    __typename\n    ... on PlanProgress {\n      status\n      paused\n      counts {\n        ...Counts\n      }\n      changedSteps {\n        ...StepNode\n      }\n      truncated\n      finished\n      cursor\n    }\n    ... on Heartbeat {\n      cursor\n    }\n    ... on Closing {\n      cursor\n      reason\n    }\n    ... on CursorExpired {\n      code\n      message\n      cursor\n    }\n  }\n}\n\nfragment Counts on StepCounts {\n  total\n  pending\n  inProgress\n  completed\n  blocked\n  skipped\n  failed\n}\n\nfragment StepNode on Step {\n  id\n  revision\n  key\n  type\n  capability\n  agentRole\n  status\n  ready\n  parked\n  dueAt\n  position\n  attempt\n  retries\n  waitsFor\n  skipReason\n  startedAt\n  finishedAt\n  dependencyIds\n  join\n}",
-};
-
-export type PlanSegmentsData = { traces: ({ nodes: Array<({ id: string; status: TraceStatus; startedAt: string | null; finishedAt: string | null })> }) };
-export type PlanSegmentsVariables = { projectId: string; planId: string };
-export const PlanSegments: Operation<PlanSegmentsData, PlanSegmentsVariables> = {
-  name: "PlanSegments",
-  kind: "query",
-  id: "sha256:d69b9e990fca72101b7582d03a5f84720e453d5a5d5e08611661b670c30fcaa1",
-  text: "query PlanSegments($projectId: ID!, $planId: ID!) {\n  traces(projectId: $projectId, planId: $planId, first: 20) {\n    nodes {\n      id\n      status\n      startedAt\n      finishedAt\n    }\n  }\n}",
 };
 
 export type PlanStepsData = { steps: ({ nodes: Array<({ id: string; revision: number; key: string; type: StepType; capability: string | null; agentRole: string | null; status: StepStatus; ready: boolean; parked: string | null; dueAt: string | null; position: number; attempt: number; retries: number; waitsFor: number; skipReason: string | null; startedAt: string | null; finishedAt: string | null; dependencyIds: Array<string>; join: JoinMode })>; pageInfo: ({ hasNextPage: boolean; endCursor: string | null }) }) };

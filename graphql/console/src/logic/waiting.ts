@@ -59,7 +59,7 @@ function person(approval: Approval | undefined): string {
 function resting(step: StepNode, now: number): Waiting {
   const due = millis(step.dueAt);
   const until = due === null ? "" : ` until ${clock(due, false)}${due > now ? ` (${duration(due - now)})` : ""}`;
-  if (step.parked === "turn") return { kind: "worker", text: `A worker outside has it, or may fetch it${until}` };
+  if (step.parked === "turn") return { kind: "worker", text: `A worker outside has it, or may fetch it as ${step.capability ?? step.agentRole ?? step.type}${until}` };
   if (step.parked === "plan") return { kind: "steps", text: "Its sub-plan runs" };
   if (step.parked === "timer") return { kind: "time", text: `It sleeps${until}` };
   if (due !== null && due > now && step.attempt > 0) {

@@ -57,12 +57,18 @@ export class Guard extends Component<{ children: ReactNode; name: string }, { er
     if (before.name !== this.props.name && this.state.error) this.setState({ error: null });
   }
 
+  private again(): void {
+    // A view that could not be loaded is remembered as such: the server may have another version by now.
+    if (/module/i.test(this.state.error?.message ?? "")) location.reload();
+    else this.setState({ error: null });
+  }
+
   override render(): ReactNode {
     if (!this.state.error) return this.props.children;
     return (
       <Problem
         error={{ message: this.state.error.message, code: "console_error" }}
-        retry={() => this.setState({ error: null })}
+        retry={() => this.again()}
       />
     );
   }

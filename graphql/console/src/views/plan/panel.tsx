@@ -4,11 +4,11 @@ import { config } from "../../api/config";
 import { useQuery } from "../../api/hooks";
 import { useStore } from "../../api/store";
 import { pathTo } from "../../app/router";
-import { StepDetail, type StepDetailData } from "../../generated/operations";
+import { Offers, StepDetail, type StepDetailData } from "../../generated/operations";
 import { browserLink } from "../../logic/browser";
 import { dependentsOf } from "../../logic/graph";
 import { stateOf, type StepNode } from "../../logic/steps";
-import { duration, millis } from "../../logic/text";
+import { duration, millis, plural } from "../../logic/text";
 import { waitingFor, type Surroundings } from "../../logic/waiting";
 import { Button, Choice, Link } from "../../ui/controls";
 import { Loaded } from "../../ui/states";
@@ -60,6 +60,7 @@ export function StepPanel(props: Props) {
           {step.attempt > 1 && <span className="tries num">attempt {step.attempt}</span>}
         </div>
         {why.kind !== "none" && <div className="why"><strong>Why it is not running.</strong> <Text most={300}>{why.text}</Text></div>}
+        {state === "ready" && why.kind === "worker" && step.capability !== null && <Offered capability={step.capability} />}
         {state === "skipped" && <div className="why"><Text>{why.text}</Text></div>}
         {why.approval && <Decide approval={why.approval} />}
         <Choice label="Part of the step" value={part} options={PARTS} onChange={(value) => setPart(value ?? "step")} />
@@ -71,6 +72,17 @@ export function StepPanel(props: Props) {
       </div>
     </aside>
   );
+}
+
+/** Whether anybody who runs now would take the step. */
+function Offered({ capability }: { capability: string }) {
+  const [name, version] = capability.split("@");
+  const { data } = useQuery(Offers, { name: name ?? "" }, 5_000);
+  if (data === null) return null;
+  const fitting = data.capabilities.nodes.filter((one) => version === undefined || one.reference === capability);
+  const offered = fitting.reduce((sum, one) => sum + (one.enabled ? one.offeredBy : 0), 0);
+  if (offered > 0) return <p className="dim">{plural(offered, "running orchestrator")} {offered === 1 ? "offers" : "offer"} it.</p>;
+  return <p className="bad-text">No orchestrator that runs offers <code><Line>{capability}</Line></code> now.</p>;
 }
 
 type Full = NonNullable<StepDetailData["step"]>;

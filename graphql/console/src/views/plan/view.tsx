@@ -1,10 +1,11 @@
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { navigate, pathTo, usePlace, withQuery } from "../../app/router";
 import type { ViewProps } from "../../app/routes";
 import { useShortcuts } from "../../app/shortcuts";
 import { WHOLE } from "../../logic/collapse";
 import { criticalPath, ranks } from "../../logic/graph";
 import { inOrder, shapeOf, type StepNode } from "../../logic/steps";
+import { cutText, isolate } from "../../logic/text";
 import type { Surroundings } from "../../logic/waiting";
 import { Choice, Link, Meter } from "../../ui/controls";
 import { Empty, Loading, Problem } from "../../ui/states";
@@ -64,6 +65,9 @@ function Page({ project, state, plan }: { project: string; state: LivePlan; plan
   const chosen = state.book.get(query.get("step") ?? "") ?? null;
   const choose = useCallback((id: string | null) => navigate(withQuery({ step: id }), true), []);
   const [wide, setWide] = useState(false);
+  useEffect(() => {
+    document.title = `${cutText(isolate(plan.title), 80).shown} · PSG`;
+  }, [plan.title]);
   useShortcuts([
     { keys: "Escape", label: "Close the step", group: "Plan", run: () => choose(null) },
     ...TABS.map(([value, label], i) => ({
