@@ -17,11 +17,13 @@ import pytest
 from conftest import in_other_loop
 from sample_graph import make_sample, uuid4
 from test_backup_restore import TEST_SETTINGS, WIPE, whole
+from typer.testing import CliRunner
 from world import statement
 
 from psg.backup import BackupInvalid, backup, check
 from psg.backup.salvage import salvage
 from psg.graph import Graph
+from psg_cli.main import app
 from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, stop
 from psg_neo4j.migrations import migrate
@@ -60,12 +62,23 @@ async def _filled(db: Database) -> list[str]:
 
 
 @pytest.fixture
-def psg(server: EmbeddedServer, tmp_path: Path) -> Psg:
-    """Calls ``psg`` for the server of this module; ``room``: bytes that a file may have."""
+def psg(server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Psg:
+    """Calls ``psg`` for the server of this module; ``room``: bytes that a file may have.
+
+    A process of its own has what is killed, gets little room, or sets up the logs of its process.
+    """
+    monkeypatch.chdir(tmp_path)
     kept = {n: v for n, v in os.environ.items() if not n.startswith("PSG_")}
     named = {"PSG_NEO4J_URI": server.uri, "PSG_NEO4J_PASSWORD": server.password, "NO_COLOR": "1", "COLUMNS": "200"}
 
     def call(*arguments: str, room: int | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        if room is None and not env and arguments[0] not in ("serve", "orchestrate"):
+            gone = dict.fromkeys(n for n in os.environ if n.startswith("PSG_"))
+            done = CliRunner().invoke(app, list(arguments), env={**gone, **named})
+            if done.exception is not None and not isinstance(done.exception, SystemExit):
+                raise done.exception
+            return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
         def narrow() -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             if room is not None:

@@ -18,11 +18,13 @@ import orjson
 import pytest
 from conftest import TEST_SETTINGS, in_other_loop
 from test_backup_restore import WIPE
+from typer.testing import CliRunner
 from world import World, registry, statement
 
 import psg_cypher
 from psg.audit import verify
 from psg.backup.archive import records
+from psg_cli.main import app
 from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, stop
 from psg_neo4j.migrations import migrate
@@ -61,6 +63,15 @@ class Psg:
         self.folder = folder
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if arguments[0] in ("up", "serve", "orchestrate"):  # they set up the logs of their process
+            return self._process(*arguments)
+        gone = dict.fromkeys(n for n in os.environ if n.startswith("PSG_"))
+        done = CliRunner().invoke(app, list(arguments), env={**gone, **self._env})
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    def _process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "psg_cli", *arguments], cwd=self.folder, env=self._env, capture_output=True,
             text=True, stdin=subprocess.DEVNULL, timeout=120, check=False,
@@ -77,7 +88,8 @@ def levels_of(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def psg(server: EmbeddedServer, tmp_path: Path) -> Psg:
+def psg(server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Psg:
+    monkeypatch.chdir(tmp_path)
     return Psg(server, tmp_path)
 
 
