@@ -120,6 +120,7 @@ class ConsoleFiles:
         return {
             "version": release(),
             "auth": list(settings.auth_modes),
+            "documents": settings.documents,
             "ide": settings.ide,
             "documents": settings.documents,
             "browser": None if settings.browser_url is None else settings.browser_url.rstrip("/"),

@@ -116,6 +116,7 @@ def test_the_configuration_tells_no_secret(folder: Path) -> None:
     assert "0123456789abcdef" not in answer.text
     told = answer.json()
     assert (told["auth"], told["browser"], told["ide"]) == (["token"], "http://127.0.0.1:7474", True)
+    assert told["documents"] == "prefer"
     bare = client(folder, ide=False).get("/console/config.json").json()
     assert (bare["auth"], bare["browser"], bare["ide"]) == (["none"], None, False)
 
