@@ -171,8 +171,11 @@ class _Fold:
         row = {"id": props["id"], "labels": node["labels"], "props": props, "links": links}
         row["events"] = self._events.get(props["id"], [])
         self._found.folded += 1
-        for kind, message in check_log(Facts(props["project_id"], row, 0, None)):
-            if len(self._found.violations) < TOLD_VIOLATIONS:
-                self._found.violations.append(
-                    f"line {number}: node {props['id']} of project {props['project_id']}: {kind}: {message}"
-                )
+        if len(self._found.violations) >= TOLD_VIOLATIONS:
+            return
+        try:
+            findings = list(check_log(Facts(props["project_id"], row, 0, None)))
+        except Exception as error:  # a damaged database is worth a backup too
+            findings = [("state_vs_log", f"its events cannot be folded ({type(error).__name__})")]
+        told = f"line {number}: node {props['id']} of project {props['project_id']}"
+        self._found.violations += [f"{told}: {kind}: {message}" for kind, message in findings]

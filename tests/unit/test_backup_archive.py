@@ -205,6 +205,16 @@ def test_a_full_disk_at_any_byte_leaves_what_can_be_gone_on_with() -> None:
     assert target.getvalue() == whole
 
 
+def test_a_damaged_database_is_told_by_its_backup_and_does_not_prevent_it() -> None:
+    nodes = [node("a"), node("b")]
+    log = [event(1, entity="a", op="link", entity_type="Step", changes="not json"), event(2, entity="b", op="create")]
+    found = check(io.BytesIO(archive(*log, *nodes, head(2))), fold=True)
+    assert found.folded == 2 and len(found.violations) >= 2
+    assert "node a of project p: state_vs_log: its events cannot be folded" in found.violations[0]
+    cut = check(io.BytesIO(archive(event(2), *nodes, head(2, earliest_seq=2))), fold=True)
+    assert (cut.folded, cut.unfolded, cut.violations) == (0, 2, [])
+
+
 def test_a_log_with_a_hole_is_refused() -> None:
     refused(archive(event(1), event(3), head(3)), "event 3 follows event 1")
     refused(archive(event(1), head(2)), "its head is 2")
