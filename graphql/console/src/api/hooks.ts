@@ -50,7 +50,10 @@ export function useQuery<D, V>(operation: Operation<D, V>, variables: V | null, 
   }, [operation, key, version, returns, token, actor, needed]);
 
   const reload = useCallback(() => setVersion((n) => n + 1), []);
-  useInterval(reload, key === "" ? 0 : everyMs);
+  const slow = useRef(asked.loading);
+  slow.current = asked.loading;
+  // Where the API is slower than the interval, the answer is waited for: asked anew each time there would never be one.
+  useInterval(() => slow.current || reload(), key === "" ? 0 : everyMs);
   return useMemo(() => {
     const present = asked.key === key;
     return { data: present ? asked.data : null, error: present ? asked.error : null, loading: !present || asked.loading, reload };

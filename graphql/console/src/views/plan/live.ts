@@ -8,6 +8,7 @@ import { useStore } from "../../api/store";
 import {
   PendingApprovals, Plan, PlanProgress, PlanSteps, Switches, type PlanStepsData, type CountsFragment, type PlanHeadFragment, type PlanProgressData,
 } from "../../generated/operations";
+import { Rereads } from "../../logic/rereads";
 import { keepOnly, mergeSteps, unlock, type Book, type StepNode } from "../../logic/steps";
 import type { Approval, Switch } from "../../logic/waiting";
 
@@ -26,10 +27,6 @@ export interface LivePlan {
   reload(): void;
 }
 
-/** Between two complete readings of the steps, at least; and as long as the last one took, times this. */
-const REST_MS = 1_500;
-const REST_TIMES = 3;
-
 const EMPTY: Book = new Map();
 
 /** All steps of a plan: read page by page, then kept up to date by what `merge` is given. */
@@ -46,21 +43,11 @@ function useSteps(planId: string): {
   const [version, setVersion] = useState(0);
   const { returns } = useStore(connection);
   const { token, needed } = useStore(session);
-  const rest = useRef({ until: 0, timer: null as ReturnType<typeof setTimeout> | null });
+  const [rereads] = useState(() => new Rereads(() => setVersion((n) => n + 1)));
 
-  const readAgain = useCallback((atOnce = false) => {
-    const { timer, until } = rest.current;
-    if (timer !== null && !atOnce) return;
-    if (timer !== null) clearTimeout(timer);
-    rest.current.timer = setTimeout(() => {
-      rest.current.timer = null;
-      setVersion((n) => n + 1);
-    }, atOnce ? 0 : Math.max(50, until - Date.now()));
-  }, []);
   useEffect(() => {
     if (needed) return;
     const controller = new AbortController();
-    const began = Date.now();
     const read = async (): Promise<void> => {
       const seen = new Set<string>();
       for (let after: string | null = null; ; ) {
@@ -73,25 +60,26 @@ function useSteps(planId: string): {
       setBook((was) => keepOnly(was, seen));
       setError(null);
     };
+    const failed = (thrown: unknown): void => {
+      const error = asError(thrown);
+      setError(error);
+      if (error.retryable && error.code !== "unreachable") rereads.ask(); // that one is watched for by its return
+    };
+    rereads.began();
     read()
-      .catch((thrown: unknown) => {
-        if (controller.signal.aborted) return;
-        const failed = asError(thrown);
-        setError(failed);
-        if (failed.retryable && failed.code !== "unreachable") readAgain(); // that one is watched for by its return
-      })
+      .catch((thrown: unknown) => controller.signal.aborted || failed(thrown))
       .finally(() => {
         if (controller.signal.aborted) return;
-        rest.current.until = Date.now() + Math.max(REST_MS, REST_TIMES * (Date.now() - began));
         setReading(false);
+        rereads.ended();
       });
-    return () => controller.abort();
-  }, [planId, version, returns, token, needed, readAgain]);
+    return () => {
+      controller.abort();
+      rereads.stop();
+    };
+  }, [planId, version, returns, token, needed, rereads]);
 
-  useEffect(() => () => {
-    if (rest.current.timer !== null) clearTimeout(rest.current.timer);
-    rest.current.timer = null;
-  }, []);
+  const readAgain = useCallback((atOnce?: boolean) => rereads.ask(atOnce), [rereads]);
   const merge = useCallback((steps: readonly StepNode[]) => setBook((was) => unlock(mergeSteps(was, steps), steps)), []);
   return { book, reading, error, merge, readAgain };
 }
