@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -238,3 +239,20 @@ async def test_plans_as_text_are_read_by_the_server(world: World, tmp_path: Path
         nobody.step("x", tool="what nobody offers")
         with pytest.raises((Refused, ValidationError), match="what nobody offers"):
             await project.start(nobody)
+
+
+async def test_a_stream_may_be_left_in_the_middle(world: World) -> None:
+    async with opened(world, running=False) as (_, project):
+        plan = Plan("Left")
+        plan.step("a", worker="nobody")
+        run = await project.start(plan)
+        for stream in (run.events, project.events, run.progress):
+            async for _ in stream():  # type: ignore[operator]
+                break
+            gc.collect()  # the connection is closed by whoever collects it, without a word
+            await run.status()
+        with anyio.move_on_after(0.2) as scope:
+            async for _ in run.events():
+                pass
+        assert scope.cancelled_caught
+        await run.cancel()
