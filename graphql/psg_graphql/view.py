@@ -22,6 +22,7 @@ from strawberry.http.streaming import SSETransport
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
 from psg.accounts import Accounts
@@ -48,6 +49,10 @@ class ResumableEvents(SSETransport):
     def __init__(self, heartbeat_s: float = 15.0) -> None:
         super().__init__()
         self.heartbeat_interval = heartbeat_s
+
+    def allowed_operation_types(self, allowed: Any) -> Any:
+        """Stream subscriptions only: other operations have deadlines and numbers, which a stream has not."""
+        return {OperationType.SUBSCRIPTION}
 
     def encode_next(self, response: GraphQLHTTPResponse, encode_json: Any) -> str:
         """Put the cursor of the item, where the operation asks for it, before the event."""

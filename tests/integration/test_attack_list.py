@@ -157,6 +157,8 @@ async def test_forms_pages_and_links_cannot_ask(api: Api) -> None:
         for accept in ("*/*", "application/json", "text/event-stream"):
             answer = await api.http.get("/graphql", params={"query": text}, headers={"accept": accept})
             assert answer.status_code == 405 or '"data":null' in answer.text.replace(" ", ""), (accept, answer.text)
+        stream = await api.post(text, accept="text/event-stream")  # it would have no deadline
+        assert '"data":null' in stream.text.replace(" ", ""), stream.text
     for method in ("PUT", "DELETE", "PATCH", "TRACE"):
         assert (await api.http.request(method, "/graphql")).status_code == 405
     picture = await api.post(query, accept="image/png")
