@@ -87,6 +87,7 @@ async def test_who_may_only_look_is_told_so_by_kind(world: World) -> None:
         psg_client.connect(api.url, tokens[0].text) as psg,
     ):  # fmt: skip
         project = await psg.project(world.project_id)
+        assert [found.uuid for found in await psg.projects()] == [world.project_id]
         plan = psg_client.Plan("Not mine")
         plan.step("x", worker="x")
         with pytest.raises(Forbidden, match="operator"):
