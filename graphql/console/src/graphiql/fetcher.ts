@@ -1,6 +1,5 @@
-import type { DocumentNode } from "graphql";
 import { credentials, session, tokenRefused } from "../api/session";
-import { createClient, getOperationAST } from "./parts";
+import { createClient, getOperationAST, parse } from "./parts";
 
 interface Params {
   query: string;
@@ -10,7 +9,6 @@ interface Params {
 
 interface Options {
   headers?: Record<string, string>;
-  documentAST?: DocumentNode;
 }
 
 const socket = createClient({
@@ -40,10 +38,18 @@ async function post(params: Params, headers: Record<string, string> | undefined)
   return response.json();
 }
 
+/** Whether it is a subscription; a text that cannot be parsed is for the server to judge. */
+function subscribes({ query, operationName }: Params): boolean {
+  try {
+    return getOperationAST(parse(query), operationName)?.operation === "subscription";
+  } catch {
+    return false;
+  }
+}
+
 /** How the query page asks: by POST, and subscriptions by WebSocket; as whoever signed in, in the console or here. */
 export function fetcher(params: Params, options?: Options): Promise<unknown> | AsyncIterable<unknown> {
-  const operation = options?.documentAST ? getOperationAST(options.documentAST, params.operationName) : null;
-  if (operation?.operation !== "subscription") return post(params, options?.headers);
+  if (!subscribes(params)) return post(params, options?.headers);
   return socket.iterate({
     query: params.query,
     operationName: params.operationName ?? null,

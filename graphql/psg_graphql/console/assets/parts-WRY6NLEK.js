@@ -1,1 +1,0 @@
-import{c,d,e}from"./chunk-GCHKDSLR.js";import"./chunk-PQ24A4O3.js";import{h as b}from"./chunk-NJKR7ISK.js";import{pa as a}from"./chunk-FZK4GUWY.js";import"./chunk-IYWUY3VA.js";var export_createRoot=e.createRoot;var export_useState=d.useState;export{c as GraphiQL,b as createClient,export_createRoot as createRoot,a as getOperationAST,export_useState as useState};
