@@ -16,7 +16,8 @@ export interface Query<D> {
 }
 
 interface Asked<D> {
-  key: string;
+  /** What asked. */
+  of: unknown;
   data: D | null;
   error: ApiError | null;
   loading: boolean;
@@ -28,36 +29,43 @@ interface Asked<D> {
  */
 export function useQuery<D, V>(operation: Operation<D, V>, variables: V | null, everyMs = 0): Query<D> {
   const key = variables === null ? "" : JSON.stringify([operation.name, variables]);
+  const read = useMemo(
+    () => (key === "" ? null : (signal: AbortSignal) => request(operation, (JSON.parse(key) as [string, V])[1], signal)),
+    [operation, key],
+  );
+  return useAnswer(read, everyMs);
+}
+
+/** As `useQuery`, for an answer that takes several requests; `read` has to be the same as long as it asks the same. */
+export function useAnswer<D>(read: ((signal: AbortSignal) => Promise<D>) | null, everyMs = 0): Query<D> {
   const { returns } = useStore(connection);
   const { token, actor, needed } = useStore(session);
   const [version, setVersion] = useState(0);
-  const [asked, setAsked] = useState<Asked<D>>({ key: "", data: null, error: null, loading: true });
-  const latest = useRef(variables);
-  latest.current = variables;
+  const [asked, setAsked] = useState<Asked<D>>({ of: null, data: null, error: null, loading: true });
 
   useEffect(() => {
-    if (latest.current === null || needed) return;
+    if (read === null || needed) return;
     const controller = new AbortController();
-    setAsked((was) => ({ ...(was.key === key ? was : { data: null, error: null }), key, loading: true }));
-    request(operation, latest.current, controller.signal).then(
-      (data) => setAsked({ key, data, error: null, loading: false }),
+    setAsked((was) => ({ ...(was.of === read ? was : { data: null, error: null }), of: read, loading: true }));
+    read(controller.signal).then(
+      (data) => controller.signal.aborted || setAsked({ of: read, data, error: null, loading: false }),
       (thrown: unknown) => {
         if (controller.signal.aborted) return;
-        setAsked((was) => ({ key, data: was.key === key ? was.data : null, error: asError(thrown), loading: false }));
+        setAsked((was) => ({ of: read, data: was.of === read ? was.data : null, error: asError(thrown), loading: false }));
       },
     );
     return () => controller.abort();
-  }, [operation, key, version, returns, token, actor, needed]);
+  }, [read, version, returns, token, actor, needed]);
 
   const reload = useCallback(() => setVersion((n) => n + 1), []);
   const slow = useRef(asked.loading);
   slow.current = asked.loading;
   // Where the API is slower than the interval, the answer is waited for: asked anew each time there would never be one.
-  useInterval(() => slow.current || reload(), key === "" ? 0 : everyMs);
+  useInterval(() => slow.current || reload(), read === null ? 0 : everyMs);
   return useMemo(() => {
-    const present = asked.key === key;
+    const present = asked.of === read;
     return { data: present ? asked.data : null, error: present ? asked.error : null, loading: !present || asked.loading, reload };
-  }, [asked, key, reload]);
+  }, [asked, read, reload]);
 }
 
 /** Call at an interval while the page is visible, and when it becomes visible again. */

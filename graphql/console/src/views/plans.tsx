@@ -1,12 +1,14 @@
-import { useState } from "react";
-import { useQuery } from "../api/hooks";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { request } from "../api/client";
+import { useAnswer, useQuery } from "../api/hooks";
 import { navigate, pathTo, usePlace, withQuery } from "../app/router";
 import type { ViewProps } from "../app/routes";
-import { Plans, ProjectName, type PlanRowFragment, type PlanStatus } from "../generated/operations";
-import { Choice, Link, Meter, Search } from "../ui/controls";
+import { Plans, ProjectName, type PlanRowFragment, type PlansData, type PlanStatus } from "../generated/operations";
+import { millis } from "../logic/text";
+import { Button, Choice, Link, Meter, Search } from "../ui/controls";
 import { Empty, Loaded } from "../ui/states";
 import { Status } from "../ui/status";
-import { Pager, Table, usePages } from "../ui/table";
+import { Table } from "../ui/table";
 import { Line } from "../ui/text";
 import { Ago, Took } from "../ui/time";
 
@@ -15,17 +17,47 @@ const FILTERS: readonly (readonly [PlanStatus | null, string])[] = [
   ["approved", "Approved"], ["proposed", "Proposed"], ["draft", "Draft"], ["cancelled", "Cancelled"],
 ];
 
+/** Plans that are read at most, to be sorted and searched here: the API lists them by id. */
+const MOST = 1_000;
+const PAGE = 50;
+
+interface Listed {
+  readonly plans: readonly PlanRowFragment[];
+  readonly more: boolean;
+}
+
+/** All plans of a project with a status, the newest first. */
+async function readPlans(projectId: string, status: PlanStatus | null, signal: AbortSignal): Promise<Listed> {
+  const plans: PlanRowFragment[] = [];
+  let after: string | null = null;
+  let more = true;
+  while (more && plans.length < MOST) {
+    const page: PlansData = await request(Plans, { projectId, status, after }, signal);
+    plans.push(...page.plans.nodes);
+    more = page.plans.pageInfo.hasNextPage;
+    after = page.plans.pageInfo.endCursor;
+  }
+  return { plans: plans.sort((a, b) => (millis(b.recordedAt) ?? 0) - (millis(a.recordedAt) ?? 0)), more };
+}
+
 export default function PlansView({ params }: ViewProps) {
   const project = params["project"] ?? "";
   const { query } = usePlace();
   const status = FILTERS.find(([value]) => value === query.get("status"))?.[0] ?? null;
-  const pages = usePages();
   const [wanted, setWanted] = useState("");
+  const [page, setPage] = useState(0);
   const name = useQuery(ProjectName, { id: project });
-  const found = useQuery(Plans, { projectId: project, status, after: pages.after }, 3_000);
+  const [size, setSize] = useState(0);
+  const read = useCallback((signal: AbortSignal) => readPlans(project, status, signal), [project, status]);
+  const found = useAnswer(read, size > 200 ? 15_000 : 3_000);
+  useEffect(() => setSize(found.data?.plans.length ?? 0), [found.data]);
   const choose = (value: PlanStatus | null): void => {
-    pages.reset();
+    setPage(0);
     navigate(withQuery({ status: value }), true);
+  };
+  const search = (text: string): void => {
+    setPage(0);
+    setWanted(text);
   };
   if (name.data && name.data.project === null) return <Empty title="There is no such project">It may have been deleted. <Link to="/">All projects</Link></Empty>;
   return (
@@ -35,33 +67,56 @@ export default function PlansView({ params }: ViewProps) {
       </header>
       <div className="toolbar">
         <Choice label="Status" value={status} options={FILTERS} onChange={choose} />
-        <Search value={wanted} onChange={setWanted} label="Search on this page" />
+        <Search value={wanted} onChange={search} label="Search plans" />
       </div>
       <Loaded of={found} what="Loading plans">
-        {({ plans }) => (
-          <>
-            <Rows rows={plans.nodes} project={project} wanted={wanted} filtered={status !== null} />
-            <Pager pages={pages} info={plans.pageInfo} />
-          </>
-        )}
+        {(listed) => <List listed={listed} project={project} wanted={wanted} filtered={status !== null} page={page} onPage={setPage} />}
       </Loaded>
     </div>
   );
 }
 
-function Rows({ rows, project, wanted, filtered }: {
-  rows: readonly PlanRowFragment[];
+function List({ listed, project, wanted, filtered, page, onPage }: {
+  listed: Listed;
   project: string;
   wanted: string;
   filtered: boolean;
+  page: number;
+  onPage: (page: number) => void;
+}) {
+  const needle = wanted.trim().toLowerCase();
+  const matching = useMemo(
+    () => needle === "" ? listed.plans : listed.plans.filter((row) => `${row.title}\n${row.objective}\n${row.uuid}`.toLowerCase().includes(needle)),
+    [listed, needle],
+  );
+  const last = Math.max(0, Math.ceil(matching.length / PAGE) - 1);
+  const at = Math.min(page, last);
+  return (
+    <>
+      <Rows rows={matching.slice(at * PAGE, (at + 1) * PAGE)} project={project} searched={needle !== ""} filtered={filtered} />
+      {last > 0 && (
+        <nav className="pager" aria-label="Pages">
+          <Button small disabled={at === 0} onClick={() => onPage(at - 1)}>Previous</Button>
+          <span className="dim num">{at + 1} of {last + 1}</span>
+          <Button small disabled={at === last} onClick={() => onPage(at + 1)}>Next</Button>
+        </nav>
+      )}
+      {listed.more && <p className="dim">This project has more plans than the {MOST.toLocaleString("en")} that are listed here. Choose a status to see others.</p>}
+    </>
+  );
+}
+
+function Rows({ rows, project, searched, filtered }: {
+  rows: readonly PlanRowFragment[];
+  project: string;
+  searched: boolean;
+  filtered: boolean;
 }) {
   const to = (row: PlanRowFragment): string => pathTo("/projects/:project/plans/:plan", { project, plan: row.id });
-  const needle = wanted.trim().toLowerCase();
-  const shown = needle ? rows.filter((row) => `${row.title}\n${row.objective}\n${row.uuid}`.toLowerCase().includes(needle)) : rows;
-  if (shown.length === 0) return <Nothing searched={needle !== ""} filtered={filtered} />;
+  if (rows.length === 0) return <Nothing searched={searched} filtered={filtered} />;
   return (
     <Table
-      label="Plans" rows={shown} keyOf={(row) => row.id} onOpen={(row) => navigate(to(row))}
+      label="Plans" rows={rows} keyOf={(row) => row.id} onOpen={(row) => navigate(to(row))}
       columns={[
         { name: "Status", cell: (row) => <PlanStatusBadge plan={row} />, width: "8rem" },
         {
@@ -103,7 +158,7 @@ function Progress({ plan }: { plan: PlanRowFragment }) {
 }
 
 function Nothing({ searched, filtered }: { searched: boolean; filtered: boolean }) {
-  if (searched) return <Empty title="No plan on this page matches">Search looks at titles, objectives and ids of the plans of this page.</Empty>;
+  if (searched) return <Empty title="No plan matches">Search looks at titles, objectives and ids.</Empty>;
   if (filtered) return <Empty title="No plan has this status">Choose another one above.</Empty>;
   return (
     <Empty title="No plans yet">
