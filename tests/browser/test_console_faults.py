@@ -208,6 +208,7 @@ async def test_a_server_that_takes_known_documents_only_serves_the_console(conso
     world = await World.create(console.graph.db)
     plan_id = await world.approved(step("a"), title="By hash")
     async with (
+        world.running(),
         running_console(console.graph.db, console.browser, documents="only") as strict,
         strict.page("known-documents", project_page(world)) as page,
     ):
@@ -216,6 +217,6 @@ async def test_a_server_that_takes_known_documents_only_serves_the_console(conso
         await page.get_by_role("link", name="By hash").click()
         await expect(page.get_by_role("listbox", name="Steps of the plan")).to_contain_text("a")
         await page.get_by_role("button", name="Start").click()
-        await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+        await expect(page.get_by_role("listbox", name="Steps of the plan")).to_contain_text("Completed")
         assert sent and all("query" not in body and body["documentId"].startswith("sha256:") for body in sent)
-    assert await world.plan_status(plan_id) == "in_progress"
+    assert await world.finished(plan_id) == ["completed"]
