@@ -55,7 +55,7 @@ def judge_text(text: str) -> None:
         raise QuestionRefused("The question holds characters that are no text.")
     words = list(_words(text))
     if not words:
-        raise QuestionRefused("The question is empty; write for example MATCH (p:Plan) RETURN p.title LIMIT 10")
+        raise QuestionRefused("The question is empty; `psg ask --list` tells some that are ready.")
     if words[0].upper() in _OPTIONS:
         raise QuestionRefused(f"Leave {words[0].upper()} out: questions are planned first and run as they are.")
     _nesting(words)
@@ -93,7 +93,7 @@ def _judge_word(word: str, before: str, behind: list[str]) -> None:
             known = ", ".join(sorted(READING_PROCEDURES))
             raise QuestionRefused(f"The procedure {called} is not allowed; these are: {known}.")
     if upper.strip("`") == "RANGE" and follows == "(" and before.upper() != "UNWIND":
-        raise QuestionRefused("range() is allowed after UNWIND only: a loop within an expression has no limit.")
+        raise QuestionRefused("range() may be unwound only: a loop within an expression has no limit.")
     if word.strip("`").lower() in _PRIVATE_LABELS:
         raise QuestionRefused("API tokens are not for questions; `psg token list` tells what there is.")
 

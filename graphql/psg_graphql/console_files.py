@@ -122,7 +122,6 @@ class ConsoleFiles:
             "auth": list(settings.auth_modes),
             "documents": settings.documents,
             "ide": settings.ide,
-            "documents": settings.documents,
             "browser": None if settings.browser_url is None else settings.browser_url.rstrip("/"),
         }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import h11
@@ -16,7 +15,7 @@ class PatientProtocol(H11Protocol):
     """uvicorn's HTTP protocol, which bounds answers and idle connections but not heads that never end."""
 
     head_s = HEAD_S
-    _waiting: asyncio.TimerHandle | None = None
+    _waiting: Any = None
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first head."""
