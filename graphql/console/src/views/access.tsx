@@ -30,7 +30,9 @@ export default function AccessView() {
           />
         )}
       </Loaded>
-      <Choice label="Part" value={part} options={[["tokens", "API tokens"], ["grants", "Roles"], ["audit", "Audit trail"]]} onChange={(value) => setPart(value ?? "tokens")} />
+      <div className="toolbar">
+        <Choice label="Part" value={part} options={[["tokens", "API tokens"], ["grants", "Roles"], ["audit", "Audit trail"]]} onChange={(value) => setPart(value ?? "tokens")} />
+      </div>
       {part === "tokens" && <TokenTable />}
       {part === "grants" && <GrantTable />}
       {part === "audit" && <AuditTable />}

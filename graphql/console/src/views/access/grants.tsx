@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { commandId, useMutation, useQuery } from "../../api/hooks";
 import { GrantRole, Grants, Projects, RevokeRole, type GrantedRole, type GrantsData } from "../../generated/operations";
+import { isolate } from "../../logic/text";
 import { Button, Select } from "../../ui/controls";
 import { Empty, Loaded } from "../../ui/states";
 import { Pager, Table, usePages } from "../../ui/table";
@@ -61,7 +62,7 @@ function GrantForm({ projects, onDone }: { projects: readonly (readonly [string,
       <div className="toolbar">
         <label className="field inline" htmlFor="grant-actor"><span>Actor</span><input id="grant-actor" value={actor} maxLength={200} onChange={(event) => setActor(event.target.value)} /></label>
         <Select label="Role" value={role} onChange={setRole} options={ROLES.map((one) => [one, one])} />
-        <Select label="In" value={project} onChange={setProject} options={[["", "every project"], ...projects.map(([id, name]) => [id, name.slice(0, 80)] as const)]} />
+        <Select label="In" value={project} onChange={setProject} options={[["", "every project"], ...projects.map(([id, name]) => [id, isolate(name).slice(0, 60)] as const)]} />
         <Button small busy={grant.busy} disabled={actor.trim() === ""} onClick={() => void send()}>Grant</Button>
       </div>
       {grant.problem && <p role="alert" className="bad-text"><Text>{grant.problem}</Text></p>}

@@ -5,6 +5,7 @@ import { useQuery } from "../../api/hooks";
 import { useStore } from "../../api/store";
 import { AskSaved, Plans, Projects, type AnswerFragment, type SavedQuestionsData } from "../../generated/operations";
 import { browserLink } from "../../logic/browser";
+import { isolate } from "../../logic/text";
 import { Button, Select } from "../../ui/controls";
 import { Empty, Loaded } from "../../ui/states";
 import { Outside, Text } from "../../ui/text";
@@ -52,8 +53,8 @@ function InProject({ question, busy, onAsk, projects }: Props & { projects: read
   return (
     <form onSubmit={(event) => { event.preventDefault(); if (!missing) send(); }}>
       <div className="toolbar">
-        <Select label="Project" value={project} onChange={(value) => { setProject(value); setPlan(""); }} options={projects.map((one) => [one.id, one.name.slice(0, 80)])} />
-        {wantsPlan && <Select label="Plan" value={chosen} onChange={setPlan} options={found.map((one) => [one.id, one.title.slice(0, 80)])} />}
+        <Select label="Project" value={project} onChange={(value) => { setProject(value); setPlan(""); }} options={projects.map((one) => [one.id, isolate(one.name).slice(0, 60)])} />
+        {wantsPlan && <Select label="Plan" value={chosen} onChange={setPlan} options={found.map((one) => [one.id, isolate(one.title).slice(0, 60)])} />}
         {wantsStep && (
           <label className="field inline" htmlFor="step-key"><span>Step</span>
             <input id="step-key" value={step} maxLength={200} onChange={(event) => setStep(event.target.value)} />
