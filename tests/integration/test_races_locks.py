@@ -401,7 +401,8 @@ async def resource_renew(race: Race) -> None:
 RACES = {
     run.__name__: run
     for run in (
-        command_apply, plan_load, backup_lock, backup_lock_projects, restore_nodes, restore_links, project_lock, log_settle, audit_lock,
+        command_apply, plan_load, backup_lock, backup_lock_projects, restore_nodes, restore_links, project_lock,
+        log_settle, audit_lock,
         migration_lock, project_create, frontier_advance,
         timers_release, unlock_chunk, session_open, session_end, session_takeover, effect_begin,
         kill_switch_global_lock, platform_lock,

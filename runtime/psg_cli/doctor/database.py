@@ -94,9 +94,11 @@ async def _schema(db: Database) -> list[Finding]:
         return [fail("migrations", told, advice)]
     if state.changed:
         return [fail("migrations", "; ".join(state.changed), "restore the files of this release as they were")]
+    if state.current is None:
+        return [fail("migrations", "the database has no schema yet", "`psg migrate` makes it; `psg up` does so by itself")]
     if state.pending:
         missing = ", ".join(f"V{one.version}" for one in state.pending)
-        told = f"the database is at {state.current or 'nothing'}, it lacks {missing}"
+        told = f"the database is at {state.current}, it lacks {missing}"
         return [fail("migrations", told, "make a backup, then run `psg migrate` (docs/upgrade.md)")]
     return [ok("migrations", f"the schema is at {state.current}")]
 
