@@ -95,7 +95,7 @@ async def _schema(db: Database) -> list[Finding]:
     if state.changed:
         return [fail("migrations", "; ".join(state.changed), "restore the files of this release as they were")]
     if state.current is None:
-        return [fail("migrations", "the database has no schema yet", "`psg migrate` makes it; `psg up` does so by itself")]
+        return [fail("migrations", "the database has no schema yet", "`psg migrate` makes it; `psg up` does, too")]
     if state.pending:
         missing = ", ".join(f"V{one.version}" for one in state.pending)
         told = f"the database is at {state.current}, it lacks {missing}"
