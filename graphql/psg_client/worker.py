@@ -29,7 +29,7 @@ WAIT_MS = 20_000
 BEATS_PER_LEASE = 3
 MESSAGE_CHARS = 4_000
 GIVE_BACK_S = 3.0
-NOT_OURS = frozenset(("turn_over", "turn_elsewhere", "turn_answered", "not_found"))
+NOT_OURS = frozenset(("turn_over", "turn_elsewhere", "turn_answered", "not_found", "forbidden"))
 """Codes by which the API says that the turn is not this worker's, or not any more."""
 
 
