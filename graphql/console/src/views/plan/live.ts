@@ -27,10 +27,13 @@ export interface LivePlan {
   reload(): void;
 }
 
+/** Steps are read once the stream has begun, so that nothing falls between the two; without a stream, after this time. */
+const PATIENCE_MS = 1_500;
+
 const EMPTY: Book = new Map();
 
 /** All steps of a plan: read page by page, then kept up to date by what `merge` is given. */
-function useSteps(planId: string): {
+function useSteps(planId: string, begin: boolean): {
   book: Book;
   reading: boolean;
   error: ApiError | null;
@@ -46,7 +49,7 @@ function useSteps(planId: string): {
   const [rereads] = useState(() => new Rereads(() => setVersion((n) => n + 1)));
 
   useEffect(() => {
-    if (needed) return;
+    if (needed || !begin) return;
     const controller = new AbortController();
     const read = async (): Promise<void> => {
       const seen = new Set<string>();
@@ -77,7 +80,7 @@ function useSteps(planId: string): {
       controller.abort();
       rereads.stop();
     };
-  }, [planId, version, returns, token, needed, rereads]);
+  }, [planId, begin, version, returns, token, needed, rereads]);
 
   const readAgain = useCallback((atOnce?: boolean) => rereads.ask(atOnce), [rereads]);
   const merge = useCallback((steps: readonly StepNode[]) => setBook((was) => unlock(mergeSteps(was, steps), steps)), []);
@@ -99,18 +102,30 @@ function withProgress(plan: PlanHeadFragment, { status, paused, counts }: Progre
 /** A plan as it is now, and as it goes on. */
 export function useLivePlan(projectId: string, planId: string): LivePlan {
   const head = useQuery(Plan, { id: planId });
-  const { book, reading, error, merge, readAgain } = useSteps(planId);
+  const [begin, setBegin] = useState(false);
+  const { book, reading, error, merge, readAgain } = useSteps(planId, begin);
   const [progress, setProgress] = useState<Progress | null>(null);
   const [generation, setGeneration] = useState(0);
   const [refused, setRefused] = useState<ApiError | null>(null);
   const approvals = useQuery(PendingApprovals, progress?.status === "in_progress" ? { projectId } : null, 5_000);
   const switches = useQuery(Switches, progress?.status === "in_progress" ? { projectId } : null, 15_000);
   const status = useRef<string | null>(null);
+  const told = useRef(-1);
+  useEffect(() => {
+    const timer = setTimeout(() => setBegin(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [planId]);
 
   const onItem = (data: PlanProgressData): void => {
     const item = data.planProgress;
     if (item.__typename === "CursorExpired") setGeneration((n) => n + 1);
     if (item.__typename !== "PlanProgress") return;
+    if (told.current !== generation) {
+      // From here on the stream tells everything: what was read before may lack what happened in between.
+      told.current = generation;
+      if (begin) readAgain(true);
+      else setBegin(true);
+    }
     merge(item.changedSteps);
     setProgress({ status: item.status, paused: item.paused, counts: item.counts });
     const mark = `${item.status}:${item.paused}`;
@@ -125,9 +140,11 @@ export function useLivePlan(projectId: string, planId: string): LivePlan {
   const live = useLive(PlanProgress, { planId } as { planId: string; after?: string | null }, { onItem, onError: setRefused, generation });
   const reload = useCallback(() => {
     head.reload();
+    readAgain(true);
+    if (refused === null) return;
+    setRefused(null);
     setGeneration((n) => n + 1);
-    readAgain();
-  }, [head.reload, readAgain]);
+  }, [head.reload, readAgain, refused]);
 
   return useMemo(() => {
     const known = head.data?.plan ?? null;
