@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import orjson
 import pytest
 from typer.testing import CliRunner
@@ -419,3 +420,14 @@ def test_the_browser_link_leads_to_a_browser_that_answers(up: Up) -> None:
     with socket.create_connection((host, int(port)), 5) as connection:
         connection.sendall(f"GET /browser/ HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
         assert b"200 OK" in connection.recv(4096)
+
+
+def test_the_console_is_named_and_knows_the_browser_beside_it(up: Up) -> None:
+    base = up.facts["api_url"].removesuffix("/graphql")
+    assert f"Console  {base}/\n" in (up.folder / "up.log").read_text("utf-8")
+    told = httpx2.get(f"{base}/console/config.json").json()
+    assert (told["auth"], told["browser"]) == (["none"], up.facts["browser_url"].rstrip("/"))
+    done = up.psg("run", up.plan("double", DOUBLE), "-p", "number=5", project="console")
+    link = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("Console"))
+    page = httpx2.get(link, headers={"accept": "text/html"})
+    assert link.startswith(f"{base}/projects/") and (page.status_code, '<div id="root">' in page.text) == (200, True)
