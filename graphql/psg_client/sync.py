@@ -102,5 +102,3 @@ def _iterated(portal: BlockingPortal, stream: AsyncGenerator[Any]) -> Iterator[A
         pumping.cancel()
         with suppress(RuntimeError):  # the loop is gone: the connection was closed first
             portal.call(receive.aclose)
-
-

@@ -134,5 +134,3 @@ def _pairs(value: Any) -> Iterator[tuple[str, str]]:
                     yield project_id, role
             except PsgError:
                 continue
-
-

@@ -90,4 +90,3 @@ def _show(found: list[Finding]) -> None:
             console.print(f"{'':<18} → {plain(one.advice)}", style="dim")
     count = Counter(one.level for one in found)
     console.print(f"{count['ok']} ok, {count['warn']} warnings, {count['fail']} failures")
-
