@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -16,11 +17,15 @@ from psg_neo4j.errors import DatabaseError, EmbeddedError, PsgError
 # Messages of these name servers, files and statements: the log has them, the caller gets the first sentence.
 _PRIVATE = (DatabaseError, EmbeddedError)
 
+# Guessing names is what a schema that is not shown is protected against; strawberry leaves out those of fields only.
+_SUGGESTION = re.compile(r" Did you mean [^\n]*\?$")
+
 
 def public_error(error: GraphQLError) -> GraphQLError:
     """Return ``error`` as a caller may see it; an unexpected one is logged under a new id."""
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
+        error.message = _SUGGESTION.sub("", error.message)
         if error.extensions is None or "code" not in error.extensions:
             error.extensions = {**(error.extensions or {}), "code": "request_invalid"}
         return error

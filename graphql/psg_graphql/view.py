@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError
+from graphql import GraphQLError, get_operation_ast, parse
+from graphql import OperationType as Operation
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -170,6 +171,9 @@ class GraphQLView(GraphQL):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Execute within a deadline, and with a bounded number at once per actor."""
+        if answer_media(request.headers.get("accept")) != STREAM and _subscribes(request_data):
+            told = "Subscriptions are streams: accept text/event-stream, or use graphql-transport-ws"
+            return _failed("stream_needed", told, retryable=False, category="validation_error")
         actor = context.actor.who
         if self._busy[actor] >= self._settings.max_requests_per_actor:
             return _failed("too_busy", "Too many requests of this actor are under way; try again", retryable=True)
@@ -248,6 +252,18 @@ class GraphQLView(GraphQL):
         return response
 
 
+def _subscribes(data: GraphQLRequestData) -> bool:
+    """Tell whether the operation is a subscription; a text that is no document is for others to refuse."""
+    text = data.query or ""
+    if "subscription" not in text:
+        return False
+    try:
+        operation = get_operation_ast(parse(text, no_location=True, max_tokens=_MOST_TOKENS), data.operation_name)
+    except GraphQLError:
+        return False
+    return operation is not None and operation.operation is Operation.SUBSCRIPTION
+
+
 def _refused(request: Request) -> Response | None:
     """The refusal of a method or a media type, or none; notes what media type the answer has to have."""
     media = answer_media(request.headers.get("accept"))
@@ -266,8 +282,9 @@ def _refused(request: Request) -> Response | None:
 
 _PRINCIPAL = "psg.principal"
 _MODERN = f"{RESPONSE_JSON}; charset=utf-8"
+_MOST_TOKENS = 20_000
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
-_STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401}
+_STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401, "stream_needed": 406}
 
 
 def _code(result: ExecutionResult) -> str:
@@ -276,6 +293,6 @@ def _code(result: ExecutionResult) -> str:
     return ""
 
 
-def _failed(code: str, message: str, *, retryable: bool) -> ExecutionResult:
-    extensions = {"code": code, "category": "resource_error", "retryable": retryable}
+def _failed(code: str, message: str, *, retryable: bool, category: str = "resource_error") -> ExecutionResult:
+    extensions = {"code": code, "category": category, "retryable": retryable}
     return ExecutionResult(data=None, errors=[GraphQLError(message, extensions=extensions)])

@@ -234,3 +234,21 @@ async def test_a_schema_behind_the_code_keeps_the_api_from_starting(
         await require_schema(db)
     with pytest.raises(SchemaNotMigrated):
         await serve(Graph(db), ApiSettings(port=0), stop=anyio.Event())
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/graphql-response+json"])
+async def test_a_subscription_that_asks_for_no_stream_is_told_so(api: Api, accept: str) -> None:
+    text = "subscription S($p: ID!) { events(projectId: $p) { __typename } } query Q { __typename }"
+    body = {"query": text, "operationName": "S", "variables": {"p": await api.project()}}
+    answer = await api.http.post("/graphql", json=body, headers={"accept": accept})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (406, "stream_needed")
+    answer = await api.http.post("/graphql", json=body | {"operationName": "Q", "variables": {}})
+    assert answer.json()["data"] == {"__typename": "Query"}
+
+
+@pytest.mark.parametrize(
+    "query", ["{ projects(firs: 1) { nodes { id } } }", "{ projec { id } }", "{ node(id: 1) { ... on Pla { id } } }",
+              'query { plans(projectId: "x", status: PENDING) { nodes { id } } }'],
+)  # fmt: skip
+async def test_names_are_not_suggested(api: Api, query: str) -> None:
+    assert "Did you mean" not in (await api.post(query)).text
