@@ -134,3 +134,15 @@ async def fresh_neo4j(tmp_path: Path) -> AsyncIterator[FreshNeo4j]:
             return server
 
         yield make
+
+
+# Here, as a second conftest.py would take the name of this one, which tests import from.
+@pytest.fixture(scope="module")
+async def console(neo4j_server: Neo4jServer, anyio_backend: str) -> AsyncIterator[object]:
+    """The console of an API that asks nobody who they are, and one Chromium, for a file of browser tests."""
+    from console_browser import NAMES, chromium, running_chromium, running_console
+
+    if chromium() is None:
+        pytest.skip(f"no Chromium here ({', '.join(NAMES)}): Debian and Ubuntu have it as the package chromium")
+    async with neo4j_server.database() as db, running_chromium() as browser, running_console(db, browser) as running:
+        yield running

@@ -93,7 +93,7 @@ async def test_of_writers_that_saw_the_same_revision_one_succeeds(db: Database) 
         ("", 1, "key"),
         ("k" * 513, 1, "512 bytes"),
         ("a\x00b", 1, "control"),
-        (f"plans/{uuid.uuid4()}", 1, "view of a node"),
+        ("plans/5f0c1c58-1e0b-4f38-9a54-0d1b6a3f9d11", 1, "view of a node"),
         ("psg_schema_version", "9.0.0", "psg migrate"),
     ],
 )
