@@ -190,7 +190,7 @@ ROOT_FIELDS: Mapping[str, Rule] = {
     "Mutation.setSnapshotPolicy": _in("administer", "project", _HERE, privileged=True),
     "Mutation.setProjectPolicy": _in("administer", "project", _HERE, privileged=True),
     "Mutation.setKillSwitch": _in("operate", "project", _HERE, "input.plan_id", privileged=True),
-    "Mutation.executeWorkflow": _in("operate", "plan", _HERE),
+    "Mutation.executeWorkflow": _in("operate", "plan", _HERE, in_person=True),
     "Mutation.pauseWorkflow": _in("operate", "plan", _HERE),
     "Mutation.resumeWorkflow": _in("operate", "plan", _HERE),
     "Mutation.cancelWorkflow": _in("operate", "plan", _HERE),

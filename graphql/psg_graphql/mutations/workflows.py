@@ -18,7 +18,7 @@ from psg_graphql.global_id import project_of
 from psg_graphql.mutations.answers import command, effect
 from psg_graphql.mutations.inputs import CommandId, ProjectRef
 from psg_graphql.mutations.results import Effect
-from psg_graphql.policy import Action, authorize
+from psg_graphql.policy import Action, Actor, authorize, check_role
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 from psg_graphql.types.workflow import WorkflowExecution, execution_from
@@ -61,9 +61,7 @@ class WorkflowMutations:
             raise ValidationFailed("inputs: an object is expected", field="inputs")
         project_id = project_of(input.project_id)
         definition = WorkflowDefinition.of(input.definition)
-        # A workflow reaches no further than who has it executed.
-        for module, operation in sorted({(stage.module_type, stage.operation) for stage in definition.stages}):
-            authorize(info.context.actor, stage_action(module, operation), module, project_id)
+        judge_stages(info.context.actor, project_id, definition)
         check_plan(info.context.actor, project_id, dumps([input.definition, inputs]))
         asked, engine = command(info, input.command_id), engine_of(info, project_id)
         execution = await engine.start_execution(
@@ -96,6 +94,26 @@ def stage_action(module: str, operation: str) -> Action:
     if words & {"approve", "execute"}:
         return "approve"
     return "delete" if "delete" in words else "operate"
+
+
+def judge_stages(principal: Actor, project_id: str, definition: WorkflowDefinition) -> None:
+    """Let a workflow reach no further than who has it executed, neither by stages nor by what undoes them.
+
+    Who is restricted approves in roles that the definition says in full: what a reference will read is not known yet.
+    Raises ``Forbidden``.
+    """
+    for stage in definition.stages:
+        for call in (stage, stage.compensation):
+            if call is None:
+                continue
+            action = stage_action(call.module_type, call.operation)
+            authorize(principal, action, call.module_type, project_id)
+            if action == "approve":
+                for role in (value for key, value in call.inputs.items() if snake(key) == "role"):
+                    if isinstance(role, str) and "$" not in role:
+                        check_role(principal, project_id, role)
+                    else:
+                        authorize(principal, "administer", call.module_type, project_id)
 
 
 async def _steered(info: Info, input: WorkflowInput, how: str) -> Any:
