@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from psg.accounts import AuditRecord
 from psg.accounts.model import Outcome
 from psg.errors import Denied, Forbidden, InvalidId, PsgError
 from psg.model.ids import UUID4
+from psg_graphql.connections import MAX_FIRST
 from psg_graphql.global_id import parse_global_id
 from psg_graphql.policy import (
     NESTED_FIELDS,
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 RECHECK_S = 1.0
 """How old what is known of a principal may be while a subscription has nothing to tell, in seconds."""
+
+_MOST_HIDDEN = 5
+"""Projects of one field that are each recorded as hidden: a request with many is one guess, not many."""
 
 
 def projects_named(rule: Rule, arguments: Mapping[str, Any]) -> list[str]:
@@ -218,15 +223,17 @@ async def _record_hidden(
     if open_to is None:
         return
     for path in rule.each:
-        for text in values_at(arguments, path.split(".")):
-            try:
-                project_id = parse_global_id(text, path).project_id
-            except InvalidId:
-                continue  # the resolver says so
-            if project_id not in open_to:
-                denied = NoAccess("hidden")
-                hidden = Rule(rule.action, rule.resource, (path,))
-                await record_denial(context, field, hidden, {path: text}, denied)
+        texts = list(itertools.islice(values_at(arguments, path.split(".")), MAX_FIRST + 1))
+        if len(texts) > MAX_FIRST:
+            return  # the resolver refuses them before it reads any
+        hidden: dict[str, str] = {}
+        for text in texts:
+            with contextlib.suppress(InvalidId):  # the resolver says so
+                hidden.setdefault(parse_global_id(text, path).project_id, text)
+        closed = [text for project_id, text in hidden.items() if project_id not in open_to]
+        for text in closed[:_MOST_HIDDEN]:
+            rule_of_one = Rule(rule.action, rule.resource, (path,))
+            await record_denial(context, field, rule_of_one, {path: text}, NoAccess("hidden"))
 
 
 def _request_id() -> str | None:

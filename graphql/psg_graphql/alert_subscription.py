@@ -63,7 +63,7 @@ class AlertSubscription:
         context, asked = info.context, {"project_id": project_id}
         open_scope(info, project_id)  # refuses what is no project first
         db, live, head = context.graph.db, context.live, _head_of(info)
-        with live.subscribed(PLACE):
+        with live.subscribed(PLACE, context.actor.who):
             given = after or context.last_event_id
             cursor = log_position(given) if given else await live.read(lambda: head.seq(0))
             heard = anyio.current_time()

@@ -42,7 +42,8 @@ def create_app(
     polls for writes of other processes.
     """
     settings = settings or ApiSettings()
-    live = LiveLog(EventLog(graph.db), graph.signals, settings.poll_s, settings.max_subscriptions)
+    most = (settings.max_subscriptions, settings.max_subscriptions_per_actor)
+    live = LiveLog(EventLog(graph.db), graph.signals, settings.poll_s, *most)
     console = ConsoleFiles(settings)
     view = GraphQLView(graph, live, settings, registry)
     monitor = SystemMonitor(graph)

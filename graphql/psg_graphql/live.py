@@ -35,11 +35,13 @@ class LiveLog:
     ``run()`` polls while there are subscribers; ``close()`` ends it and all subscriptions.
     """
 
-    def __init__(self, log: EventLog, signals: Signals, poll_s: float, most: int) -> None:
+    def __init__(self, log: EventLog, signals: Signals, poll_s: float, most: int, most_each: int | None = None) -> None:
         self._log = log
         self._signals = signals
         self._poll_s = poll_s
         self._most = most
+        self._most_each = most if most_each is None else most_each
+        self._by_actor: Counter[str] = Counter()
         self._subscribed: Counter[str] = Counter()
         self._someone = anyio.Event()
         self._nobody = anyio.Event()
@@ -66,18 +68,20 @@ class LiveLog:
         return False
 
     @contextlib.contextmanager
-    def subscribed(self, project_id: str) -> Iterator[None]:
-        """Have the project polled as long as the block runs; raises ``TooManySubscriptions``."""
-        if self._subscribed.total() >= self._most:
+    def subscribed(self, project_id: str, who: str) -> Iterator[None]:
+        """Have the project polled for ``who`` as long as the block runs; raises ``TooManySubscriptions``."""
+        if self._subscribed.total() >= self._most or self._by_actor[who] >= self._most_each:
             raise TooManySubscriptions()
+        self._by_actor[who] += 1
         self._subscribed[project_id] += 1
         self._someone.set()
         try:
             yield
         finally:
-            self._subscribed[project_id] -= 1
-            if not self._subscribed[project_id]:
-                del self._subscribed[project_id]
+            for counted, name in ((self._subscribed, project_id), (self._by_actor, who)):
+                counted[name] -= 1
+                if not counted[name]:
+                    del counted[name]
             if not self._subscribed:
                 self._nobody.set()
 

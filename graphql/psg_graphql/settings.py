@@ -60,6 +60,7 @@ class ApiSettings(BaseSettings):
     max_sockets_per_actor: int = Field(default=200, ge=1)
     max_subscriptions_per_connection: int = Field(default=100, ge=1)
     max_subscriptions: int = Field(default=1_000, ge=1)
+    max_subscriptions_per_actor: int = Field(default=500, ge=1)
     connection_init_timeout_s: float = Field(default=10.0, gt=0)
     heartbeat_s: float = Field(default=15.0, gt=0)
     poll_s: float = Field(default=0.02, gt=0)

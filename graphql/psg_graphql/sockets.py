@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
+import orjson
+from graphql import GraphQLError
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ErrorMessage
 
 from psg.errors import PsgError
+from psg_graphql.operation_kind import subscribes
 from psg_graphql.trusted_documents import TrustedDocuments
 
+TOO_BUSY = ("too_busy", "Too many requests of this actor are under way; try again")
+TOO_LATE = ("deadline_exceeded", "The request took too long and was given up")
 _LONGEST_ID = 200
 
 
@@ -24,7 +30,7 @@ class TransportSocket(BaseGraphQLTransportWSHandler[Any, None]):
         if not self.connection_acknowledged or self._counted_as is not None:
             return
         view: Any = self.view
-        self._counted_as = self.context.actor.name
+        self._counted_as = self.context.actor.who
         view.sockets[self._counted_as] += 1
         if view.sockets[self._counted_as] > view.most_sockets:
             await self.websocket.close(code=4429, reason="Too many connections of this actor")
@@ -67,7 +73,31 @@ class TransportSocket(BaseGraphQLTransportWSHandler[Any, None]):
                 return f"{name} has a wrong type"
         if len(payload.get("query") or "") > view.longest_query:
             return f"The query text is longer than {view.longest_query} characters"
+        if payload.get("variables") and "mutation" not in (payload.get("query") or ""):
+            size = len(orjson.dumps(payload["variables"]))
+            if size > view.largest_query_body:
+                return f"The variables have {size} bytes; a query may have {view.largest_query_body}"
         return None
+
+    async def run_operation(self, operation: Any) -> None:
+        """Run an operation; all but subscriptions within a deadline and a number at once, as over HTTP."""
+        if subscribes(operation.query, operation.operation_name):
+            await super().run_operation(operation)
+            return
+        view: Any = self.view
+        with view.counted(self.context.actor.who) as counted:
+            if not counted:
+                await self._refuse(operation, *TOO_BUSY)
+                return
+            try:
+                with anyio.fail_after(view.deadline(operation.query)):
+                    await super().run_operation(operation)
+            except TimeoutError:
+                await self._refuse(operation, *TOO_LATE)
+
+    async def _refuse(self, operation: Any, code: str, message: str) -> None:
+        facts = {"code": code, "category": "resource_error", "retryable": True}
+        await operation.send_initial_errors([GraphQLError(message, extensions=facts)])
 
     async def _named(self, message: dict[str, Any]) -> bool:
         """Put the text of a ``documentId`` where a text would be; an unknown one ends the operation, not the socket."""

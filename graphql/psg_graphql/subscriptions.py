@@ -79,7 +79,7 @@ async def follow(
     A slow consumer holds nothing up: the next page is read when it asks for it.
     """
     beat = context.settings.heartbeat_s
-    with context.live.subscribed(project_id):
+    with context.live.subscribed(project_id, context.actor.who):
         heard = anyio.current_time()
         while not context.live.closing:
             page = await _page(context, project_id, after, families, plan_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,8 +12,7 @@ from typing import Any
 import anyio
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError, get_operation_ast, parse
-from graphql import OperationType as Operation
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -36,11 +37,12 @@ from psg_graphql.identity.identify import Identity, identity_failure, identity_r
 from psg_graphql.live import LiveLog
 from psg_graphql.middleware import refusal_response
 from psg_graphql.negotiation import JSON, RESPONSE_JSON, STREAM, answer_media, is_json_body
+from psg_graphql.operation_kind import subscribes
 from psg_graphql.policy import Actor
 from psg_graphql.request_context import RequestContext
 from psg_graphql.schema import make_schema
 from psg_graphql.settings import ApiSettings
-from psg_graphql.sockets import TransportSocket
+from psg_graphql.sockets import TOO_BUSY, TOO_LATE, TransportSocket
 from psg_graphql.trusted_documents import DocumentUnknown, TrustedDocuments
 
 
@@ -81,6 +83,7 @@ class GraphQLView(GraphQL):
     def __init__(self, graph: Graph, live: LiveLog, settings: ApiSettings, registry: Any = None) -> None:
         self.documents = TrustedDocuments.of(settings)
         self.longest_query = settings.max_query_text
+        self.largest_query_body = settings.max_query_body_bytes
         self.most_sockets = settings.max_sockets_per_actor
         self.sockets: Counter[str] = Counter()
         super().__init__(
@@ -171,28 +174,36 @@ class GraphQLView(GraphQL):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Execute within a deadline, and with a bounded number at once per actor."""
-        if answer_media(request.headers.get("accept")) != STREAM and _subscribes(request_data):
+        streams = answer_media(request.headers.get("accept")) == STREAM
+        if not streams and subscribes(request_data.query, request_data.operation_name):
             told = "Subscriptions are streams: accept text/event-stream, or use graphql-transport-ws"
             return _failed("stream_needed", told, retryable=False, category="validation_error")
-        actor = context.actor.who
-        if self._busy[actor] >= self._settings.max_requests_per_actor:
-            return _failed("too_busy", "Too many requests of this actor are under way; try again", retryable=True)
-        self._busy[actor] += 1
-        try:
-            with anyio.fail_after(self._deadline(request_data)):
-                return await super().execute_single(
-                    request, request_adapter, sub_response, context, root_value, request_data
-                )
-        except TimeoutError:
-            return _failed("deadline_exceeded", "The request took too long and was given up", retryable=True)
-        finally:
-            self._busy[actor] -= 1
-            if not self._busy[actor]:
-                del self._busy[actor]
+        with self.counted(context.actor.who) as counted:
+            if not counted:
+                return _failed(*TOO_BUSY, retryable=True)
+            try:
+                with anyio.fail_after(self.deadline(request_data.query)):
+                    return await super().execute_single(
+                        request, request_adapter, sub_response, context, root_value, request_data
+                    )
+            except TimeoutError:
+                return _failed(*TOO_LATE, retryable=True)
 
-    def _deadline(self, data: GraphQLRequestData) -> float:
-        """Seconds a request may take; where the text may hold a mutation, those of a mutation."""
-        mutates = "mutation" in (data.query or "")
+    @contextlib.contextmanager
+    def counted(self, who: str) -> Iterator[bool]:
+        """Count what an actor has under way; ``False`` when that is as much as it may."""
+        free = self._busy[who] < self._settings.max_requests_per_actor
+        self._busy[who] += free
+        try:
+            yield free
+        finally:
+            self._busy[who] -= free
+            if not self._busy[who]:
+                del self._busy[who]
+
+    def deadline(self, text: str | None) -> float:
+        """Seconds an operation may take; where the text may hold a mutation, those of a mutation."""
+        mutates = "mutation" in (text or "")
         return self._settings.mutation_deadline_s if mutates else self._settings.query_deadline_s
 
     def encode_json(self, data: object) -> bytes:
@@ -252,18 +263,6 @@ class GraphQLView(GraphQL):
         return response
 
 
-def _subscribes(data: GraphQLRequestData) -> bool:
-    """Tell whether the operation is a subscription; a text that is no document is for others to refuse."""
-    text = data.query or ""
-    if "subscription" not in text:
-        return False
-    try:
-        operation = get_operation_ast(parse(text, no_location=True, max_tokens=_MOST_TOKENS), data.operation_name)
-    except GraphQLError:
-        return False
-    return operation is not None and operation.operation is Operation.SUBSCRIPTION
-
-
 def _refused(request: Request) -> Response | None:
     """The refusal of a method or a media type, or none; notes what media type the answer has to have."""
     media = answer_media(request.headers.get("accept"))
@@ -282,7 +281,6 @@ def _refused(request: Request) -> Response | None:
 
 _PRINCIPAL = "psg.principal"
 _MODERN = f"{RESPONSE_JSON}; charset=utf-8"
-_MOST_TOKENS = 20_000
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 _STATUS = {"too_busy": 429, "deadline_exceeded": 503, "unauthenticated": 401, "stream_needed": 406}
 

@@ -135,7 +135,7 @@ class TurnMutations:
         with contextlib.ExitStack() as stack:
             if project_id is not None and input.wait_ms:
                 with contextlib.suppress(TooManySubscriptions):  # then it looks twice a second
-                    stack.enter_context(live.subscribed(project_id))
+                    stack.enter_context(live.subscribed(project_id, info.context.actor.who))
             turn = await turns.claim_turn(
                 info.context.graph, input.agents, worker=_worker(info, input.worker), project_id=project_id,
                 plan_id=plan_id, lease_ms=input.lease_ms, wait_ms=input.wait_ms, stopped=gone,
