@@ -12,7 +12,7 @@ from strawberry.types.unset import UNSET
 
 from psg.accounts import AuditRecord
 from psg.accounts.model import Outcome
-from psg.errors import Denied, Forbidden, InvalidId, PsgError
+from psg.errors import Denied, Forbidden, Invalid, InvalidId, PsgError, Refused
 from psg.model.ids import UUID4
 from psg_graphql.connections import MAX_FIRST
 from psg_graphql.global_id import parse_global_id
@@ -27,6 +27,9 @@ from psg_graphql.policy import (
     check_role,
 )
 from psg_runtime.core_orchestrator.compiling import INVOKE
+
+_IN_PARTS = ("Mutation.importDocuments", "Mutation.restoreSnapshot")
+"""What takes several commits: when it fails something may be done."""
 
 if TYPE_CHECKING:
     from psg_graphql.policy import Actor
@@ -98,11 +101,12 @@ def decide(principal: Actor, rule: Rule, arguments: Mapping[str, Any]) -> str | 
     return projects[0]
 
 
-async def admit(context: RequestContext, field: str, arguments: Mapping[str, Any]) -> None:
+async def admit(context: RequestContext, field: str, arguments: Mapping[str, Any]) -> str | None:
     """Let a root field such as ``Mutation.startPlan`` be resolved, or raise what says why not.
 
-    What is denied, and what is done by privilege, is recorded before this returns. A field that the table lacks is
-    forbidden to everybody. Who is not restricted costs a look into the table.
+    What is denied, and what is done by privilege, is recorded before this returns; it returns what ``record_outcome``
+    is told of the latter. A field that the table lacks is forbidden to everybody. Who is not restricted costs a look
+    into the table.
     """
     rule = ROOT_FIELDS.get(field)
     if rule is None:
@@ -115,8 +119,11 @@ async def admit(context: RequestContext, field: str, arguments: Mapping[str, Any
         raise
     if rule.each and principal.grants is not None:
         await _record_hidden(context, field, rule, arguments)
-    if rule.privileged and not (rule.in_person and principal.method == "none"):  # the project's log names who decided
-        await record(context, _audit(context, field, rule, arguments, "allowed"))
+    if not rule.privileged or (rule.in_person and principal.method == "none"):  # the project's log names who decided
+        return None
+    if context.accounts is None:
+        return None
+    return await context.accounts.begin(_audit(context, field, rule, arguments, "allowed"))
 
 
 async def admit_again(context: RequestContext, field: str, arguments: Mapping[str, Any]) -> None:
@@ -163,23 +170,29 @@ async def still_allowed(context: RequestContext, resource: str, project_id: str 
 
 
 async def record_denial(
-    context: RequestContext, field: str, rule: Rule, arguments: Mapping[str, Any], denied: Denied
-) -> None:
+    context: RequestContext, field: str, rule: Rule, arguments: Mapping[str, Any], denied: Denied,
+    begun: str | None = None,
+) -> None:  # fmt: skip
     """Keep that a field was denied; the same in the same minute is counted."""
-    await record(context, _audit(context, field, rule, arguments, "denied", denied.code))
+    await record(context, _audit(context, field, rule, arguments, "denied", denied.code), begun)
 
 
 async def record_outcome(
-    context: RequestContext, field: str, arguments: Mapping[str, Any], error: PsgError
+    context: RequestContext, field: str, arguments: Mapping[str, Any], error: PsgError, begun: str | None = None
 ) -> None:
-    """Keep that a resolver denied something, or that what privilege was used for failed."""
+    """Keep that a resolver denied something, or that what privilege was used for failed.
+
+    Where that certainly changed nothing it takes the place of what ``admit`` kept (``begun``): failing fills no disk.
+    """
     rule = ROOT_FIELDS[field]
+    if field in _IN_PARTS or not isinstance(error, Denied | Invalid | Refused):
+        begun = None
     if isinstance(error, Denied):
-        await record_denial(context, field, rule, arguments, error)
+        await record_denial(context, field, rule, arguments, error, begun)
     elif rule.privileged:
         failed = _audit(context, field, rule, arguments, "failed", error.code)
         with contextlib.suppress(PsgError):  # that it was begun is kept already
-            await record(context, failed)
+            await record(context, failed, begun)
 
 
 def _audit(
@@ -203,12 +216,15 @@ def _audit(
     )
 
 
-async def record(context: RequestContext, audit: AuditRecord) -> None:
-    """Keep an audit record. A denial stays one when the database does not answer; a privileged act then fails."""
+async def record(context: RequestContext, audit: AuditRecord, begun: str | None = None) -> None:
+    """Keep an audit record, instead of ``begun``. A denial stays one when the database does not answer."""
     if context.accounts is None:
         return
     try:
-        await context.accounts.record(audit)
+        if begun is None:
+            await context.accounts.record(audit)
+        else:
+            await context.accounts.undone(audit, begun)
     except PsgError as error:
         if audit.outcome != "denied":
             raise

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 Role = Literal["viewer", "operator", "approver", "agent", "admin"]
 Method = Literal["none", "operator_token", "api_token", "oidc"]
@@ -39,3 +39,7 @@ class Principal:
             return None
         here = self.grants.get(EVERYWHERE, frozenset())
         return here if project_id is None else here | self.grants.get(project_id, frozenset())
+
+    def holding(self, kept: Mapping[str, frozenset[str]]) -> Self:
+        """The same principal when ``kept`` is what is granted to it here; one without restriction stays so."""
+        return self if self.grants is None else replace(self, grants=kept)

@@ -26,12 +26,12 @@ def query(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
         @functools.wraps(resolver)
         async def guarded(self: Any, info: Any, **arguments: Any) -> Any:
             try:
-                await admit(info.context, name, arguments)
+                begun = await admit(info.context, name, arguments)
             except NoAccess:
                 if ROOT_FIELDS[name].null:
                     return None
                 raise
-            return await _watched(info.context, name, arguments, resolver(self, info, **arguments))
+            return await _watched(info.context, name, arguments, resolver(self, info, **arguments), begun)
 
         return strawberry.field(resolver=guarded, description=description)
 
@@ -47,8 +47,8 @@ def mutation(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]
         @functools.wraps(resolver)
         async def guarded(self: Any, info: Any, **arguments: Any) -> Any:
             try:
-                await admit(info.context, name, arguments)
-                return await _watched(info.context, name, arguments, resolver(self, info, **arguments))
+                begun = await admit(info.context, name, arguments)
+                return await _watched(info.context, name, arguments, resolver(self, info, **arguments), begun)
             except PsgError as error:
                 return failure(error)
 
@@ -90,10 +90,12 @@ def subscription(description: str) -> Callable[[Callable[..., AsyncGenerator[Any
     return decorate
 
 
-async def _watched(context: Any, name: str, arguments: dict[str, Any], resolving: Awaitable[Any]) -> Any:
+async def _watched(
+    context: Any, name: str, arguments: dict[str, Any], resolving: Awaitable[Any], begun: str | None
+) -> Any:  # fmt: skip
     """Resolve; what is denied on the way is recorded like what the policy denies, and so is privilege that failed."""
     try:
         return await resolving
     except PsgError as error:
-        await record_outcome(context, name, arguments, error)
+        await record_outcome(context, name, arguments, error, begun)
         raise

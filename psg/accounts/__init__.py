@@ -1,6 +1,6 @@
 """Accounts: API tokens, grants of roles in projects, and the audit trail (docs/accounts.md)."""
 
-from psg.accounts.accounts import LIFE_S, Accounts, Known, NewToken, Origin
+from psg.accounts.accounts import LIFE_S, Accounts, Known, NewToken
 from psg.accounts.errors import BeyondScope, LastAdmin, TokenTaken, TokenUnknown
 from psg.accounts.model import (
     CYPHER,
@@ -13,6 +13,7 @@ from psg.accounts.model import (
     check_actor,
     scoped,
 )
+from psg.accounts.standing import Judge, Origin
 
 __all__ = [
     "CYPHER",
@@ -25,6 +26,7 @@ __all__ = [
     "AuditRecord",
     "BeyondScope",
     "Grant",
+    "Judge",
     "Known",
     "LastAdmin",
     "NewToken",

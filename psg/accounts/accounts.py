@@ -18,8 +18,10 @@ from psg.accounts.model import (
     check_grant,
     check_scope,
     collected,
+    token_of,
 )
 from psg.accounts.secret import fits, id_in, new_token
+from psg.accounts.standing import Origin, check_standing
 from psg.accounts.trail import Trail, append, audit_row
 from psg.errors import NotFound, ValidationFailed
 from psg.model.ids import new_id
@@ -34,15 +36,6 @@ LIFE_S = 90 * 86_400.0
 MAX_LIFE_S = 10 * 366 * 86_400.0
 PAGE = 1_000
 _NOTE_CHARS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who changes something here, with which token, in which request: what the audit record tells."""
-
-    actor: str
-    token_id: str | None = None
-    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,8 @@ class Accounts:
 
         ``life_s`` are seconds until it ends, ``None`` for never. With ``grant`` the roles are granted in the projects
         as well, in the same commit; else it can do what is granted to the actor, now and later. Raises
-        ``ValidationFailed``, ``NotFound`` for a project, ``TokenTaken`` for a repeated ``command_id``.
+        ``ValidationFailed``, ``NotFound`` for a project, ``TokenTaken`` for a repeated ``command_id``, and as
+        ``check_standing``, which all ask that change something.
         """
         check_actor(actor)
         check_scope(projects, roles)
@@ -104,6 +98,7 @@ class Accounts:
         token_id, text, kept = new_token(None if command_id is None else (by.actor, command_id))
 
         async def work(transaction: Transaction, now: int) -> ApiToken:
+            await check_standing(transaction, by, now)
             for project_id in sorted(set(projects or ())):
                 await _require_project(transaction, project_id)
             times = {"hash": kept, "created_ms": now, "expires_ms": None if life_ms is None else now + life_ms}
@@ -115,7 +110,7 @@ class Accounts:
             told = {"token_id": token_id, "expires_ms": times["expires_ms"], "granted": grant}
             told |= {name: facts[name] for name in ("actor", "projects", "roles")}
             await self._told(transaction, by, "token.create", None, told, f"token.create|{token_id}")
-            return _token(row["token"])
+            return token_of(row["token"])
 
         return NewToken(await self._locked(work), text)
 
@@ -130,6 +125,8 @@ class Accounts:
 
         async def work(transaction: Transaction, now: int) -> list[str]:
             ended, seen = [], [token_id]
+            if not await _done(transaction, f"{call}|{token_id}"):  # by then the own token may have ended by this
+                await check_standing(transaction, by, now)
             for each in seen:
                 rows = await _run(transaction, "account_token_revoke", id=each, now=now, by=by.actor)
                 if not rows:
@@ -150,7 +147,7 @@ class Accounts:
         row = await self._db.read_one(psg_cypher.statement("account_token_get"), id=token_id)
         if row is None:
             raise _unknown(token_id)
-        return _token(row["token"])
+        return token_of(row["token"])
 
     async def tokens(self, after: str = "", first: int = 100, *, actor: str | None = None) -> list[ApiToken]:
         """Tokens by id, behind ``after``; with ``actor`` its own, and those of ``actor/…``."""
@@ -160,7 +157,7 @@ class Accounts:
             rows = await self._db.read(
                 psg_cypher.statement("account_token_page_of"), actor=actor, after=after, limit=first
             )
-        return [_token(row["token"]) for row in rows]
+        return [token_of(row["token"]) for row in rows]
 
     async def token_count(self, *, actor: str | None = None) -> int:
         """How many tokens there are, live or not; as ``tokens``."""
@@ -196,6 +193,7 @@ class Accounts:
         async def work(transaction: Transaction, now: int) -> bool:
             if await _done(transaction, call):
                 return True
+            await check_standing(transaction, by, now)
             if project_id != EVERYWHERE:
                 await _require_project(transaction, project_id)
             changed = await _put_grant(transaction, actor, project_id, role, by, now)
@@ -217,6 +215,7 @@ class Accounts:
         async def work(transaction: Transaction, now: int) -> bool:
             if await _done(transaction, call):
                 return True
+            await check_standing(transaction, by, now)
             if keep_admin and (project_id, role) == (EVERYWHERE, "admin"):
                 rows = await _run(transaction, "account_grant_holders", project_id=EVERYWHERE, role=role, limit=2)
                 if [row["actor"] for row in rows] == [actor]:
@@ -258,10 +257,18 @@ class Accounts:
     async def record(self, record: AuditRecord) -> None:
         """Keep an audit record; returns when it is kept, or counted among others of this minute that are.
 
-        The first denial of an actor, act and project in a minute is kept at once, further ones are counted and
-        written by :meth:`flush`. How many records the denials of one actor can make in a minute is bounded.
+        The first denial (or failure) of an actor, act and project in a minute is kept at once, further ones are
+        counted and written by :meth:`flush`. How many records those of one actor can make in a minute is bounded.
         """
         await self._trail.record(record)
+
+    async def begin(self, record: AuditRecord) -> str:
+        """Keep that somebody is let do something by privilege; returns what :meth:`undone` is told when it is not."""
+        return await self._trail.begin(record)
+
+    async def undone(self, record: AuditRecord, begun: str) -> None:
+        """Keep that it was denied or failed and changed nothing, counted as in :meth:`record`, instead of that."""
+        await self._trail.record(record, begun)
 
     async def flush(self) -> None:
         """Write the counts of denials that were not written yet."""
@@ -304,6 +311,7 @@ class Accounts:
         key: str,
     ) -> None:
         """Keep what is done in its own commit; ``key`` is that of the call, which may be made again."""
+        details = {**details, **by.told()}
         record = AuditRecord(
             by.actor, act, "allowed", project_id if project_id != EVERYWHERE else None, by.token_id, by.request_id,
             details=details,
@@ -362,17 +370,8 @@ def _facts(
     }  # fmt: skip
 
 
-def _token(row: Mapping[str, Any]) -> ApiToken:
-    projects, roles = row.get("projects"), row.get("roles")
-    return ApiToken(
-        row["id"], row["actor"], row.get("note"), None if projects is None else tuple(projects),
-        None if roles is None else tuple(roles), row["created_ms"], row["created_by"], row.get("expires_ms"),
-        row.get("revoked_ms"), row.get("revoked_by"), row.get("made_with"),
-    )  # fmt: skip
-
-
 def _known(row: Row) -> Known:
-    return Known(_token(row["token"]), collected((p, r) for p, r in row["grants"]), row["now"])
+    return Known(token_of(row["token"]), collected((p, r) for p, r in row["grants"]), row["now"])
 
 
 def _unknown(token_id: str) -> TokenUnknown:

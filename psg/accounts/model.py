@@ -137,6 +137,16 @@ def scoped(
     return collected(left)
 
 
+def token_of(row: Mapping[str, Any]) -> ApiToken:
+    """A token as a statement returns it."""
+    projects, roles = row.get("projects"), row.get("roles")
+    return ApiToken(
+        row["id"], row["actor"], row.get("note"), None if projects is None else tuple(projects),
+        None if roles is None else tuple(roles), row["created_ms"], row["created_by"], row.get("expires_ms"),
+        row.get("revoked_ms"), row.get("revoked_by"), row.get("made_with"),
+    )  # fmt: skip
+
+
 def _all(project_id: str, granted: Collection[str]) -> set[str]:
     found = set(granted)
     for role in granted:

@@ -1,4 +1,4 @@
-"""The audit trail: denials counted together, so that who is denied ten thousand times fills no disk."""
+"""The audit trail: denials and failures counted together: who has ten thousand of them fills no disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCK = "audit"
 LOCK_SECONDS = 10.0
 WINDOW_S = 60
 PER_ACTOR = 60
-"""How many records the denials of one actor can make in a window; what comes after is one more for all of it."""
+"""How many records the denials of one actor can make in a window, and its failures; what comes after is one more."""
 PER_PROCESS = 600
 """The same for all actors together: their names may be made up."""
 KEEP_DENIED_MS = 90 * 86_400_000
@@ -33,15 +33,17 @@ _DETAILS = 4_000
 _NO_NUMBER = 2**62
 
 
-def audit_row(record: AuditRecord, key: str | None = None, add: int = 0) -> dict[str, Any]:
-    """The row of the statement; without a ``key`` the record stands for itself."""
+def audit_row(
+    record: AuditRecord, key: str | None = None, add: int = 0, begun: str | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """The row of the statement; without a ``key`` the record stands for itself. It takes the place of ``begun``."""
     details = dumps(dict(record.details)) if record.details else None
     props = {
         "actor": record.actor, "act": record.act, "outcome": record.outcome, "project_id": record.project_id,
         "token_id": record.token_id, "request_id": record.request_id, "reason": record.reason,
         "details": details if details is None or len(details) <= _DETAILS else dumps({"left_out": len(details)}),
     }  # fmt: skip
-    return {"key": key or str(uuid.uuid4()), "add": add, "props": props}
+    return {"key": key or str(uuid.uuid4()), "add": add, "props": props, "instead_of": [] if begun is None else [begun]}
 
 
 async def append(transaction: Transaction, rows: list[dict[str, Any]]) -> None:
@@ -62,12 +64,25 @@ class Trail:
         self._waiting: list[_Waiting] = []
         self._writing = anyio.Lock()
 
-    async def record(self, record: AuditRecord) -> None:
-        """Keep a record; a denial that is one of many may be counted only."""
-        if record.outcome != "denied":
+    async def begin(self, record: AuditRecord) -> str:
+        """Keep a record, and return its key."""
+        row = audit_row(record)
+        await self._append([row])
+        return str(row["key"])
+
+    async def record(self, record: AuditRecord, begun: str | None = None) -> None:
+        """Keep a record; a denial or failure that is one of many may be counted only.
+
+        It takes the place of the record ``begun``, in one commit.
+        """
+        if record.outcome == "allowed":
             await self._append([audit_row(record)])
             return
         key, record = self._key(record)
+        if begun is not None:
+            self._kept.add(key)
+            await self._append([audit_row(record, key, 1, begun)])
+            return
         if key in self._kept:
             first, count = self._more.get(key, (record, 0))
             self._more[key] = (first, count + 1)
@@ -86,15 +101,16 @@ class Trail:
             self._window = window
             self._kept.clear()
             self._of_actor.clear()
-        who = f"{record.token_id or ''}|{record.actor.partition('/')[0]}"
+        outcome = record.outcome
+        who = f"{outcome}|{record.token_id or ''}|{record.actor.partition('/')[0]}"
         key = f"{window}|{who}|{record.act}|{record.project_id or ''}|{record.reason or ''}"
         if key in self._kept:
             return key, record
         if len(self._kept) >= PER_PROCESS:
-            several = AuditRecord("*", "*", "denied", reason="several")
-            return f"{window}|*", several
+            several = AuditRecord("*", "*", outcome, reason="several")
+            return f"{window}|{outcome}|*", several
         if self._of_actor[who] >= PER_ACTOR:
-            several = AuditRecord(record.actor, "*", "denied", token_id=record.token_id, reason="several")
+            several = AuditRecord(record.actor, "*", outcome, token_id=record.token_id, reason="several")
             return f"{window}|{who}|*", several
         self._of_actor[who] += 1
         return key, record
@@ -110,7 +126,7 @@ class Trail:
             raise
 
     async def run(self, interval_s: float) -> None:
-        """Write counts every ``interval_s`` seconds and at the end; forget old denials every hour."""
+        """Write counts every ``interval_s`` seconds and at the end; forget old ones every hour."""
         pruned = 0.0
         try:
             while True:
@@ -130,7 +146,7 @@ class Trail:
                     structlog.get_logger().warning("audit_not_written", code=error.code)
 
     async def prune(self, keep_ms: int = KEEP_DENIED_MS) -> int:
-        """Forget denials older than ``keep_ms`` and return how many; what was allowed is kept."""
+        """Forget denials and failures older than ``keep_ms`` and return how many; what was allowed is kept."""
         removed = 0
         while True:
             (row,) = await self._db.write(psg_cypher.statement("trail_prune"), keep_ms=keep_ms, limit=_PRUNE)
@@ -194,8 +210,12 @@ def merged(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         known = found.get(row["key"])
-        found[row["key"]] = row if known is None else {**known, "add": known["add"] + row["add"]}
+        found[row["key"]] = row if known is None else _sum(known, row)
     return list(found.values())
+
+
+def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {**one, "add": one["add"] + other["add"], "instead_of": one["instead_of"] + other["instead_of"]}
 
 
 def _record(row: Mapping[str, Any]) -> AuditRecord:

@@ -271,6 +271,33 @@ async def test_admins_of_a_project_make_tokens_for_names_below_theirs_only(world
     assert (await world.sent(theirs)).status_code == 200
 
 
+async def test_a_token_of_somebody_else_is_told_like_one_that_never_was(world: World) -> None:
+    mine, theirs = await world.token("ann"), (await world.token("other")).split("_")[1]
+    told = []
+    for token_id in (theirs, "0" * 16):
+        fields = "... on RevokedApiTokenPayload { revoked }"
+        denied = await world.did(mine, "revokeApiToken", "RevokeApiTokenInput", fields, tokenId=token_id)
+        told.append({**denied, "message": denied["message"].replace(token_id, "<id>")})
+    assert told[0] == told[1]
+    assert told[0]["code"] == "token_unknown"
+
+
+async def test_what_a_jwt_makes_ends_within_the_days_that_are_set(world: World) -> None:
+    subject = f"ann.{world.mark}"
+    jwt = world.issuer.token(sub=subject, exp=time.time() + 60, psg_grants={world.uuid: ["viewer"]})
+    for life in (None, 91):
+        refused = await world.created(jwt, actor=f"oidc:{subject}", lifeDays=life)
+        assert (refused["__typename"], refused["code"]) == ("Forbidden", "beyond_scope"), life
+        assert "90.000" in refused["message"]
+    for actor, life in ((f"oidc:{subject}", {}), (f"oidc:{subject}/w", {"lifeDays": 1})):
+        made = await world.created(jwt, actor=actor, **life)
+        assert made["token"]["expiresAt"] is not None
+    (told, _) = await world.accounts.audit_records(first=2, actor=f"oidc:{subject}", outcome="allowed")
+    assert (told.act, told.details["method"]) == ("token.create", "oidc")
+    admin = world.issuer.token(sub=f"boss.{world.mark}", psg_grants={"*": ["admin"]})
+    assert (await world.created(admin, actor=world.name("ci"), lifeDays=None))["token"]["expiresAt"] is None
+
+
 async def test_everybody_sees_the_own_accounts_admins_those_of_their_project(world: World) -> None:
     viewer, admin = await world.token("ann", "viewer"), await world.token("boss", "admin")
 

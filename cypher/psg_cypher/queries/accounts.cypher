@@ -103,8 +103,15 @@ RETURN h.id AS id
 
 // name: trail_append :write :one
 // Numbers and keeps what was denied or done by privilege, in order; behind the lock `audit`, which has the last number.
-// A key that is there is counted on, or was kept before and this is a repeat (`add` is 0).
+// A key that is there is counted on, or was kept before and this is a repeat (`add` is 0). A record that tells of a
+// beginning goes when the one comes that tells how it ended.
 MATCH (l:Lock {id: 'audit'})
+CALL () {
+  UNWIND $batch.rows AS row
+  UNWIND row.instead_of AS key
+  MATCH (b:AuditRecord {key: key})
+  DELETE b
+}
 CALL () {
   UNWIND $batch.rows AS row
   OPTIONAL MATCH (k:AuditRecord {key: row.key})
@@ -163,9 +170,9 @@ WHERE a.seq > 0 AND ($project_id IS NULL OR a.project_id = $project_id) AND ($ac
 RETURN count(a) AS count
 
 // name: trail_prune :write :one
-// Forgets denials that are older than `keep_ms`; what was done by privilege is kept.
+// Forgets denials and failures that are older than `keep_ms`; what was done by privilege is kept.
 MATCH (a:AuditRecord) USING INDEX SEEK a:AuditRecord(outcome, at)
-WHERE a.outcome = 'denied' AND a.at < datetime.realtime().epochMillis - toInteger($keep_ms)
+WHERE a.outcome IN ['denied', 'failed'] AND a.at < datetime.realtime().epochMillis - toInteger($keep_ms)
 WITH a LIMIT toInteger($limit)
 DELETE a
 RETURN count(*) AS removed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import structlog
 from starlette.responses import Response
@@ -34,6 +35,10 @@ class OidcPrincipal(Principal):
     kid: str | None = None
     algorithm: str = ""
     key_mark: str = ""
+
+    def holding(self, kept: Grants) -> Self:
+        """With what the JWT grants by itself."""
+        return replace(self, grants=_joined(kept, self.claimed))
 
 
 class Identity:
@@ -101,8 +106,7 @@ class Identity:
         raise TokenRefused("unknown")
 
     async def _granted(self, subject: str, claimed: Grants) -> Grants:
-        kept = await self.accounts.grants_of(subject)
-        return {p: kept.get(p, frozenset()) | claimed.get(p, frozenset()) for p in {*kept, *claimed}}
+        return _joined(await self.accounts.grants_of(subject), claimed)
 
     async def _acting(self, principal: Principal, actor: str | None) -> Principal:
         if not actor:
@@ -148,6 +152,10 @@ def identity_refusal(error: PsgError) -> Response:
 
 
 _STATUS = {"unauthenticated": 401, "actor_refused": 403}
+
+
+def _joined(kept: Grants, claimed: Grants) -> Grants:
+    return {p: kept.get(p, frozenset()) | claimed.get(p, frozenset()) for p in {*kept, *claimed}}
 
 
 def _bearer(authorization: object) -> str:

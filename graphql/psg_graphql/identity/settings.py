@@ -67,7 +67,8 @@ class OidcSettings(BaseSettings):
     takes the name of an account that is not the issuer's. ``grants_claim`` holds grants ({"<project id or *>":
     ["viewer"]}), ``groups_claim`` groups that ``group_grants`` maps to grants; a name with dots leads into objects.
     ``leeway_s`` is how far clocks may differ, ``keys_s`` how old keys may get, ``stale_s`` while they cannot be
-    fetched, ``refetch_s`` how often at most unknown keys are looked for; all in seconds.
+    fetched, ``refetch_s`` how often at most unknown keys are looked for; all in seconds. ``token_days`` is how long an
+    API token lives at most that is made by a JWT, unless by who is admin everywhere: it outlives the issuer's word.
     """
 
     model_config = SettingsConfigDict(env_prefix="PSG_OIDC_", extra="ignore", hide_input_in_errors=True)
@@ -86,6 +87,7 @@ class OidcSettings(BaseSettings):
     stale_s: float = Field(default=3_600.0, ge=0)
     refetch_s: float = Field(default=30.0, gt=0)
     timeout_s: float = Field(default=5.0, gt=0, le=60)
+    token_days: float = Field(default=90.0, gt=0, le=366)
 
     @field_validator("algorithms")
     @classmethod

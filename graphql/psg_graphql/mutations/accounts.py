@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import strawberry
@@ -14,7 +15,7 @@ from psg_graphql.account_queries import accounts_of, administers_all
 from psg_graphql.failures import Conflict, Forbidden, NotFound, Refused, ValidationError
 from psg_graphql.global_id import project_of
 from psg_graphql.mutations.inputs import CommandId
-from psg_graphql.policy import accessible
+from psg_graphql.policy import Actor, accessible, authorize
 from psg_graphql.request_context import Info
 from psg_graphql.roots import mutation
 from psg_graphql.types.account import ApiToken, GrantedRole, token_from
@@ -85,10 +86,19 @@ RevokeApiTokenResult = Annotated[RevokedApiTokenPayload | _Failures, strawberry.
 RoleGrantResult = Annotated[RoleGrantPayload | _Failures, strawberry.union("RoleGrantResult")]
 
 
-def origin_of(info: Info) -> Origin:
-    """Who changes accounts by this request."""
-    request = structlog.contextvars.get_contextvars().get("request_id")
-    return Origin(info.context.actor.name, info.context.actor.token_id, request)
+def origin_of(info: Info, judge: Callable[[Actor], None]) -> Origin:
+    """Who changes accounts by this request.
+
+    ``judge`` raises for who may not. It is asked now, and again when it is their turn by what is granted then.
+    """
+    principal, request = info.context.actor, structlog.contextvars.get_contextvars().get("request_id")
+    if principal.grants is None:
+        return Origin(principal.name, principal.token_id, request)
+    judge(principal)
+    return Origin(
+        principal.name, principal.token_id, request, principal.who, principal.method,
+        lambda kept: judge(principal.holding(kept)),
+    )  # fmt: skip
 
 
 @strawberry.type
@@ -97,10 +107,10 @@ class AccountMutations:
     async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenResult:
         projects = None if input.project_ids is None else [project_of(p, "projectIds") for p in input.project_ids]
         roles = None if input.roles is None else [role.value for role in input.roles]
-        if not administers_all(info):
-            await _check_maker(info, input, projects, roles)
+        most = await _most_life_s(info)
         made = await accounts_of(info).create_token(
-            input.actor, by=origin_of(info), note=input.note, projects=projects, roles=roles, grant=input.grant,
+            input.actor, by=origin_of(info, lambda maker: _check_maker(maker, input, projects, roles, most)),
+            note=input.note, projects=projects, roles=roles, grant=input.grant,
             life_s=None if input.life_days is None else input.life_days * _DAY_S,
             command_id=None if input.command_id is None else str(input.command_id),
         )  # fmt: skip
@@ -108,12 +118,15 @@ class AccountMutations:
 
     @mutation("End an API token for good: from the next request on, and on connections that are open.")
     async def revoke_api_token(self, info: Info, input: RevokeApiTokenInput) -> RevokeApiTokenResult:
-        kept, who = accounts_of(info), info.context.actor.who
-        if not administers_all(info):
-            actor = (await kept.token(input.token_id)).actor
-            if actor != who and not actor.startswith(f"{who}/"):
+        kept = accounts_of(info)
+        whose = None if administers_all(info) else await _actor_of(info, input.token_id)
+
+        def judge(who: Actor) -> None:
+            if accessible(who, "administer") is not None and (whose is None or not _own(who, whose)):
                 raise TokenUnknown(f"there is no token {input.token_id[:40]!r} of yours")
-        revoked = await kept.revoke_token(input.token_id, by=origin_of(info), with_made=input.with_made)
+
+        by = origin_of(info, judge)
+        revoked = await kept.revoke_token(input.token_id, by=by, with_made=input.with_made)
         return RevokedApiTokenPayload(token=token_from(await kept.token(input.token_id)), revoked=revoked)
 
     @mutation("Grant a role in a project (its admins do), or everywhere (admins everywhere do).")
@@ -126,36 +139,66 @@ class AccountMutations:
 
 
 async def _granted(info: Info, input: RoleGrantInput, *, give: bool) -> RoleGrantPayload:
-    """Give or take a role; the policy has judged who may, by the project that the input names."""
+    """Give or take a role; the policy has judged who may, by the project that the input names, and does so again."""
     kept = accounts_of(info)
     project = EVERYWHERE if input.project_id is None else project_of(input.project_id)
-    change = kept.grant if give else kept.revoke
-    changed = await change(input.actor, project, input.role.value, by=origin_of(info))
+    change, within = kept.grant if give else kept.revoke, None if project == EVERYWHERE else project
+    by = origin_of(info, lambda who: authorize(who, "administer", "account", within))
+    changed = await change(input.actor, project, input.role.value, by=by)
     left = (await kept.grants_of(input.actor)).get(project, frozenset())
     return RoleGrantPayload(changed=changed, roles=[GrantedRole(role) for role in sorted(left)])
 
 
-async def _check_maker(
-    info: Info, input: CreateApiTokenInput, projects: list[str] | None, roles: list[str] | None
+async def _actor_of(info: Info, token_id: str) -> str | None:
+    """For whom a token speaks; ``None`` when there is none, which is told like one of somebody else."""
+    try:
+        return (await accounts_of(info).token(token_id)).actor
+    except TokenUnknown:
+        return None
+
+
+def _own(who: Actor, actor: str) -> bool:
+    return actor == who.who or actor.startswith(f"{who.who}/")
+
+
+async def _most_life_s(info: Info) -> float | None:
+    """How long a token lives at most, in seconds, that is made by who is no admin everywhere; ``None``: for ever.
+
+    What is made by a token ends no later than it; what is made by a JWT, which ends within minutes, within the days
+    that the settings say.
+    """
+    principal = info.context.actor
+    if principal.method == "oidc":
+        return info.context.settings.oidc.token_days * _DAY_S
+    if principal.token_id is None:
+        return None
+    mine = await accounts_of(info).token(principal.token_id)
+    return None if mine.expires_ms is None else mine.expires_ms / 1_000 - time.time()
+
+
+def _check_maker(
+    maker: Actor,
+    input: CreateApiTokenInput,
+    projects: list[str] | None,
+    roles: list[str] | None,
+    most_s: float | None,
 ) -> None:
-    """Keep who is no admin everywhere to its own name and its own projects.
+    """Keep who is no admin everywhere to its own name, its own projects and its own time.
 
     Nobody takes the name of somebody else, and a token makes none that lasts longer or reaches further than itself.
     """
-    principal = info.context.actor
-    own = input.actor == principal.who or input.actor.startswith(f"{principal.who}/")
-    if not own:
-        raise BeyondScope(f"tokens for other names than {principal.who}/… are made by who is admin everywhere")
-    administered = accessible(principal, "administer") or frozenset()
-    if projects is None or roles is None:
-        if principal.method != "oidc" or input.grant:
-            raise ValidationFailed("projectIds, roles: name those that the token is for", field="projectIds")
-    elif not administered.issuperset(projects) and (principal.method != "oidc" or input.grant):
-        raise BeyondScope("tokens are made, and roles granted, by admins of all the projects that are named")
-    if principal.token_id is None:
+    administered = accessible(maker, "administer")
+    if administered is None:
         return
-    mine = await accounts_of(info).token(principal.token_id)
-    if mine.expires_ms is not None:
-        left_s = mine.expires_ms / 1_000 - time.time()
-        if input.life_days is None or input.life_days * _DAY_S > left_s:
-            raise BeyondScope(f"a token makes none that outlives it; lifeDays: at most {left_s / _DAY_S:.3f}")
+    if not _own(maker, input.actor):
+        raise BeyondScope(f"tokens for other names than {maker.who}/… are made by who is admin everywhere")
+    if projects is None or roles is None:
+        if maker.method != "oidc" or input.grant:
+            raise ValidationFailed("projectIds, roles: name those that the token is for", field="projectIds")
+    elif not administered.issuperset(projects) and (maker.method != "oidc" or input.grant):
+        raise BeyondScope("tokens are made, and roles granted, by admins of all the projects that are named")
+    if most_s is not None and (input.life_days is None or input.life_days * _DAY_S > most_s):
+        raise BeyondScope(
+            f"a token is made that ends no later than the one it is made by, or than PSG_OIDC_TOKEN_DAYS from now; "
+            f"lifeDays: at most {most_s / _DAY_S:.3f}"
+        )
