@@ -87,7 +87,7 @@ class Transport:
         self._ask_token = token if callable(token) else None
         self.retry_for_s = retry_for_s
         self._stream_timeout = httpx2.Timeout(silence_s, connect=5.0, pool=None)
-        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if isinstance(token, str) and token else {})}
+        sent = {**(headers or {}), **(_bearer(token) if isinstance(token, str) else {})}
         try:
             self._http = httpx2.AsyncClient(
                 headers=sent,
@@ -156,7 +156,7 @@ class Transport:
         if self._ask_token is not None:
             given = self._ask_token()
             token = await given if inspect.isawaitable(given) else given
-            headers |= {"Authorization": f"Bearer {token}"} if token else {}
+            headers |= _bearer(token)
         return headers
 
     async def _once(self, body: bytes) -> dict[str, Any]:
@@ -278,3 +278,12 @@ def _rejected(errors: list[dict[str, Any]]) -> ClientError:
         retryable=bool(extensions.get("retryable", False)),
         details={**(extensions.get("details") or {}), "errors": errors},
     )
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    """The header of a token; raises Unauthenticated for a text that no header can hold."""
+    if not token:
+        return {}
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise Unauthenticated("This is no token: it has characters that no token has.")
+    return {"Authorization": f"Bearer {token}"}

@@ -276,13 +276,20 @@ def authorize_unbound(principal: Actor, rule: Rule) -> None:
         )  # fmt: skip
 
 
+ANYBODY = "human"
+"""The role of who claims none: what the command line says when it is told nothing else."""
+
+
 def check_role(principal: Actor, project_id: str, role: str) -> None:
     """Refuse to act in a role that one does not have: approvals may be open to roles.
 
-    Who is restricted acts in the roles granted in the project; an administrator of it in any. Raises ``Forbidden``.
+    Who is restricted acts in the roles granted in the project, an administrator of it in any; whoever may approve is a
+    person to the platform and may say no more than that. Raises ``Forbidden``.
     """
     held = principal.granted(project_id)
-    if held is not None and role not in held and "admin" not in held:
+    if held is None or "admin" in held or (role == ANYBODY and "approver" in held):
+        return
+    if role not in held:
         raise Forbidden(
             f"role: {role[:100]!r} is not granted to you in this project; you are {', '.join(sorted(held))}",
             field="role", role=role[:100],

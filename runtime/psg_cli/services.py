@@ -43,6 +43,7 @@ class Platform:
 
     api_url: str
     store: Store
+    asks_for_tokens: bool = False
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -52,6 +53,8 @@ class Platform:
         if self.store.server is not None:
             found["Browser"] = f"{self.store.server.http_url.rstrip('/')}/browser/"
             found["Neo4j"] = f"{self.store.server.uri}  (user neo4j, password in {self.store.server.home / 'password'})"
+        if self.asks_for_tokens:
+            found["Tokens"] = "psg token create NAME  (nobody gets in without one)"
         return found
 
 
@@ -102,7 +105,7 @@ async def platform(
         try:
             await worker.start(tasks)
             async with relayed(graph), monitored(graph), modules_running(graph, stages):
-                yield Platform(f"{_base(api)}/graphql", store)
+                yield _platform(api, store)
         finally:
             # Also after an error or Ctrl-C: what runs is finished and recorded, not cut off.
             with anyio.CancelScope(shield=True):
@@ -165,7 +168,7 @@ async def run_platform(
 ) -> None:
     """``psg up``: everything, until a signal asks for the end."""
     async with until_signal() as stop, platform(settings, host=host, port=port, capacity=capacity) as running:
-        _announce(running.addresses, _api_settings(host, port))
+        _announce(running)
         if ready_file is not None:
             _write_ready(ready_file, running)
         await stop.wait()
@@ -181,7 +184,7 @@ async def run_api(settings: CliSettings, *, host: str | None, port: int | None) 
         async with anyio.create_task_group() as tasks, monitored(graph):
             server = _Part(Api(graph, _beside(api, store), registry))
             await server.start(tasks)
-            _announce(Platform(f"{_base(api)}/graphql", store).addresses, api)
+            _announce(_platform(api, store))
             await stop.wait()
             await server.drain()
 
@@ -236,11 +239,13 @@ async def until_signal() -> AsyncIterator[anyio.Event]:
         tasks.cancel_scope.cancel()
 
 
-def _announce(addresses: dict[str, str], api: ApiSettings) -> None:
-    shown = dict(addresses)
-    if "token" in api.auth_modes and api.token is None:
-        shown["Tokens"] = "psg token create NAME  (nobody gets in without one)"
-    for name, address in shown.items():
+def _platform(api: ApiSettings, store: Store) -> Platform:
+    asks = "token" in api.auth_modes and api.token is None
+    return Platform(f"{_base(api)}/graphql", store, asks)
+
+
+def _announce(running: Platform) -> None:
+    for name, address in running.addresses.items():
         stdout().print(f"{name:<9}{address}", markup=False)
     stdout().print("ready")
     sys.stdout.flush()

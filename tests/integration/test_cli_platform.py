@@ -26,6 +26,7 @@ from psg_cli.main import app
 from psg_client import Client
 from psg_graphql.global_id import global_id
 from psg_neo4j.embedded import status as database_status
+from psg_neo4j.embedded.supervisor import free_port
 
 pytestmark = pytest.mark.neo4j
 
@@ -136,7 +137,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     (folder / "cli_test_tools.py").write_text(TOOLS, "utf-8")
     ready = folder / "ready.json"
     environment = clean_environment(PSG_HOME=str(folder / "home"))
-    arguments = ["up", "--port", "0", "--tools", "cli_test_tools", "--ready-file", str(ready)]
+    port = free_port(0)  # a chosen one: it is taken by then, by the platform itself
+    arguments = ["up", "--port", str(port), "--tools", "cli_test_tools", "--ready-file", str(ready)]
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(command(*arguments), cwd=folder, env=environment, stdout=log, stderr=log)
         try:
@@ -145,6 +147,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
                 assert process.poll() is None and time.monotonic() < deadline, (folder / "up.log").read_text()
                 time.sleep(0.05)
             facts = orjson.loads(ready.read_bytes())
+            assert facts["api_url"] == f"http://127.0.0.1:{port}/graphql"
             yield Up(folder, {**environment, "PSG_API_URL": facts["api_url"]}, facts, process)
             process.send_signal(signal.SIGTERM)
             assert process.wait(WAIT_S) == 0, (folder / "up.log").read_text()

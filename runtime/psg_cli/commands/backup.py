@@ -47,7 +47,7 @@ def backup(
     """Write everything the platform keeps to one file, also while it runs: compressed, with checksums, read back.
 
     The file appears under its name only when it is whole; only its owner can read it. A backup that was interrupted is
-    gone on with by the same command.
+    gone on with by the same command. Exit status 1 when the file is made but the database is not what its log says.
 
     Examples: psg backup psg.backup.gz      psg backup /var/backups/psg --keep 7      psg backup psg.backup.gz --verify
     """
@@ -64,7 +64,7 @@ def backup(
         found = await _take(made, load_settings(home=home), restart, options, as_json)
         removed = drop_older(file, keep) if keep is not None else []
         _show_made(made, found, removed, as_json)
-        return 0
+        return EXIT_FAILURE if found.violations else 0
 
     execute(command, as_json=as_json, on_interrupt="interrupted; the same command goes on where it stopped")
 

@@ -66,7 +66,10 @@ def ask(
 
 async def _saved(
     client: Client, settings: CliSettings, name: str, given: Mapping[str, Any], limit: int
-) -> SavedAnswer:
+) -> Answer:
+    of_all = next((q for q in await client.saved_questions() if q.name == name and not q.of_project), None)
+    if of_all is not None:  # about all projects, so it takes what questions in Cypher take
+        return await client.ask_cypher(query=of_all.text, params=given, limit=limit)
     unknown = sorted(set(given) - {*_OF_SAVED})
     if unknown:
         raise UsageError(f"a saved question takes {', '.join(_OF_SAVED)} and --project; not {', '.join(unknown)}")
@@ -116,6 +119,8 @@ def _show(answer: Answer, as_json: bool, as_csv: bool) -> None:
         for row in answer.rows:
             shown.add_row(*(plain(_cell(value)) for value in row))
         stdout().print(shown)
+        if not answer.rows:
+            stderr().print("0 rows")
     if answer.truncated:
         stderr().print(f"There are more than these {len(answer.rows)} rows.")
 
