@@ -17,6 +17,7 @@ from psg.model.ids import derived_id, new_id
 from psg.model.lifecycle import TERMINAL_PLAN
 from psg.plan.spec import PlanSpec, StepSpec
 from psg.plan.steps import StepRecord, records_of_spec
+from psg.workflows.invocations import Invocations
 from psg.write.command import Answer, Command
 from psg_neo4j.database import Database
 
@@ -78,12 +79,15 @@ async def rerun_plan(
     from_step: str | None = None,
     actor: str = "system",
     command_id: str | None = None,
+    invokes_as: str | None = None,
 ) -> Answer:
     """Make a draft that runs a finished plan again. ids: ``plan``, ``origin``, ``reused`` (how many steps).
 
     From the step ``from_step`` (its key) on, it and everything after it; without it, of a plan that failed or was
     cancelled what did not complete, and of a completed one everything. What lies before is stored as completed, with
-    the outputs recorded, and never executed again. Raises ``NotFound`` (also for the step) and ``Refused``.
+    the outputs recorded, and never executed again. Stages of a workflow have modules do something again only for
+    ``invokes_as``, who answers for all they do; for nobody without it.
+    Raises ``NotFound`` (also for the step) and ``Refused``.
     """
     command_id = command_id or new_id()
     command = Command("rerun_plan", [plan_id, from_step], actor, command_id)
@@ -97,6 +101,9 @@ async def rerun_plan(
     again = steps_again(origin, from_step, undone=undone)
     records = copied(new_plan, origin, again)
     props = plan_props(origin) | {"status": "draft", "paused": False, "payload": dumps({"meta": META})}
+    mark = Invocations.of(origin.props.get("invokes"))
+    if mark is not None and invokes_as is not None:
+        props["invokes"] = mark.for_actor(invokes_as).stored()
     if done is None:
         await graph.load_plan(project_id, store_records(new_plan, origin.context_id, props, records, command))
     # Run again, an undoing plan stays one: what it has undone is not to be undone by its next run either.

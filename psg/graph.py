@@ -13,6 +13,7 @@ from psg.commands import confirms, lifecycle, nodes, structure
 from psg.commands.documents import decided_inside, store_document
 from psg.commands.plan_load import PlanLoad, load
 from psg.commands.plans import plan_id_of, store_plan, store_plan_document
+from psg.commands.projects import check_project
 from psg.documents.exporting import export_document
 from psg.errors import CommandReused, DuplicateId, NotFound, ReferenceMissing
 from psg.model.codec import dumps
@@ -85,7 +86,8 @@ class Graph:
         actor: str = "system",
         command_id: str | None = None,
     ) -> Answer:
-        """Create a project; raises ``DuplicateId`` when the name or the id is taken. ids: ``project``."""
+        """Create a project; raises ``ValidationFailed``, ``DuplicateId`` when name or id is taken. ids: ``project``."""
+        check_project(name, description)
         command = _command("create_project", [name, description, project_id], actor, command_id)
         project_id = check_id(project_id or derived_id("project", command.command_id), "project_id")
         event = {
@@ -166,17 +168,20 @@ class Graph:
         actor: str = "system",
         command_id: str | None = None,
         progress: Progress | None = None,
+        invokes: str | None = None,
     ) -> Answer:
         """Store a plan with all its steps as a draft. ids: ``plan``, and ``steps`` by key.
+
+        ``invokes`` is a mark (``psg.workflows.Invocations``): never what a request says, see docs/authorization.md.
 
         A large plan goes in by chunks and cannot run before the last is in; a repeated command goes on where an
         interrupted one ended.
         """
-        payload = [context_id, plan_id, spec.model_dump(mode="json")]
+        payload = [context_id, plan_id, spec.model_dump(mode="json"), *([] if invokes is None else [invokes])]
         command = _command("create_plan", payload, actor, command_id)
         plan_id = check_id(plan_id or plan_id_of(command), "plan_id")
         check_id(context_id, "context_id")
-        answer = await self.load_plan(project_id, store_plan(plan_id, context_id, spec, command), progress)
+        answer = await self.load_plan(project_id, store_plan(plan_id, context_id, spec, command, invokes), progress)
         return replace(answer, ids=answer.ids | {"steps": {s.key: derived_id(plan_id, s.key) for s in spec.steps}})
 
     async def export_document(self, project_id: str, module: str, node_id: str) -> dict[str, Any]:

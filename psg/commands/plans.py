@@ -26,8 +26,10 @@ def plan_id_of(command: Command) -> str:
     return derived_id("plan", command.command_id)
 
 
-def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) -> PlanLoad:
-    """Return how a plan file's plan is stored as a draft.
+def store_plan(
+    plan_id: str, context_id: str, spec: PlanSpec, command: Command, invokes: str | None = None
+) -> PlanLoad:
+    """Return how a plan file's plan is stored as a draft; ``invokes`` is its mark (``psg.workflows.Invocations``).
 
     Raises ``PlanInvalid`` or ``DependencyCycle`` here, so that nothing of a bad plan is stored.
     """
@@ -37,7 +39,7 @@ def store_plan(plan_id: str, context_id: str, spec: PlanSpec, command: Command) 
         "estimated_duration_ms": spec.estimated_duration_ms, "paused": False, "sched_urgency": 100,
         "payload": dumps({"meta": META}), "policy": json_of(spec.policy), "approval": json_of(spec.approval),
         "budget": json_of(spec.budget), "on_failure": None if spec.on_failure == "continue" else spec.on_failure,
-        "success_criteria": list(spec.success_criteria) or None,
+        "success_criteria": list(spec.success_criteria) or None, "invokes": invokes,
     }  # fmt: skip
     return store_records(plan_id, context_id, props, records_of_spec(plan_id, spec), command)
 

@@ -54,7 +54,7 @@ ENTITIES: Mapping[str, Entity] = {
             (
                 "goal_id", "params", "estimated_duration_ms", "estimated_cost", "paused", "sched_urgency", "priority",
                 "policy", "approval", "budget", "on_failure", "success_criteria", "proposed_by", "criteria",
-                "derivation",
+                "derivation", "invokes",
             ),
             json=("params", "policy", "approval", "budget", "criteria"),
             parts=(("steps", "Step"),),

@@ -25,7 +25,7 @@ RETURN p.id AS id, p.title AS title, p.objective AS objective, p.status AS statu
   p.on_failure AS on_failure, p.success_criteria AS success_criteria, p.criteria AS criteria,
   p.parent_step AS parent_step, p.trace_id AS trace_id, coalesce(p.restores, 0) AS restores,
   p.steps_open AS steps_open, p.steps_failed AS steps_failed, p.derivation AS derivation,
-  p:Tombstone AS deleted, p:Stopping AS stopping, p:Reacting AS reacting, coalesce(p.loading, false) AS loading,
+  p.invokes AS invokes, p:Tombstone AS deleted, p:Stopping AS stopping, p:Reacting AS reacting, coalesce(p.loading, false) AS loading,
   c.id AS context_id, [(p)-[:DERIVED_FROM]->(o) | o.id][0] AS derived_from
 
 // name: reaction_parent :read :one

@@ -63,3 +63,8 @@ MATCH (s:Step) WHERE s.project_id = $project_id AND s.plan = $plan_id AND s.posi
 WITH s WHERE NOT s:Tombstone
 WITH s ORDER BY s.project_id, s.plan, s.position
 RETURN s {.key, .status, .output, .error, .skip_reason, .attempt, .started_ms, .finished_ms} AS step
+
+// name: plan_invokes :read :one
+// What the steps of a plan may have modules do, and for whom; null for plans of anything but a workflow.
+MATCH (p:PsgNode:Plan {project_id: $project_id, id: $plan_id}) USING INDEX SEEK p:PsgNode(project_id, id)
+RETURN p.invokes AS invokes

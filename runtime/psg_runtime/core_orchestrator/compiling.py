@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from psg.errors import PlanInvalid
 from psg.plan.policy import WEEK_MS, CompensationSpec, OnFailure, PolicySpec, RetrySpec, TimeoutSpec
 from psg.plan.spec import PlanSpec, StepSpec
+from psg.workflows import Invocations
 from psg_runtime.core_orchestrator.checking import Checked, Checking, topological
 from psg_runtime.core_orchestrator.definition import WorkflowDefinition, WorkflowStage
 from psg_runtime.core_orchestrator.errors import WorkflowInvalid
@@ -44,11 +45,10 @@ def compile_workflow(
     correlation_id: str,
     timeout_ms: int,
     catalog: ModuleCatalog | None = None,
-    actor: str = "system",
 ) -> PlanSpec:
     """Return the plan that runs a workflow; ``timeout_ms`` holds where the definition names none.
 
-    ``actor`` is in whose name modules are asked. Raises ``WorkflowInvalid`` naming every mistake.
+    Raises ``WorkflowInvalid`` naming every mistake.
     """
     checking = _checked(definition, inputs, catalog)
     limit = definition.timeout or timeout_ms
@@ -63,7 +63,7 @@ def compile_workflow(
         spec = PlanSpec(
             title=definition.name, objective=f"Workflow {definition.id}, version {definition.version}",
             goal_id=(GOAL + definition.id)[:200], params=params, on_failure=_on_failure(definition),
-            steps=_steps(checking, {"correlation_id": correlation_id, "actor": literal(actor)}, limit),
+            steps=_steps(checking, {"correlation_id": correlation_id}, limit),
         )  # fmt: skip
         check_references(spec)
     except PlanInvalid as error:
@@ -73,6 +73,15 @@ def compile_workflow(
         told = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found]
         raise WorkflowInvalid.of(definition.id, told) from None
     return spec
+
+
+def invocations(definition: WorkflowDefinition, spec: PlanSpec, actor: str) -> Invocations:
+    """Return the mark that lets the plan of a workflow call modules for ``actor``, and its undoing too."""
+    keys = spec.params["workflow"]["keys"]
+    calls = {keys[stage.id]: (stage.module_type, stage.operation) for stage in definition.stages}
+    inverses = {keys[stage.id]: stage.compensation for stage in definition.stages}
+    undo = {key: (call.module_type, call.operation) for key, call in inverses.items() if call is not None}
+    return Invocations(actor, calls, undo)
 
 
 def _checked(

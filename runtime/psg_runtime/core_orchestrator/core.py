@@ -78,7 +78,7 @@ class CoreOrchestrator(ApiGroups):
         self._engine: WorkflowEngine | None = None
         self._watch: Watch | None = None
         self._stack: AsyncExitStack | None = None
-        StageRunner(self._modules_of, self._record).register(self._registry)
+        StageRunner(graph, self._modules_of, self._record).register(self._registry)
         if project_id is not None:
             self._compose(project_id)
 

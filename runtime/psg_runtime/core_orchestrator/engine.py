@@ -14,7 +14,7 @@ from psg.graph import Graph
 from psg.model.ids import check_id, derived_id, new_id
 from psg.write.command import Answer, Command
 from psg_runtime.ael import CapabilityRegistry
-from psg_runtime.core_orchestrator.compiling import compile_workflow
+from psg_runtime.core_orchestrator.compiling import compile_workflow, invocations
 from psg_runtime.core_orchestrator.definition import WorkflowDefinition
 from psg_runtime.core_orchestrator.errors import ExecutionNotFound
 from psg_runtime.core_orchestrator.ports import ModuleCatalog
@@ -82,6 +82,7 @@ class WorkflowEngine:
         """Check, store and begin a workflow; where as many run as may, it waits for its turn.
 
         The same ``execution_id`` with the same workflow and inputs names one execution, however often it is asked for.
+        Its stages have modules do something for ``actor``, whose rights are for the caller to judge.
         Raises ``WorkflowInvalid``, ``UnknownCapability`` when nobody runs stages, ``DuplicateId`` for an id in use.
         """
         made = WorkflowDefinition.of(definition)
@@ -92,13 +93,12 @@ class WorkflowEngine:
         correlation = correlation_id or (new_id() if execution_id is None else derived_id("correlation", plan_id))
         spec = compile_workflow(
             made, given, correlation_id=correlation, timeout_ms=self.config.default_workflow_timeout, catalog=catalog,
-            actor=actor,
         )  # fmt: skip
         command_id = derived_id("workflow", plan_id)
         try:
             await create_plan(
                 self.graph, self.project_id, await self._context(), spec, plan_id=plan_id, actor=actor,
-                command_id=command_id,
+                command_id=command_id, invokes=invocations(made, spec, actor).stored(),
             )  # fmt: skip
         except CommandReused:
             raise DuplicateId(f"execution_id: {plan_id} is another execution", id=plan_id) from None

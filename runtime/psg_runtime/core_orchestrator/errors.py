@@ -61,6 +61,12 @@ class NotRunning(Refused):
     code = "core_orchestrator_not_running"
 
 
+class InvocationRefused(Refused):
+    """A step asks a module to do something that no workflow that somebody had executed lets it do."""
+
+    code = "invocation_refused"
+
+
 class OutputMissing(PsgError):
     """A module's operation did not give an output that the stage promises."""
 

@@ -36,7 +36,7 @@ class StageService:
 
     def register(self, registry: CapabilityRegistry) -> None:
         """Offer ``module.invoke`` to plans."""
-        StageRunner(self.modules_of).register(registry)
+        StageRunner(self._graph, self.modules_of).register(registry)
 
     async def modules_of(self, project_id: str) -> ModuleManager | ProjectModules:
         """The modules that work on a project: ``shared`` ones, else its own, made when a stage of it first asks."""

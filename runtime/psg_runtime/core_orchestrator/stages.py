@@ -9,10 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+import psg_cypher
 from psg.errors import ActionTimeout
+from psg.graph import Graph
+from psg.workflows import Invocations
 from psg_runtime.ael import ActionContext, CapabilityRegistry, Parked
 from psg_runtime.core_orchestrator.compiling import INVOKE
-from psg_runtime.core_orchestrator.errors import OutputMissing
+from psg_runtime.core_orchestrator.errors import InvocationRefused, OutputMissing
 from psg_runtime.core_orchestrator.ports import Modules
 from psg_runtime.modules.errors import OperationNotAllowed
 from psg_runtime.modules.operation_names import capability_of
@@ -29,10 +32,13 @@ Record = Callable[[str, float, bool], None]
 class StageRunner:
     """Does what stages ask for; ``modules_of`` finds the modules of the project that a stage belongs to.
 
+    It does so for plans of workflows only, in the name that ``graph`` has with the plan, whatever a step says.
+
     ``record`` is told of each operation, for the metrics of modules.
     """
 
-    def __init__(self, modules_of: ModulesOf, record: Record | None = None) -> None:
+    def __init__(self, graph: Graph, modules_of: ModulesOf, record: Record | None = None) -> None:
+        self._graph = graph
         self._modules_of = modules_of
         self._record = record
 
@@ -52,13 +58,13 @@ class StageRunner:
         stage: str | None = None,
         correlation_id: str | None = None,
         outputs: list[str] | None = None,
-        actor: str = "system",
     ) -> Any:
-        """Have a module do an operation for ``actor`` and return its result, or of it what ``outputs`` names.
+        """Have a module do an operation and return its result, or of it what ``outputs`` names.
 
-        A repeated attempt of the same step has the same idempotency key. Raises what the module raises, and
-        ``OutputMissing``.
+        A repeated attempt of the same step has the same idempotency key. Raises what the module raises,
+        ``InvocationRefused`` and ``OutputMissing``.
         """
+        actor = await self._actor(ctx, module, operation)
         modules = await self._modules_of(ctx.project_id)
         ensure = getattr(modules, "ensure_module", None)
         if ensure is not None:
@@ -84,6 +90,20 @@ class StageRunner:
         if isinstance(result, Parked):
             return result
         return _chosen(_plain(result), outputs, f"{module}.{operation}", stage or ctx.step_key)
+
+    async def _actor(self, ctx: ActionContext, module: str, operation: str) -> str:
+        """In whose name a step calls a module: who had the workflow executed that it was stored with."""
+        row = await self._graph.db.read_one(
+            psg_cypher.statement("plan_invokes"), project_id=ctx.project_id, plan_id=ctx.plan_id
+        )
+        mark = Invocations.of(None if row is None else row["invokes"])
+        if mark is None or not mark.allows(ctx.plan_id, ctx.step_id, ctx.step_key, (module, operation)):
+            raise InvocationRefused(
+                f"step {ctx.step_key!r}: only the stages of a workflow call modules, and this step is none of one; "
+                "have a workflow executed that does it",
+                step=ctx.step_key, module=module, operation=operation,
+            )  # fmt: skip
+        return mark.actor
 
 
 def executes_plan(modules: Modules, module: str, operation: str, inputs: Mapping[str, Any]) -> bool:

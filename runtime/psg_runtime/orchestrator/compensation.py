@@ -17,6 +17,7 @@ from psg.model.lifecycle import TERMINAL_PLAN
 from psg.plan.order import levels
 from psg.plan.policy import CompensationSpec
 from psg.plan.spec import PlanSpec, StepSpec
+from psg.workflows.invocations import Invocations
 from psg.write.command import Answer, Command
 from psg_runtime.expressions import default_engine
 from psg_runtime.expressions.syntax import placeholder_end
@@ -54,9 +55,12 @@ async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str 
     if plan["derivation"] == "compensation":
         raise Refused(f"plan {plan_id} undoes another one and cannot be undone itself", id=plan_id)
     undo_id = compensation_id(plan_id, plan["restores"])
-    spec = await _spec(graph, project_id, plan)
-    if spec is None:
+    made = await _spec(graph, project_id, plan)
+    if made is None:
         return None
+    spec, undone = made
+    mark = Invocations.of(plan["invokes"])
+    undoing = None if mark is None else mark.undoing({key: undo_key(key) for key in undone})
     stored = f"compensation:{undo_id}"
     command = Command("compensate", [plan_id], actor, f"{stored}:start")
     found = await db.read_one(
@@ -64,7 +68,8 @@ async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str 
     )
     if found is None:
         await graph.create_plan(
-            project_id, plan["context_id"], spec, plan_id=undo_id, actor=actor, command_id=stored
+            project_id, plan["context_id"], spec, plan_id=undo_id, actor=actor, command_id=stored,
+            invokes=None if undoing is None else undoing.stored(),
         )
     reason = f"undoes plan {plan_id}"
     return await graph.locked(
@@ -73,7 +78,8 @@ async def compensate(graph: Graph, project_id: str, plan_id: str, *, actor: str 
     )  # fmt: skip
 
 
-async def _spec(graph: Graph, project_id: str, plan: Row) -> PlanSpec | None:
+async def _spec(graph: Graph, project_id: str, plan: Row) -> tuple[PlanSpec, list[str]] | None:
+    """The plan that undoes a plan, and the keys of the steps whose inverses are in it; ``None``: nothing is."""
     db, plan_id = graph.db, plan["id"]
     rows = await db.read(psg_cypher.statement("compensation_steps"), project_id=project_id, plan_id=plan_id)
     rollback = rollback_actions(
@@ -91,7 +97,8 @@ async def _spec(graph: Graph, project_id: str, plan: Row) -> PlanSpec | None:
     )
     steps = {r["key"]: {"status": r["status"], "output": loads(r["output"])} for r in inputs}
     values = Values({"steps": steps, "params": loads(plan["params"]) or {}})
-    return undo_plan(plan, rows, inverses, dependencies, values, rollback)
+    spec = undo_plan(plan, rows, inverses, dependencies, values, rollback)
+    return spec, [row["key"] for row in rows]
 
 
 def undo_plan(
