@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -83,11 +83,11 @@ class RequestRejected(ClientError):
 class ServerTooOld(RequestRejected):
     """The server's schema lacks something that this client asks for: it is older than the client."""
 
-    def __init__(self, message: str, errors: list[Any]) -> None:
+    def __init__(self, message: str, errors: Sequence[Any] = ()) -> None:
         super().__init__(
             f"The server does not know what this client asks for ({message}): it is the older one of the two. Upgrade "
             "the server, or install the psg-platform of its version here.",
-            code="server_too_old", category="validation_error", details={"errors": errors},
+            code="server_too_old", category="validation_error", details={"errors": list(errors)},
         )  # fmt: skip
 
 

@@ -280,6 +280,6 @@ def test_every_kind_is_planted_somewhere() -> None:
     """The kinds of the parametrised tests and of the tests below them together are all there are."""
     planted: set[str] = set().union(*(x[-1] for x in (*PLANNED, *FINISHED, *IN_PROGRESS)))
     # test_budgets_verify.py, test_sessions_verify.py, test_resources.py, test_hub_graph.py, test_drift_verify.py,
-    # test_monitoring_alerts.py, test_turns_faults.py
-    elsewhere = {"budget", "session", "resources", "message", "drift", "alert", "turn"}
+    # test_monitoring_alerts.py, test_turns_faults.py, test_accounts_graph.py
+    elsewhere = {"budget", "session", "resources", "message", "drift", "alert", "turn", "account"}
     assert planted | {"foreign_reference", "schema"} | elsewhere == set(KINDS)
