@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from psg.errors import ActionFailed, Forbidden, PsgError, ValidationFailed
 from psg.plan.policy import PolicySpec
 from psg.plan.spec import PlanSpec
 from psg_client.errors import ClientError
+from psg_client.run import RunFailed, RunTimeout
 from psg_runtime.ael import ActionResult
 from psg_runtime.orchestrator.attempt import outcome_of
 from psg_runtime.orchestrator.policy import Policies
@@ -71,9 +73,11 @@ def test_the_categories_are_the_six_and_every_error_class_has_one() -> None:
     assert len(ours) > 80
     assert {c.__name__: c.category for c in ours if c.category not in SIX} == {}
     assert {c("x").to_dict()["category"] for c in (Forbidden, ActionFailed)} <= SIX
+    plan = SimpleNamespace(title="t", status="failed")
+    facts = {RunFailed: (SimpleNamespace(plan=plan, steps=[]),), RunTimeout: (plan, 1.0)}
     for kind in subclasses(ClientError):
         asked = inspect.signature(kind).parameters
-        assert kind("x", **({"code": "x"} if "code" in asked else {})).category in SIX
+        assert kind(*facts.get(kind, ("x",)), **({"code": "x"} if "code" in asked else {})).category in SIX
 
 
 @pytest.mark.req("CORE-44")
