@@ -284,6 +284,6 @@ def _bearer(token: str | None) -> dict[str, str]:
     """The header of a token; raises Unauthenticated for a text that no header can hold."""
     if not token:
         return {}
-    if not token.isascii() or not token.isprintable() or " " in token:
+    if not token.isascii() or not token.isprintable():
         raise Unauthenticated("This is no token: it has characters that no token has.")
     return {"Authorization": f"Bearer {token}"}
