@@ -16,7 +16,7 @@ from psg.commands.plans import plan_id_of, store_plan, store_plan_document
 from psg.commands.projects import check_project
 from psg.documents.exporting import export_document
 from psg.errors import CommandReused, DuplicateId, NotFound, ReferenceMissing
-from psg.model.codec import dumps
+from psg.model.codec import dumps, logged_value
 from psg.model.ids import check_id, derived_id, new_id
 from psg.plan.spec import PlanSpec, StepSpec
 from psg.write.change import Change
@@ -87,7 +87,7 @@ class Graph:
         command_id: str | None = None,
     ) -> Answer:
         """Create a project; raises ``ValidationFailed``, ``DuplicateId`` when name or id is taken. ids: ``project``."""
-        check_project(name, description)
+        check_project(name)
         command = _command("create_project", [name, description, project_id], actor, command_id)
         project_id = check_id(project_id or derived_id("project", command.command_id), "project_id")
         event = {
@@ -95,7 +95,7 @@ class Graph:
             "entity_type": "Project", "entity": project_id, "actor": actor, "update_kind": "node_add",
             "node_delta": 1, "edge_delta": 0, "command_id": command.command_id, "command_hash": command.fingerprint,
             "answer": dumps({"project": project_id}),
-            "changes": dumps({"op": "create", "after": _present(name=name, description=description), "links": []}),
+            "changes": dumps({"op": "create", "after": _logged(name=name, description=description), "links": []}),
         }  # fmt: skip
         rows = await self.db.write(
             psg_cypher.statement("project_create"), project_id=project_id, name=name, description=description,
@@ -389,5 +389,5 @@ def _command(kind: str, payload: Any, actor: str, command_id: str | None) -> Com
     return Command(kind, payload, actor, command_id or new_id())
 
 
-def _present(**values: Any) -> dict[str, Any]:
-    return {k: v for k, v in values.items() if v is not None}
+def _logged(**values: Any) -> dict[str, Any]:
+    return {k: logged_value(v) for k, v in values.items() if v is not None}
