@@ -154,10 +154,10 @@ async def admit_nested(context: RequestContext, field: str, arguments: Mapping[s
 
 
 def check_plan(principal: Actor, project_id: str, text: str) -> None:
-    """Refuse a plan, or step, as JSON text that calls operations of modules by itself; raises ``Forbidden``.
+    """Refuse early a plan, or step, as JSON text that calls operations of modules by itself; raises ``Forbidden``.
 
-    Such a call names who acts and who approves: workflows say so for whoever has them executed, who writes it into a
-    plan could name anybody.
+    The engine refuses such a call when it comes to the step, however the step came into the plan (see
+    ``psg.workflows.invocations``); here its author hears of it before anything is stored.
     """
     if principal.grants is not None and INVOKE in text:
         authorize(principal, "administer", INVOKE, project_id)

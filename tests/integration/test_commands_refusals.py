@@ -205,6 +205,17 @@ async def test_an_id_is_given_once(sample: Sample) -> None:
     )
 
 
+async def test_a_project_needs_a_name_of_bounded_length(sample: Sample) -> None:
+    graph = sample.graph
+    for name in ("", " \t"):
+        await check_no(
+            sample, ValidationFailed, "^name: a project needs a name", lambda n=name: graph.create_project(n)
+        )
+    await check_no(
+        sample, ValidationFailed, "^name: 1001 characters; 1000 are", lambda: graph.create_project("n" * 1_001)
+    )
+
+
 @pytest.mark.req("L3-05")
 async def test_an_id_of_another_project_is_unknown_here(sample: Sample, db: Database) -> None:
     other = await make_sample(db)

@@ -13,6 +13,8 @@ from world import META, World, chain, plan, registry, statement, step
 import psg_cypher
 from psg.audit import fold, verify
 from psg.errors import ActionFailed, PsgError
+from psg.graph import Graph
+from psg_neo4j import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 
@@ -324,3 +326,12 @@ async def test_no_statement_of_the_audit_scans(world: World, name: str) -> None:
     scans = explained.names & bad
     hidden = [o["details"] for o in explained.operators if "NestedPlan" in o["details"] or "COLLECT {" in o["details"]]
     assert (scans, hidden) == (set(), [])
+
+
+async def test_the_audit_folds_names_and_descriptions_of_any_length(db: Database) -> None:
+    name, description = f"{uuid.uuid4()} ".ljust(1_000, "n"), "\N{SNOWMAN}\n" * 50_000
+    made = await Graph(db).create_project(name, description, actor="t")
+    asked = statement("MATCH (p:Project {project_id: $id}) RETURN p.name AS name, p.description AS description")
+    row = await db.read(asked, id=made.project_id)
+    assert row == [{"name": name, "description": description}]
+    assert (await verify(db, made.project_id)).violations == []
