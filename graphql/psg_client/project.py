@@ -38,7 +38,7 @@ def connect(
     ``url`` is the address of the platform or of its API (default: ``PSG_API_URL``, else that of ``psg up`` on this
     machine), ``token`` the API token (``PSG_API_TOKEN``) or a function that gives the one that holds now, ``actor`` the
     name in which commands are recorded (``PSG_ACTOR``). ``options`` are those of ``Client``: ``timeout_s``,
-    ``retry_for_s``, ``silence_s``.
+    ``retry_for_s``, ``silence_s``, ``document_ids``.
     """
     return Platform(client_of(url, token, actor, **options))
 

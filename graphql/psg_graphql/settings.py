@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from psg.accounts.secret import id_in
 from psg.errors import ValidationFailed
+from psg.listed import Names
 from psg_graphql.identity.settings import Mode, OidcSettings, auth_modes
 
 LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -36,9 +37,9 @@ class ApiSettings(BaseSettings):
     token: SecretStr | None = None
     auth: str | None = Field(default=None, validation_alias="PSG_AUTH")
     oidc: OidcSettings = Field(default_factory=OidcSettings)
-    allowed_hosts: list[str] = []
-    allowed_origins: list[str] = []
-    browser_origins: list[str] = []
+    allowed_hosts: Names = ()
+    allowed_origins: Names = ()
+    browser_origins: Names = ()
     browser_url: str | None = Field(default=None, pattern=r"^https?://[^\s/@]+(/[^\s]*)?$")
     default_actor: str = "anonymous"
     ide: bool = True

@@ -9,6 +9,7 @@ from psg.accounts.secret import id_in
 from psg.errors import InvalidId
 from psg.model.ids import UUID4
 from psg_cli.failures import UsageError
+from psg_cli.output import stderr
 from psg_cli.settings import CliSettings
 from psg_client import Client, Conflict, ContextSummary, NotFound, Project
 from psg_graphql.global_id import global_id, parse_global_id
@@ -56,9 +57,11 @@ async def ensure_project(client: Client, name_or_id: str) -> Project:
         if UUID4.fullmatch(name_or_id):
             raise
     try:
-        return (await client.create_project(name=name_or_id)).project
+        made = (await client.create_project(name=name_or_id)).project
     except Conflict:  # somebody else was quicker
         return await find_project(client, name_or_id)
+    stderr().print(f"project {made.name!r} is new", style="dim", markup=False)  # a name may be misspelt
+    return made
 
 
 async def ensure_context(client: Client, project: Project) -> ContextSummary:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from psg.errors import ValidationFailed
+from psg.listed import Names
 
 DEFAULT_PORT = 8765
 DEFAULT_API_URL = f"http://127.0.0.1:{DEFAULT_PORT}/graphql"
@@ -27,10 +28,6 @@ def _actor() -> str:
 def _default_api_url(port: str) -> str:
     """Where the API listens that was started with the same settings."""
     return f"http://127.0.0.1:{port}/graphql" if port.isdecimal() and int(port) else DEFAULT_API_URL
-
-
-def _names(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class CliSettings(BaseSettings):
@@ -55,8 +52,8 @@ class CliSettings(BaseSettings):
     project: str = Field(default="default", min_length=1)
     actor: str = Field(default_factory=_actor, min_length=1)
     role: str = Field(default="human", min_length=1)
-    tools: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
-    policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    tools: Names = ()
+    policy_hooks: Names = ()
     mcp_servers: Path | None = None
     log_level: str | None = None
     log_format: Literal["console", "json"] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
@@ -196,6 +196,41 @@ async def test_everything_is_reached_with_keys_alone(console: Console, world: Wo
         await page.keyboard.press("Tab")
         assert await page.evaluate("document.activeElement !== document.body")
         assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+def focused(page: Page) -> Awaitable[str | None]:
+    """What has the focus, as a screen reader names it."""
+    return page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+
+async def test_boxes_of_the_graph_are_walked_with_arrows_and_opened_with_enter(console: Console, world: World) -> None:
+    plan_id = await world.draft(step("one"), step("two", "one"), title="Arrows")
+    async with console.page("arrows", at(world, "plans", plan_id)) as page:
+        boxes = [page.get_by_role("application").get_by_role("button", name=key, exact=True) for key in ("one", "two")]
+        await boxes[0].focus()
+        first, second = [await box.bounding_box() or {} for box in boxes]
+        there, back = ("Right", "Left") if second["x"] > first["x"] else ("Down", "Up")
+        await page.keyboard.press(f"Arrow{there}")
+        await expect(boxes[1]).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="two")).to_be_visible()
+        await page.keyboard.press(f"Arrow{back}")
+        await expect(boxes[0]).to_be_focused()
+        assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+async def test_a_group_of_a_large_graph_that_is_opened_with_enter_hands_the_focus_on(
+    console: Console, world: World
+) -> None:
+    plan_id = await world.draft(*[step(f"s{i:03}") for i in range(300)], title="Grouped")
+    async with console.page("groups", at(world, "plans", plan_id)) as page:
+        groups = page.get_by_role("application").get_by_role("button", name=re.compile(", group$"))
+        await groups.first.focus()
+        outer = await focused(page)
+        await page.keyboard.press(" ")
+        await expect(page.get_by_role("button", name="Close all groups")).to_be_visible()
+        await page.wait_for_function("document.activeElement.matches('.react-flow__node')")
+        assert await focused(page) not in (outer, None)
 
 
 async def test_dark_and_light_follow_the_machine_or_the_choice(console: Console, world: World) -> None:

@@ -203,6 +203,11 @@ def test_yes_approves_whatever_the_plan_asks_for(up: Up) -> None:
     assert found["plan"]["status"] == "completed" and found["waiting_for"] == []
 
 
+def test_a_project_that_is_new_is_told_as_its_name_may_be_misspelt(up: Up) -> None:
+    told = [up.psg("run", up.plan("double", DOUBLE), "-p", "number=1", project="mispelt").stderr for _ in range(2)]
+    assert ["project 'mispelt' is new" in text for text in told] == [True, False]
+
+
 def test_at_a_terminal_the_person_is_asked(up: Up) -> None:
     master, slave = pty.openpty()
     arguments = command("run", up.plan("ask", ASK), "--project", "terminal")

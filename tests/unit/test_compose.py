@@ -113,7 +113,7 @@ def test_the_api_accepts_its_settings_and_lets_nobody_in_without_a_token(
         if value is not None:  # without a value: passed on from the shell
             monkeypatch.setenv(name, value)
     settings = ApiSettings()
-    assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 8765, ["api"])
+    assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 8765, ("api",))
     assert settings.auth_modes == ("token",)
     monkeypatch.delenv("PSG_API_TOKEN")
     assert ApiSettings().auth_modes == ("token",)

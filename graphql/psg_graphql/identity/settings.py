@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from psg.accounts.model import check_grant
 from psg.errors import PsgError
+from psg.listed import Names
 
 Mode = Literal["none", "token", "oidc"]
 ALGORITHMS = (
@@ -17,12 +18,6 @@ ALGORITHMS = (
 )  # fmt: skip
 """Signatures that only the holder of a private key can make. ``none`` and shared secrets are not among them."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-def _listed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def safe_address(url: str) -> str:
@@ -74,9 +69,9 @@ class OidcSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PSG_OIDC_", extra="ignore", hide_input_in_errors=True)
 
     issuer: str | None = None
-    audience: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    audience: Names = ()
     jwks_url: str | None = None
-    algorithms: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: Names = ("RS256", "PS256", "ES256", "EdDSA")
     actor_claim: str = Field(default="sub", min_length=1)
     actor_prefix: str = "oidc:"
     grants_claim: str = "psg_grants"

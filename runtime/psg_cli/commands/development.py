@@ -24,8 +24,10 @@ from psg_graphql.settings import ApiSettings
 from psg_neo4j.embedded import ServerSettings
 from psg_runtime.ael import AelSettings
 from psg_runtime.bus.settings import BusSettings
+from psg_runtime.modules.settings import ModuleSettings
 from psg_runtime.monitoring.settings import MonitoringSettings
 from psg_runtime.orchestrator.settings import OrchestratorSettings
+from psg_runtime.resources.settings import ResourceSettings
 from psg_runtime.tracing.settings import TracingSettings
 
 _REDACTED = "********"
@@ -37,6 +39,8 @@ _TITLES: dict[type[BaseSettings], str] = {
     MonitoringSettings: "monitoring",
     AelSettings: "adapters",
     BusSettings: "event bus",
+    ModuleSettings: "modules",
+    ResourceSettings: "resource pools",
     TracingSettings: "traces",
 }
 

@@ -34,7 +34,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     OrchestratorSettings, ResourceSettings, TracingSettings,
 )  # fmt: skip
 SINGLE = frozenset(
-    ("PSG_AUTH", "PSG_BUS_HUB_TOKEN", "PSG_CACHE_DIR", "PSG_FAULT", "PSG_LOG_FORMAT")
+    ("PSG_AUTH", "PSG_BUS_HUB_TOKEN", "PSG_CACHE_DIR", "PSG_FAULT", "PSG_LOG_FORMAT", "PSG_PUBLISH_ADDRESS")
 )  # fmt: skip
 """Variables that are read one by one, not by a class of settings."""
 _FREE = ("PSG_SECRET_", "PSG_TEST_")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import BaseSettings
 
+from psg.listed import Paths
 from psg_runtime.sandbox import SandboxSettings
 from psg_runtime.sandbox.selection import SandboxName
 
@@ -19,10 +20,6 @@ def _bytes(value: Any) -> Any:
     """``512M`` as bytes, in the way of container files: powers of 1024."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?\s*", value, re.I) if isinstance(value, str) else None
     return value if found is None else int(float(found[1]) * _UNITS[found[2].lower()])
-
-
-def _paths(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _bytes_or_none(value: Any) -> Any:
@@ -54,7 +51,7 @@ class SandboxFields(BaseSettings):
     disk_limit: OptionalSize = 1024**3
     open_files_limit: int = Field(default=1024, ge=16, le=1_048_576)
     output_limit: Size = Field(default=64 * 1024**2, ge=1024)
-    sandbox_read: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)] = ()
+    sandbox_read: Paths = ()
     sandbox_cgroup: Path | None = None
     sandbox_image: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")
     allow_code: bool = False

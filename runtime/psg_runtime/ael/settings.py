@@ -6,21 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from psg.listed import Names, Paths
 from psg_runtime.ael.sandbox_settings import SandboxFields
-
-
-def _comma_separated(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _seconds(value: Any) -> Any:
     return value.strip().removesuffix("s") if isinstance(value, str) else value
-
-
-_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
-_Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
 class AelSettings(SandboxFields):
@@ -32,14 +25,14 @@ class AelSettings(SandboxFields):
 
     model_config = SettingsConfigDict(env_prefix="PSG_", extra="ignore", populate_by_name=True)
 
-    allow_process: _Names = ()
-    process_roots: _Paths = ()
-    process_env: _Names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+    allow_process: Names = ()
+    process_roots: Paths = ()
+    process_env: Names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
     process_memory_mb: int | None = Field(default=None, ge=16)
     process_cpu_seconds: int | None = Field(default=None, ge=1)
     file_root: Path | None = None
-    http_allow: _Names = ()
-    http_allow_private: _Names = ()
+    http_allow: Names = ()
+    http_allow_private: Names = ()
     http_max_bytes: int = Field(default=512 * 1024, ge=1)
     http_max_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     http_connect_ms: int = Field(default=10_000, ge=1, le=600_000)
@@ -51,7 +44,7 @@ class AelSettings(SandboxFields):
     foreach_max_items: int = Field(default=10_000, ge=1, le=1_000_000)
     secrets_path: Path | None = None
     secrets_keyring: str | None = None
-    secrets_hosts: _Names = ()
+    secrets_hosts: Names = ()
     llm_base_url: str | None = None
     llm_model: str = "gpt-4.1-mini"
     llm_api_key: SecretStr | None = None

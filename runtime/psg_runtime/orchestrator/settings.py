@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-def _comma_separated(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+from psg.listed import Names
 
 
 class OrchestratorSettings(BaseSettings):
@@ -36,8 +34,8 @@ class OrchestratorSettings(BaseSettings):
     poll_ms: int = Field(default=50, ge=5, le=60_000)
     steal_after_ms: int = Field(default=400, ge=0, le=600_000)
     drain_ms: int = Field(default=10_000, ge=0, le=3_600_000)
-    projects: tuple[str, ...] = ()
-    policy_hooks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    projects: Names = ()
+    policy_hooks: Names = ()
     prices: dict[str, dict[Literal["input", "output"], Annotated[float, Field(ge=0, allow_inf_nan=False)]]] = Field(
         default_factory=dict
     )

@@ -10,6 +10,7 @@ import type { Surroundings } from "../../logic/waiting";
 import { Button, Choice } from "../../ui/controls";
 import { Empty, Loading } from "../../ui/states";
 import { GroupBox, StepBox, type GroupData, type StepData } from "./boxes";
+import { TOLD, useBoxKeys } from "./keys";
 
 const NODE_TYPES: NodeTypes = { step: StepBox, cluster: GroupBox };
 const GROUPINGS: readonly (readonly [Grouping, string])[] = [["rank", "By rank"], ["name", "By name"]];
@@ -55,13 +56,15 @@ function Canvas({ steps, rank, critical, around, chosen, onChoose }: Props) {
   }, [chosen, rank, grouping]);
   const nodes = useNodes(shown, spots, down, { critical, around, chosen, toggle });
   const edges = useEdges(shown, critical, steps);
+  const open = (id: string): void => (shown.nodes.find((node) => node.id === id)?.kind === "group" ? toggle(id) : onChoose(id));
+  const onKeyDown = useBoxKeys(spots, open);
   return (
     <>
       <ReactFlow
         nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} minZoom={0.05} maxZoom={2} onlyRenderVisibleElements
-        nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} elementsSelectable={false} nodesFocusable={false}
+        nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} elementsSelectable={false}
         zoomOnDoubleClick={false} proOptions={{ hideAttribution: true }} fitView fitViewOptions={FIT}
-        onNodeClick={(_, node) => (node.type === "cluster" ? toggle(node.id) : onChoose(node.id))}
+        onNodeClick={(_, node) => open(node.id)} onKeyDown={onKeyDown} ariaLabelConfig={TOLD}
       >
         <Background variant={BackgroundVariant.Dots} gap={22} size={1} />
         <Look spots={spots} chosen={chosen} />
@@ -124,6 +127,7 @@ function drawnNode(node: ShownNode, { x, y, width, height }: Spot, down: boolean
     down ? { x: width / 2, y: position === Position.Bottom ? height : 0 } : { x: position === Position.Right ? width : 0, y: height / 2 };
   return {
     id: node.id, type: node.kind === "group" ? "cluster" : "step", position: { x, y }, width, height, data,
+    ariaRole: "button", ariaLabel: isStep(data) ? data.step.key : `${data.group.label}, group`,
     measured: { width, height }, sourcePosition: source, targetPosition: target,
     handles: [
       { type: "source", position: source, ...at(source), width: 1, height: 1 },
