@@ -33,13 +33,9 @@ def test_what_begins_as_json_has_to_be_json(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["one,two", '["one", "two"]'])
 def test_every_setting_takes_both(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    for name in (
-        "PSG_OIDC_AUDIENCE",
-        "PSG_API_ALLOWED_HOSTS",
-        "PSG_ALLOW_PROCESS",
-        "PSG_PROCESS_ROOTS",
-        "PSG_PROJECTS",
-    ):
+    monkeypatch.setenv("PSG_OIDC_ISSUER", "https://issuer.example")
+    names = "PSG_OIDC_AUDIENCE PSG_API_ALLOWED_HOSTS PSG_ALLOW_PROCESS PSG_PROCESS_ROOTS PSG_PROJECTS"
+    for name in names.split():
         monkeypatch.setenv(name, text)
     both = ("one", "two")
     assert OidcSettings().audience == both and ApiSettings().allowed_hosts == both
