@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from graphql_api import running_api
+from graphql_api import next_of, running_api, subscribe
 from world import World, registry, step
 
 from psg.audit import verify
@@ -24,6 +24,8 @@ from psg_neo4j import Database
 from psg_runtime.ael import CapabilityRegistry
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
+CLAIM = """mutation($i: ClaimTurnInput!) {
+  claimTurn(input: $i) { __typename ... on ClaimTurnPayload { turn { id key fence lost } } } }"""
 PROGRAM = Path(__file__).parents[1] / "programs" / "worker_process.py"
 
 
@@ -171,13 +173,34 @@ async def test_the_turn_of_a_killed_process_goes_to_another(world: World) -> Non
 
 
 async def test_a_turn_is_not_given_to_who_hung_up(world: World) -> None:
-    claim = "mutation($i: ClaimTurnInput!) { claimTurn(input: $i) { ... on ClaimTurnPayload { turn { id } } } }"
     waiting = {"agents": ["coder"], "worker": "gone", "projectId": world.project_id, "waitMs": 20_000}
     async with running_api(world.db) as api, Client(f"{api.url}/graphql") as client, world.running(tools()):
-        body = {"query": claim, "variables": {"i": waiting}}
+        body = {"query": CLAIM, "variables": {"i": waiting}}
         with pytest.raises(httpx2.ReadTimeout):
             await api.http.post("/graphql", json=body, timeout=0.5)
         plan_id = await world.started(turn("a"))
+        async with working(client, world, lambda given: given.lost, lease_ms=60_000):
+            assert await world.finished(plan_id, timeout_s=20) == ["completed"]
+    assert (await world.steps(plan_id))["a"]["output"] == 0
+
+
+async def test_a_turn_is_claimed_over_a_socket_and_not_given_to_one_that_closed(world: World) -> None:
+    plan_id = await world.started(turn("a"))
+    asked: dict[str, Any] = {"agents": ["coder"], "worker": "w", "projectId": world.project_id, "waitMs": 20_000}
+    async with (  # one request at a time: the turn is given back once the closed socket's claim has ended
+        running_api(world.db, max_requests_per_actor=1) as api, Client(f"{api.url}/graphql") as client,
+        world.running(tools()),
+    ):  # fmt: skip
+        async with api.socket({}) as socket:
+            await subscribe(socket, CLAIM, i=asked)
+            taken = (await next_of(socket, "claimTurn"))["turn"]
+            assert taken["key"] == "a"
+        async with api.socket({}) as socket:
+            await subscribe(socket, CLAIM, i=asked)
+            with anyio.fail_after(20):  # until it waits for something to be offered
+                while world.project_id not in api.graph.signals._waiting:  # noqa: ASYNC110 - it tells nobody
+                    await anyio.sleep(0.01)
+        await client.release_turn(id=taken["id"], fence=taken["fence"], worker="w")
         async with working(client, world, lambda given: given.lost, lease_ms=60_000):
             assert await world.finished(plan_id, timeout_s=20) == ["completed"]
     assert (await world.steps(plan_id))["a"]["output"] == 0

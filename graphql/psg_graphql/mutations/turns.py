@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
+from starlette.requests import Request
 from strawberry.scalars import JSON
 
 from psg.errors import ValidationFailed
@@ -119,12 +120,12 @@ class TurnMutations:
     async def claim_turn(self, info: Info, input: ClaimTurnInput) -> ClaimTurnResult:
         if not 0 <= input.wait_ms <= WAIT_MOST_MS:
             raise ValidationFailed(f"waitMs: 0 to {WAIT_MOST_MS} are expected", field="waitMs")
-        live, request = info.context.live, info.context.request
+        live = info.context.live
 
         async def gone() -> bool:
             # Nothing is given to who may not have it any more.
             await judge_again(info.context, "Mutation.claimTurn", {"input": input}, RECHECK_S)
-            return live.closing or (request is not None and await request.is_disconnected())
+            return live.closing or await _hung_up(info.context.request)
 
         project_id = None if input.project_id is None else project_of(input.project_id)
         plan_id = None
@@ -170,6 +171,11 @@ class TurnMutations:
             info.context.graph, step.project_id, step.node_id, input.fence, worker=_worker(info, input.worker)
         )
         return ReleaseTurnPayload(id=input.id)
+
+
+async def _hung_up(request: Any) -> bool:
+    """Whether who asked by HTTP is gone; what was asked on a WebSocket is cancelled when that closes."""
+    return isinstance(request, Request) and await request.is_disconnected()
 
 
 def _worker(info: Info, name: str) -> str:
