@@ -31,6 +31,8 @@ EVENT_PAGE = 5_000
 NODE_PAGE = 2_000
 CATCH_UP = 5
 """Rounds of reading events without a lock; those that come while one is under way are read in the next."""
+RESUME_WITHIN_S = 24 * 3600
+"""How old an unfinished backup may be to be gone on with: its whole projects stay as they were when it was begun."""
 RECORDS: Mapping[str, str] = {
     "Snapshot": "backup_snapshots", "Content": "backup_contents", "Effect": "backup_effects",
     "Checkpoint": "backup_checkpoints", "CheckpointEntity": "backup_checkpoint_entities",
@@ -65,8 +67,9 @@ async def backup(
     The platform may run on: a project's writers wait while its nodes are read, at most ``lock_seconds``; then
     ``BackupIncomplete`` is raised. ``target`` can be written, read and truncated, and begins empty; with ``resume`` it
     may hold a backup that did not come to its end, which is gone on with behind its last section that is whole, when
-    it is of this very database; ``told`` hears in words which it was. ``progress`` is called after each page with what
-    was written so far and an estimate of all there is. Whatever is raised, what is in ``target`` can be gone on with.
+    it is of this very database and was begun within ``RESUME_WITHIN_S``; ``told`` hears in words which it was.
+    ``progress`` is called after each page with what was written so far and an estimate of all there is. Whatever is
+    raised, what is in ``target`` can be gone on with.
 
     Raises ``SchemaNotMigrated`` and the like, ``RestoreUnfinished``, ``EventLogGap``, ``BackupNotVerified``, OSError of
     the target, and the errors of ``psg_neo4j``.
@@ -137,9 +140,11 @@ async def _going_on(db: Database, target: BinaryIO, told: Callable[[str], object
 
 
 async def _misfit(db: Database, found: Salvaged) -> str | None:
-    """Why an unfinished backup is not one of this database; None when its logs are the beginnings of those here."""
+    """Why an unfinished backup is too old or not one of this database; None when its logs begin those here."""
     if found.summary.migrations != [m.version for m in psg_cypher.migrations()]:
         return "the schema was migrated in between"
+    if time.time() - found.summary.created_ms / 1000 > RESUME_WITHIN_S:
+        return f"it was begun more than {RESUME_WITHIN_S // 3600} hours ago"
     known = dict(found.heads)
     if found.open_project is not None:
         known[found.open_project] = found.open_seq

@@ -9,11 +9,13 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from psg.errors import PsgError
 
+_NAME = "psg-%Y%m%dT%H%M%SZ.backup.gz"
 _MADE = re.compile(r"psg-\d{8}T\d{6}Z\.backup\.gz")
 _PART = ".part"
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -37,10 +39,14 @@ def file_for(path: Path) -> Path:
     """The file to write: ``path``, or in a folder the one that is unfinished there, else one named after the time."""
     if not path.is_dir():
         return path
-    parts = sorted(part for part in path.glob(f"psg-*{_PART}") if _MADE.fullmatch(part.name.removesuffix(_PART)))
-    if parts:
+    if parts := _parts(path):
         return parts[-1].with_name(parts[-1].name.removesuffix(_PART))
-    return path / time.strftime("psg-%Y%m%dT%H%M%SZ.backup.gz", time.gmtime())
+    return path / time.strftime(_NAME, time.gmtime())
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The unfinished files of a folder that are named after their time, oldest first; none where it is no folder."""
+    return sorted(part for part in folder.glob(f"psg-*{_PART}") if _MADE.fullmatch(part.name.removesuffix(_PART)))
 
 
 @contextmanager
@@ -113,10 +119,56 @@ def opened(file: Path) -> Iterator[BinaryIO]:
         raise BackupFileFailed(f"{error.filename or file}: {error.strerror}") from error
 
 
-def drop_older(folder: Path, keep: int) -> list[Path]:
-    """Remove all but the newest ``keep`` backups that were named after their time; return what was removed."""
-    made = sorted(file for file in folder.iterdir() if _MADE.fullmatch(file.name) and file.is_file())
-    older = made[: max(len(made) - keep, 0)]
-    for file in older:
-        file.unlink()
-    return older
+@dataclass(slots=True)
+class Dropped:
+    """What was removed of a folder, what could not be, and why in words."""
+
+    removed: list[Path] = field(default_factory=list)
+    left: list[Path] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+
+def drop_older(folder: Path, keep: int) -> Dropped:
+    """Remove all but the newest ``keep`` backups that were named after their time; what cannot be is left and told."""
+    found = Dropped()
+    try:
+        made = sorted(file for file in folder.iterdir() if _MADE.fullmatch(file.name) and file.is_file())
+    except OSError as error:
+        found.told.append(f"{folder} could not be listed: {error.strerror}")
+        return found
+    for file in made[: max(len(made) - keep, 0)]:
+        try:
+            file.unlink(missing_ok=True)
+            found.removed.append(file)
+        except OSError as error:
+            found.left.append(file)
+            found.told.append(f"{file} could not be removed: {error.strerror}")
+    return found
+
+
+def drop_stale(folder: Path) -> list[Path]:
+    """Remove the unfinished files of a folder that were begun too long ago to be gone on with; return them.
+
+    By their names: a backup that is made today must not be the oldest of its folder. One that somebody writes stays.
+    """
+    from psg.backup.taking import RESUME_WITHIN_S
+
+    oldest = time.strftime(_NAME, time.gmtime(time.time() - RESUME_WITHIN_S))
+    stale = [part for part in _parts(folder) if part.name < oldest]
+    return [part for part in stale if _removed_unless_written(part)]
+
+
+def _removed_unless_written(part: Path) -> bool:
+    try:
+        descriptor = _taken(part)
+    except BackupUnderWay:
+        return False
+    except OSError as error:
+        raise BackupFileFailed(f"{part}: {error.strerror}") from error
+    try:
+        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise BackupFileFailed(f"{part} could not be removed: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    return True

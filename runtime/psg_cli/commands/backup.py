@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from psg_cli.backup_files import drop_older, file_for, opened, unfinished
+from psg_cli.backup_files import Dropped, drop_older, drop_stale, file_for, opened, unfinished
 from psg_cli.commands.database import HomeOption
 from psg_cli.failures import EXIT_FAILURE, UsageError, execute
 from psg_cli.output import JsonFlag, print_json, stderr, stdout
@@ -47,7 +47,8 @@ def backup(
     """Write everything the platform keeps to one file, also while it runs: compressed, with checksums, read back.
 
     The file appears under its name only when it is whole; only its owner can read it. A backup that was interrupted is
-    gone on with by the same command. Exit status 1 when the file is made but the database is not what its log says.
+    gone on with by the same command within a day. Exit status 1 when the file is made but the database is not what its
+    log says (then --keep removes nothing), or when something could not be removed.
 
     Examples: psg backup psg.backup.gz      psg backup /var/backups/psg --keep 7      psg backup psg.backup.gz --verify
     """
@@ -57,14 +58,16 @@ def backup(
             return _verify(file, as_json)
         if keep is not None and not file.is_dir():
             raise UsageError(f"--keep counts the backups of a folder, and {file} is none")
+        for stale in drop_stale(file):
+            stderr().print(f"removed {stale}: it was begun more than 24 hours ago and never finished", markup=False)
         made = file_for(file)
         if made.exists() and not force:
             raise UsageError(f"{made} exists; choose another name or say --force")
         options = {"lock_seconds": lock_seconds, "section_bytes": section_bytes}
         found = await _take(made, load_settings(home=home), restart, options, as_json)
-        removed = drop_older(file, keep) if keep is not None else []
-        _show_made(made, found, removed, as_json)
-        return EXIT_FAILURE if found.violations else 0
+        dropped = _dropped(file, keep, found) if keep is not None else Dropped()
+        _show_made(made, found, dropped, as_json)
+        return EXIT_FAILURE if found.violations or dropped.told else 0
 
     execute(command, as_json=as_json, on_interrupt="interrupted; the same command goes on where it stopped")
 
@@ -80,17 +83,27 @@ async def _take(file: Path, settings: CliSettings, restart: bool, options: dict[
             )  # fmt: skip
 
 
-def _show_made(file: Path, found: Summary, removed: list[Path], as_json: bool) -> None:
+def _dropped(folder: Path, keep: int, found: Summary) -> Dropped:
+    """Remove older backups, unless what was just made is of a damaged database: those may be the last good ones."""
+    if found.violations:
+        return Dropped(told=["nothing was removed: while the database is not what its log says, --keep keeps all"])
+    return drop_older(folder, keep)
+
+
+def _show_made(file: Path, found: Summary, dropped: Dropped, as_json: bool) -> None:
     for violation in found.violations[:_SHOWN_VIOLATIONS]:
         stderr().print(f"the database is not what its log says (see psg verify): {violation}", markup=False)
+    for text in dropped.told:
+        stderr().print(text, markup=False)
     size = file.stat().st_size
     if as_json:
-        print_json({"file": str(file), "bytes": size, **asdict(found), "removed": [str(one) for one in removed]})
+        removed, left = ([str(one) for one in some] for some in (dropped.removed, dropped.left))
+        print_json({"file": str(file), "bytes": size, **asdict(found), "removed": removed, "not_removed": left})
         return
     console = stdout()
     console.print(f"{_told(found.counts)} in {file} ({size / 1024 / 1024:.1f} MiB), read back", markup=False)
     console.print(f"sha256 {found.sha256}", markup=False)
-    for one in removed:
+    for one in dropped.removed:
         console.print(f"removed {one}", markup=False)
 
 
