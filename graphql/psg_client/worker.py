@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ WAIT_MS = 20_000
 BEATS_PER_LEASE = 3
 MESSAGE_CHARS = 4_000
 GIVE_BACK_S = 3.0
+LAST_WORD_S = 10.0
 NOT_OURS = frozenset(("turn_over", "turn_elsewhere", "turn_answered", "not_found", "forbidden"))
 """Codes by which the API says that the turn is not this worker's, or not any more."""
 
@@ -65,7 +67,8 @@ class Worker:
     A turn is held by heartbeats while its handler runs. A handler whose turn is taken away (a cancelled plan, a lease
     that ran out) is cancelled; a plain function in a thread is left behind, and its answer is not sent. ``lease_ms``
     is how long a turn waits for a worker that died; ``drain_s`` how long handlers may go on after ``stop()`` before
-    their turns are given back. ``project_id`` and ``plan_id`` narrow what is taken; ``name`` is unique to this worker.
+    their turns are given back; what is done by then is sent for ten seconds more. ``project_id`` and ``plan_id`` narrow
+    what is taken; ``name`` is unique to this worker.
     """
 
     def __init__(
@@ -198,8 +201,7 @@ class Worker:
                 answer = await self._answer(turn)
             except anyio.get_cancelled_exc_class():
                 if held:  # this worker ends: by drain, or because whoever runs it was cancelled
-                    with anyio.move_on_after(GIVE_BACK_S, shield=True):
-                        await self._give_back(turn)
+                    await self._give_back(turn)
                 raise
             tasks.cancel_scope.cancel()
         if not held:
@@ -244,36 +246,49 @@ class Worker:
             backoff.reset()
 
     async def _complete(self, turn: WorkerTurn, answer: dict[str, Any]) -> None:
-        """Send the answer until it is heard: it is recorded once, however often it is sent."""
+        """Have the answer taken; once drained there is an end to that, and the turn is given back."""
+        heard: str | None = None
+        async with anyio.create_task_group() as tasks:
+
+            async def hurry() -> None:
+                await self._drained.wait()
+                tasks.cancel_scope.deadline = anyio.current_time() + LAST_WORD_S
+
+            tasks.start_soon(hurry)
+            heard = await self._sent(turn, answer)
+            tasks.cancel_scope.cancel()
+        if heard is None:
+            await self._give_back(turn)
+        else:
+            self._tell(heard, turn)
+
+    async def _sent(self, turn: WorkerTurn, answer: dict[str, Any]) -> str:
+        """Send the answer until it is heard: it is recorded once, however often it is sent.
+
+        Only what is refused for good becomes the error of the step: the same output may be taken later.
+        """
         backoff = Backoff()
         while True:
             try:
                 await self._client.complete_turn(id=turn.id, fence=turn.fence, worker=self.name, **answer)
             except (ClientError, TypeError, ValueError) as error:
                 refused = error if isinstance(error, ClientError) else None
-                if refused is not None and refused.retryable and not self._drained.is_set():
-                    await self._slept(backoff.next())
+                if refused is not None and refused.retryable:
+                    await anyio.sleep(backoff.next())
                 elif "error" not in answer and not _lost(refused):
                     answer = {"error": {"message": f"the output was not taken: {error}"[:MESSAGE_CHARS],
                                         "code": "output_refused", "retryable": False}}  # fmt: skip
                 else:
-                    self._tell("lost", turn)
-                    return
+                    return "lost"
                 continue
-            self._tell("failed" if "error" in answer else "completed", turn)
-            return
-
-    async def _slept(self, seconds: float) -> None:
-        with anyio.move_on_after(seconds):
-            await self._drained.wait()
+            return "failed" if "error" in answer else "completed"
 
     async def _give_back(self, turn: WorkerTurn) -> None:
-        try:
+        told = "lost"
+        with anyio.move_on_after(GIVE_BACK_S, shield=True), suppress(ClientError):
             await self._client.release_turn(id=turn.id, fence=turn.fence, worker=self.name)
-        except ClientError:
-            self._tell("lost", turn)
-            return
-        self._tell("returned", turn)
+            told = "returned"
+        self._tell(told, turn)
 
     async def _pause(self, seconds: float) -> None:
         with anyio.move_on_after(seconds):
