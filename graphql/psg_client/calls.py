@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import anyio
 
-from psg_client.errors import ApiUnavailable, RequestRejected, Unauthenticated, UnknownAnswer, failure
-from psg_client.transport import Backoff, Transport
+from psg_client.errors import ClientError, Unauthenticated, UnknownAnswer, failure
+from psg_client.transport import Backoff, TextWanted, Transport
 
 T = TypeVar("T")
 Reader = Callable[[Mapping[str, Any]], T]
@@ -59,8 +59,8 @@ class Calls:
         """The messages of a subscription, through any number of connections, as if there had been one.
 
         A message that carries a ``cursor`` moves ``after``, so a new connection goes on behind it. Ends when the
-        server completes the subscription. Raises what the API refuses, and ApiUnavailable when nobody answered for
-        the transport's ``retry_for_s``.
+        server completes the subscription. Raises what the API refuses: what is retryable, and ApiUnavailable where
+        nobody answers, when the transport's ``retry_for_s`` passed without a message.
         """
         backoff = Backoff()
         lost_at: float | None = None
@@ -69,29 +69,35 @@ class Calls:
             try:
                 async with self._transport.stream(document, name, variables) as messages, aclosing(messages):
                     async for data in messages:
+                        values = _understood(read, data)
                         lost_at, renewed = None, False
                         backoff.reset()
-                        try:
-                            value = read(data)
-                        except UnknownAnswer:  # a newer server has more to tell than this client understands
-                            continue
-                        cursor = getattr(value, "cursor", None)
-                        if cursor is not None:
-                            variables = {**variables, "after": cursor}
-                        yield value
+                        for value in values:
+                            cursor = getattr(value, "cursor", None)
+                            if cursor is not None:
+                                variables = {**variables, "after": cursor}
+                            yield value
                 return
-            except RequestRejected as error:
-                if not self._transport.knows_no_ids(error):
-                    raise
+            except TextWanted:
                 continue
             except Unauthenticated:
                 if renewed or not self._transport.renews:
                     raise
                 renewed = True
                 continue
-            except ApiUnavailable:
+            except ClientError as error:
+                if not error.retryable:
+                    raise
                 now = anyio.current_time()
                 lost_at = lost_at if lost_at is not None else now
                 if now - lost_at >= self._transport.retry_for_s:
                     raise
             await anyio.sleep(backoff.next())
+
+
+def _understood(read: Callable[[dict[str, Any]], T], data: dict[str, Any]) -> list[T]:
+    """The message, or nothing where a newer server tells more than this client understands."""
+    try:
+        return [read(data)]
+    except UnknownAnswer:
+        return []

@@ -41,7 +41,12 @@ class Client(Operations):
         headers = {"X-PSG-Actor": actor} if actor else {}
         super().__init__(
             Transport(
-                url, token=token, timeout_s=timeout_s, retry_for_s=retry_for_s, silence_s=silence_s, headers=headers,
+                url,
+                token=token,
+                timeout_s=timeout_s,
+                retry_for_s=retry_for_s,
+                silence_s=silence_s,
+                headers=headers,
                 document_ids=document_ids,
             )
         )
@@ -67,7 +72,8 @@ class Client(Operations):
         """The project's events behind the cursor ``after`` (exclusive), without end, gaps or repeats.
 
         Goes on across lost connections and restarts of the server. An event's ``cursor`` is where to go on later.
-        Raises CursorExpired, and ApiUnavailable when nobody answered for ``retry_for_s``.
+        Raises CursorExpired, and for want of an answer for ``retry_for_s`` ApiUnavailable or the server's last
+        retryable error.
         """
         backoff = Backoff()
         while True:
@@ -83,9 +89,7 @@ class Client(Operations):
                             yield event
             await anyio.sleep(backoff.next())  # the server said good-bye; its successor knows the cursor
 
-    async def plan_progress(
-        self, plan_id: str, *, after: str | None = None
-    ) -> AsyncGenerator[PlanProgress]:
+    async def plan_progress(self, plan_id: str, *, after: str | None = None) -> AsyncGenerator[PlanProgress]:
         """Where a plan stands, each time that changes, until it is finished; goes on like ``events``."""
         backoff = Backoff()
         while True:

@@ -6,8 +6,8 @@ import hashlib
 import inspect
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +43,10 @@ _UNAVAILABLE = {429, 502, 503, 504}
 
 Token = str | Callable[[], str | Awaitable[str]]
 """A bearer token, or what gives the one that holds now."""
+
+
+class TextWanted(Exception):
+    """A request by hash was refused, perhaps for want of the text: nothing was executed, and sent again it has it."""
 
 
 class Backoff:
@@ -119,10 +123,9 @@ class Transport:
         renewed = False
         while True:
             try:
-                return await self._once(self._body(document, name, variables))
-            except RequestRejected as error:
-                if not self.knows_no_ids(error):
-                    raise
+                with self._said(document, name, variables) as body:
+                    return await self._once(body)
+            except TextWanted:
                 continue
             except Unauthenticated:
                 if renewed or not self.renews:
@@ -139,12 +142,17 @@ class Transport:
         said = {"documentId": document_id(document)} if self.document_ids else {"query": document}
         return orjson.dumps({**said, "operationName": name, "variables": variables})
 
-    def knows_no_ids(self, error: RequestRejected) -> bool:
-        """Whether this may be for want of the text: nothing was executed, and from now on it is sent."""
-        if not self.document_ids or error.code not in _WITHOUT_TEXT:
-            return False
-        self.document_ids = False
-        return True
+    @contextmanager
+    def _said(self, document: str, name: str, variables: Mapping[str, Any]) -> Iterator[bytes]:
+        """The body of one request, and a refusal of it that may be for want of the text: from now on that is sent."""
+        by_id = self.document_ids
+        try:
+            yield self._body(document, name, variables)
+        except RequestRejected as error:
+            if not by_id or error.code not in _WITHOUT_TEXT:
+                raise
+            self.document_ids = False
+            raise TextWanted from error
 
     @property
     def renews(self) -> bool:
@@ -172,11 +180,11 @@ class Transport:
         """One connection of a subscription: an iterator over the ``data`` of its messages.
 
         The iterator ends when the server completes the subscription; a connection that breaks before raises
-        ApiUnavailable. Not repeated here: only the caller knows from which cursor to go on.
+        ApiUnavailable, and one that was asked for by hash only perhaps TextWanted. Not repeated here: only the caller
+        knows from which cursor to go on.
         """
         headers = await self._headers()
-        body = self._body(document, name, variables)
-        with _translated(self.url):
+        with self._said(document, name, variables) as body, _translated(self.url):
             async with self._http.sse(
                 self.url, method="POST", content=body, headers=headers, timeout=self._stream_timeout
             ) as source:

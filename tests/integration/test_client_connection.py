@@ -13,8 +13,8 @@ import orjson
 import pytest
 from anyio.abc import SocketStream, TaskGroup
 
-from psg_client import ApiTimeout, ApiUnavailable, RequestRejected, Unauthenticated
-from psg_client.calls import Calls, command_id_or_new
+from psg_client import ApiTimeout, ApiUnavailable, Refused, RequestRejected, Unauthenticated
+from psg_client.calls import Calls, command_id_or_new, member
 from psg_client.transport import Transport
 
 pytestmark = pytest.mark.anyio
@@ -224,3 +224,66 @@ async def test_the_token_goes_out_as_bearer_and_into_no_error() -> None:
         with pytest.raises(Unauthenticated) as caught:
             await transport.execute("query", "Q", {})
     assert "very-secret" not in str(caught.value.to_dict())
+
+
+BUSY = b'{"errors": [{"message": "busy", "extensions": {"code": "too_many_subscriptions", "retryable": true}}]}'
+BUSY_LATER = b"event: next\r\ndata: " + BUSY + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("busy", [http(BUSY), STREAM_HEAD + BUSY_LATER], ids=["opening", "in the stream"])
+async def test_a_stream_goes_on_behind_its_cursor_where_the_server_says_try_again(busy: bytes) -> None:
+    asked: list[int] = []
+
+    async def handler(body: dict[str, Any], stream: SocketStream) -> None:
+        asked.append(body["variables"]["after"])
+        if len(asked) % 2:
+            await stream.send(STREAM_HEAD + frame(asked[-1] + 1) + BUSY_LATER)
+        else:
+            await stream.send(busy)
+
+    async with server(handler) as url, Transport(url) as transport, aclosing(counts(transport)) as seen:
+        with anyio.fail_after(10):
+            assert [(await anext(seen)).cursor for _ in range(3)] == [1, 2, 3]
+    assert asked == [0, 1, 1, 2, 2]
+
+
+async def test_a_stream_that_is_refused_without_progress_ends_after_its_time() -> None:
+    async def handler(body: dict[str, Any], stream: SocketStream) -> None:
+        told = orjson.dumps({"data": {"count": {"__typename": "Refused", "code": "busy", "retryable": True}}})
+        await stream.send(STREAM_HEAD + b"event: next\r\ndata: " + told + b"\r\n\r\n")
+
+    async with server(handler) as url, Transport(url, retry_for_s=0.2) as transport:
+        calls = Calls(transport)
+        stream = calls._subscribe("subscription", "Count", {}, lambda data: member(data["count"], {}))
+        with anyio.fail_after(10), pytest.raises(Refused) as caught:
+            await anext(stream)
+    assert caught.value.code == "busy"
+
+
+async def test_requests_sent_at_once_by_hash_are_all_sent_again_as_text() -> None:
+    by_hash: list[dict[str, Any]] = []
+    all_sent = anyio.Event()
+
+    async def handler(body: dict[str, Any], stream: SocketStream) -> None:
+        if "query" in body:
+            ok = b'{"data": {"ok": true}}'
+            await stream.send(http(ok) if body["operationName"] == "Do" else STREAM_HEAD + frame(1))
+            return
+        by_hash.append(body)
+        if len(by_hash) == 4:
+            all_sent.set()
+        await all_sent.wait()  # each of them is sent before one of them is refused
+        refused = {"message": "unknown", "extensions": {"code": "document_unknown"}}
+        await stream.send(http(orjson.dumps({"errors": [refused]}), status="400 Bad Request"))
+
+    async with (
+        server(handler) as url,
+        Transport(url, document_ids=True) as transport,
+        aclosing(counts(transport)) as seen,
+    ):
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(transport.execute, "mutation", "Do", {})
+                assert (await anext(seen)).cursor == 1
+    assert len(by_hash) == 4 and not transport.document_ids
