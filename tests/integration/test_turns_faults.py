@@ -17,6 +17,7 @@ from psg.audit import verify
 from psg.errors import ActionFailed
 from psg.model import codec
 from psg.model.cipher import Cipher
+from psg.model.ids import new_id
 from psg.plan.policy import BudgetSpec, IdempotencySpec, PolicySpec
 from psg_neo4j import Database
 from psg_runtime import GraphReplay
@@ -67,6 +68,30 @@ async def offered(world: World, plan_id: str, key: str = "a") -> None:
         return "Offered" in (await world.steps(plan_id))[key]["labels"]
 
     await world.until(is_offered)
+
+
+async def test_a_claim_of_any_project_that_is_repeated_gives_the_same_turn_and_no_second(world: World) -> None:
+    other = await World.create(world.db)
+    plans = [await place.started(code("a")) for place in (world, other)]
+    both = {world.project_id, other.project_id}
+
+    async def claim(command_id: str) -> Turn | None:
+        return await claim_turn(world.graph, ["coder"], worker="w", command_id=command_id, among=lambda: both)
+
+    async with world.running(tools(), projects=tuple(both)):
+        for place, plan_id in zip((world, other), plans, strict=True):
+            await offered(place, plan_id)
+        lost = new_id()
+        first = await claim(lost)  # its answer does not arrive; nothing is offered there any more
+        assert first is not None
+        assert await claim(lost) == first
+        second = await claim(new_id())
+        assert second is not None and {first.project_id, second.project_id} == both
+        assert await claim(lost) == first, "with nothing offered anywhere"
+        assert await claim(new_id()) is None
+        for turn in (first, second):
+            await complete_turn(world.graph, turn.project_id, turn.step_id, turn.fence, worker="w", output=1)
+        assert [*await world.finished(plans[0]), *await other.finished(plans[1])] == ["completed"] * 2
 
 
 @pytest.mark.parametrize("fault", [None, "after_claim:kill@1", "after_effect:kill@1"])

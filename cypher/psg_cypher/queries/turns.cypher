@@ -26,6 +26,15 @@ MATCH (p:PsgNode:Plan {project_id: project_id, id: plan})
 WHERE p.status = 'in_progress' AND NOT p.paused AND NOT p:Stopping
 RETURN project_id, min(p.served_at) AS served_at ORDER BY served_at LIMIT 100
 
+// name: turn_command :read :one
+// The project in which an earlier claim of this id took a turn, of those, or of some, that have plans at work: a turn that
+// is held is one of such a plan.
+MATCH (p:Plan) USING INDEX p:Plan(status, project_id)
+WHERE p.status = 'in_progress' AND p.project_id IS NOT NULL AND ($among IS NULL OR p.project_id IN $among)
+WITH DISTINCT p.project_id AS project_id
+MATCH (c:Event {project_id: project_id, command_id: $command_id})
+RETURN project_id LIMIT 1
+
 // name: turn_state :read :one
 // A step as its turn has it: who holds it until when, and what was answered.
 MATCH (s:PsgNode:Step {project_id: $project_id, id: $step_id})

@@ -86,7 +86,7 @@ async def claim_turn(
 
     Without ``project_id`` in whatever project there is one, or only in those that ``among`` names. The turn is
     held for ``lease_ms`` milliseconds, and longer by ``heartbeat_turn``; after that it is offered again. A repeated
-    ``command_id`` gives the same turn again, as long as it is held. It waits no longer once ``stopped()`` says so: what
+    ``command_id`` gives the same turn again, in whatever project it was, as long as it is held. It waits no longer once ``stopped()`` says so: what
     is granted to who is gone comes back with the end of its lease only. Raises ValidationFailed.
     """
     _check_names([*agents], worker, lease_ms)
@@ -95,6 +95,7 @@ async def claim_turn(
     asked = _Claim(graph, list(agents), worker, plan_id, lease_ms, actor or worker, command_id or new_id(),
                    repeated=command_id is not None, among=among)  # fmt: skip
     until = time.monotonic() + wait_ms / 1000
+    project_id = project_id or await asked.taken_in()
     while stopped is None or not await stopped():
         seen = -1 if project_id is None else graph.signals.latest(project_id)
         for found in [project_id] if project_id is not None else await asked.projects():
@@ -136,6 +137,18 @@ class _Claim:
         self._command = Command("claim_turn", payload, actor, command_id)
         self._repeated = repeated
         self._among = among
+
+    async def taken_in(self) -> str | None:
+        """The project in which this command took a turn before, whether or not more is offered there."""
+        if not self._repeated:
+            return None
+        among = self._among()
+        row = await self._graph.db.read_one(
+            psg_cypher.statement("turn_command"), command_id=self._command.command_id,
+            among=None if among is None else sorted(among),
+        )  # fmt: skip
+        self._repeated = row is not None
+        return None if row is None else row["project_id"]
 
     async def projects(self) -> list[str]:
         """The projects in which something is offered now."""
