@@ -86,8 +86,9 @@ async def claim_turn(
 
     Without ``project_id`` in whatever project there is one, or only in those that ``among`` names. The turn is
     held for ``lease_ms`` milliseconds, and longer by ``heartbeat_turn``; after that it is offered again. A repeated
-    ``command_id`` gives the same turn again, in whatever project it was, as long as it is held. It waits no longer once ``stopped()`` says so: what
-    is granted to who is gone comes back with the end of its lease only. Raises ValidationFailed.
+    ``command_id`` gives the same turn again, in whatever project it was, as long as it is held. It waits no longer
+    once ``stopped()`` says so: what is granted to who is gone comes back with the end of its lease only. Raises
+    ValidationFailed.
     """
     _check_names([*agents], worker, lease_ms)
     if project_id is not None:
