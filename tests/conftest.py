@@ -20,6 +20,7 @@ from typing import TypeVar
 import anyio
 import hypothesis
 import pytest
+from processes import QUICK_BOOT
 
 from psg.graph import Graph
 from psg_neo4j import Database
@@ -37,7 +38,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # For servers that a test starts, kills and throws away: a quick boot matters, a fast optimising compiler does not.
-TEST_SETTINGS = ServerSettings(heap="384m", pagecache="64m", linger=0.5, java_options="-XX:TieredStopAtLevel=1")
+TEST_SETTINGS = ServerSettings(heap="384m", pagecache="64m", linger=0.5, java_options=QUICK_BOOT)
 
 
 @dataclass(frozen=True, slots=True)

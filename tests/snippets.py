@@ -8,7 +8,6 @@ first and that readers need not see.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -154,9 +153,3 @@ def synopsis(code: str) -> list[list[str]]:
         if words is not None:
             found.append(words)
     return found
-
-
-def environment(**more: str) -> dict[str, str]:
-    """This environment without settings of the platform."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("PSG_") or n == "PSG_CACHE_DIR"}
-    return {**kept, "NO_COLOR": "1", **more}

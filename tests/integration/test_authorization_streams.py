@@ -52,6 +52,12 @@ async def lose(world: World, who: NewToken, role: str = "viewer") -> None:
     assert await world.accounts.revoke(who.token.actor, world.own.project_id, role, by=OPERATOR)
 
 
+async def recorded(world: World, who: NewToken, project_id: str | None = None) -> set[tuple[str, str, str | None]]:
+    """What the audit trail tells of somebody in a project: acts, outcomes, reasons."""
+    found = await world.accounts.audit_records(project_id=project_id or world.own.project_id, actor=who.token.actor)
+    return {(record.act, record.outcome, record.reason) for record in found}
+
+
 async def test_a_quiet_stream_ends_with_its_cursor_soon_after_the_role_is_taken(world: World) -> None:
     viewer = await world.person("viewer")
     async with world.api.socket(bearer(viewer)) as socket:
@@ -61,6 +67,7 @@ async def test_a_quiet_stream_ends_with_its_cursor_soon_after_the_role_is_taken(
         with anyio.fail_after(5):
             facts = await ended(socket)
     assert (facts["code"], facts["details"]["cursor"], facts["retryable"]) == ("forbidden", cursor, False)
+    assert await recorded(world, viewer) == {("Subscription.events", "denied", "forbidden")}
 
 
 async def test_nothing_that_happens_after_the_role_was_taken_is_told(world: World) -> None:
@@ -73,6 +80,7 @@ async def test_nothing_that_happens_after_the_role_was_taken_is_told(world: Worl
         await world.api.context(world.own.ids["Project"])
         facts = await ended(socket)
         assert (facts["code"], facts["details"]["cursor"]) == ("forbidden", cursor)
+        assert await recorded(world, viewer) == {("Subscription.events", "denied", "forbidden")}
         assert int((await next_of(stays, "events"))["cursor"]) > int(cursor), "who still may goes on"
         await world.accounts.grant(viewer.token.actor, world.own.project_id, "viewer", by=OPERATOR)
         await subscribe(socket, EVENTS, "2", p=world.own.ids["Project"], c=facts["details"]["cursor"])
@@ -94,6 +102,7 @@ async def test_a_revoked_token_ends_streams_over_server_sent_events(world: World
     assert len(told) == 1
     assert '"unauthenticated"' in told[0]
     assert '"cursor"' in told[0]
+    assert await recorded(world, viewer) == {("Subscription.events", "denied", "unauthenticated")}
 
 
 async def test_progress_and_alerts_end_as_well(world: World) -> None:
@@ -114,6 +123,9 @@ async def test_progress_and_alerts_end_as_well(world: World) -> None:
                     found[message["id"]] = (error["extensions"]["code"], error["extensions"]["details"]["cursor"])
     assert found["1"] == ("forbidden", cursor)
     assert found["2"][0] == "forbidden"
+    assert await recorded(world, viewer, inside) == {
+        (f"Subscription.{name}", "denied", "forbidden") for name in ("planProgress", "alerts")
+    }
 
 
 async def test_operations_on_an_old_socket_go_by_what_is_granted_now(world: World) -> None:

@@ -202,6 +202,7 @@ def _content(copy: io.BytesIO) -> list[bytes]:
     return [line(record) for record in records(copy) if record["kind"] not in ("header", "section", "trailer")]
 
 
+@pytest.mark.long
 async def test_each_project_is_one_consistent_cut_while_everybody_writes(two: tuple[Database, Database]) -> None:
     """Orchestrators run and clients edit while backups are made one after the other; each of them is sound."""
     first, second = two
@@ -240,7 +241,7 @@ async def test_each_project_is_one_consistent_cut_while_everybody_writes(two: tu
 
 
 async def test_nothing_is_stored_unless_the_file_is_whole_and_the_database_empty(
-    two: tuple[Database, Database]
+    two: tuple[Database, Database],
 ) -> None:
     first, second = two
     await furnish(await World.create(first))

@@ -156,6 +156,7 @@ def test_no_room_at_all_leaves_nothing_and_a_folder_keeps_the_newest(
     assert psg("backup", str(tmp_path / "none" / "x.gz")).stderr.count("backup_file_failed") == 1
 
 
+@pytest.mark.long
 def test_a_killed_restore_is_gone_on_with_and_nothing_starts_before(
     server: EmbeddedServer, psg: Psg, tmp_path: Path
 ) -> None:

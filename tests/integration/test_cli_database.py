@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from processes import clean_environment
 
 pytestmark = pytest.mark.neo4j
 
@@ -19,8 +19,7 @@ Psg = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def psg(tmp_path: Path) -> Iterator[Psg]:
     """Calls ``psg`` with a home of this test; the database is stopped at the end."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("PSG_") or n == "PSG_CACHE_DIR"}
-    environment = {**kept, "PSG_HOME": str(tmp_path / "home"), "NO_COLOR": "1", "COLUMNS": "200"}
+    environment = clean_environment(PSG_HOME=str(tmp_path / "home"), COLUMNS="200")
 
     def call(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -20,6 +20,7 @@ import anyio
 import httpx2
 import orjson
 import pytest
+from processes import clean_environment
 from typer.testing import CliRunner
 
 from psg_cli.main import app
@@ -125,18 +126,13 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "psg_cli", *arguments]
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("PSG_") or n == "PSG_CACHE_DIR"}
-    return {**kept, "NO_COLOR": "1", "PYTHONWARNINGS": "error::ResourceWarning", **more}
-
-
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One platform for all tests of this file; they keep apart by project. It has to end in good order."""
     folder = tmp_path_factory.mktemp("up")
     (folder / "cli_test_tools.py").write_text(TOOLS, "utf-8")
     ready = folder / "ready.json"
-    environment = clean_environment(PSG_HOME=str(folder / "home"))
+    environment = clean_environment(PYTHONWARNINGS="error::ResourceWarning", PSG_HOME=str(folder / "home"))
     port = free_port(0)  # a chosen one: it is taken by then, by the platform itself
     arguments = ["up", "--port", str(port), "--tools", "cli_test_tools", "--ready-file", str(ready)]
     with (folder / "up.log").open("wb") as log:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import orjson
 import pytest
+from processes import clean_environment
 
 pytestmark = pytest.mark.neo4j
 
@@ -16,8 +16,7 @@ SECRET = "AKIA" + "QWERTYUIOPASDFGH"
 
 
 def psg(home: Path, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("PSG_") or n == "PSG_CACHE_DIR"}
-    environment = {**kept, "PSG_HOME": str(home), "NO_COLOR": "1"}
+    environment = clean_environment(PSG_HOME=str(home))
     return subprocess.run(
         [sys.executable, "-m", "psg_cli", *arguments], cwd=folder, env=environment, capture_output=True, text=True,
         stdin=subprocess.DEVNULL, timeout=150, check=False,

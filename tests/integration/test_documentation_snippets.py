@@ -33,6 +33,7 @@ from conftest import Neo4jServer
 from graphql import OperationType, parse
 from graphql.language.ast import OperationDefinitionNode
 from graphql_api import running_api
+from processes import clean_environment
 from snippets import ROOT, Line, Snippet
 from typer.testing import CliRunner
 from world import World, statement, step
@@ -191,7 +192,7 @@ def run_python(snippet: Snippet, platform: Platform, place: Path, names: dict[st
 
 
 def run_program(program: Path, platform: Platform) -> subprocess.CompletedProcess[str]:
-    environment = snippets.environment(**platform.environment(), PYTHONPATH=str(program.parent))
+    environment = clean_environment(**platform.environment(), PYTHONPATH=str(program.parent))
     return subprocess.run(
         [sys.executable, str(program)], cwd=program.parent, env=environment, capture_output=True, text=True, timeout=60,
         check=False,
@@ -250,7 +251,7 @@ def run_line(snippet: Snippet, line: Line, platform: Platform, place: Path) -> N
 def run_file(snippet: Snippet, line: Line, file: Path, platform: Platform, *, aside: bool) -> None:
     """``python name.py`` of a file that the document shows; one ``aside`` (&) runs until the end of the document."""
     if aside:
-        environment = snippets.environment(**platform.environment())
+        environment = clean_environment(**platform.environment())
         with (file.parent / f"{file.stem}.log").open("w") as log:
             command = [sys.executable, str(file)]
             platform.aside.append(subprocess.Popen(command, cwd=file.parent, env=environment, stdout=log, stderr=log))

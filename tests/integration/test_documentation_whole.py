@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import snippets
+from processes import clean_environment
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.long, pytest.mark.timeout(900)]
 GIVEN = {"verify", "token", "access", "audit", "retain", "migrate", "health"}
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def env(folder: Path) -> Iterator[dict[str, str]]:
     """``psg up`` with a Neo4j of its own, the projects that the documents talk about, and a plan that ran."""
     ready, log = folder / "ready.json", folder / "up.log"
-    env = snippets.environment(PSG_HOME=str(folder / "home"), PSG_ACTOR="user:ann")
+    env = clean_environment(PSG_HOME=str(folder / "home"), PSG_ACTOR="user:ann")
     command = [sys.executable, "-m", "psg_cli", "up", "--port", "0", "--ready-file", str(ready)]
     with log.open("w") as out, subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=out) as process:
         try:

@@ -248,6 +248,7 @@ anyio.run(main, *sys.argv[1:])
 """
 
 
+@pytest.mark.long
 async def test_a_stopped_client_gives_its_lock_back(neo4j_server: Neo4jServer, probe: str) -> None:
     """SIGSTOP keeps the connection open: only the server's transaction time-out frees the lock (EVIDENCE A3)."""
     if os.environ.get("PSG_TEST_NEO4J_URI"):

@@ -129,6 +129,7 @@ async def test_a_kept_server_stays_without_clients_and_ends_when_released(home: 
     assert status(home).uri is None
 
 
+@pytest.mark.long
 async def test_a_killed_supervisor_takes_the_server_along_and_the_next_client_restarts_it(home: Path) -> None:
     async with await attach(home) as server:
         async with server.database() as database:

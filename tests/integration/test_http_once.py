@@ -21,8 +21,11 @@ from psg.audit import verify
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.req("L3-29")]
 MISBEHAVIOUR = ("once", "late", "twice", "broken", "cut")
 POINTS = (
-    "before_advance", "after_claim", "after_effect", "after_advance",
-    "before_commit/frontier_advance", "after_commit/frontier_advance",
+    "after_claim", "after_effect", "after_commit/frontier_advance",
+    *(
+        pytest.param(point, marks=pytest.mark.long)
+        for point in ("before_advance", "after_advance", "before_commit/frontier_advance")
+    ),
 )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ async def test_the_example_counts_words_with_tools_of_its_server(db: Database, s
     assert (await verify(db, world.project_id)).violations == []
 
 
+@pytest.mark.long
 async def test_tools_are_accepted_on_the_command_line(servers: Path) -> None:
     async def accept(*arguments: str) -> list[str]:
         command = [sys.executable, "-m", "psg_cli", "capabilities", "accept", *arguments, "--mcp", str(servers)]

@@ -243,6 +243,7 @@ async def test_a_step_that_kills_every_worker_fails_in_the_end(world: World) -> 
     assert (await world.steps(plan_id))["poison"]["error"]["code"] == "worker_lost"
 
 
+@pytest.mark.long
 async def test_a_database_that_restarts_in_the_middle_of_a_run_delays_it_only(fresh_neo4j: Any) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -99,6 +99,7 @@ async def filled(world: World) -> str:
 EXTERNAL = {"system": "s", "operation": "o"}
 
 
+@pytest.mark.long
 async def test_payloads_are_in_the_answers_and_nowhere_in_the_files(fresh_neo4j: FreshNeo4j, tmp_path: Path) -> None:
     server = await fresh_neo4j()
     async with server.database() as db:

@@ -449,6 +449,7 @@ async def constrained(db: Database) -> None:
             await db.write(Statement(f"m{number}", text, "write", "none", "", migration.source))
 
 
+@pytest.mark.long
 async def test_no_step_is_claimed_twice_by_the_first_claims_ever_made_and_the_race_sees_it_when_one_is(
     fresh_neo4j: FreshNeo4j,
 ) -> None:

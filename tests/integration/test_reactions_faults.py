@@ -38,8 +38,13 @@ async def nothing_left(world: World) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        "before_commit/plan_load:kill@1", "after_commit/plan_load:kill@1",
-        *(f"{when}_commit:kill@{nth}" for when in ("before", "after") for nth in (1, 2)),
+        "after_commit/plan_load:kill@1", "before_commit:kill@2",
+        *(
+            pytest.param(fault, marks=pytest.mark.long)
+            for fault in (
+                "before_commit/plan_load:kill@1", "before_commit:kill@1", "after_commit:kill@1", "after_commit:kill@2",
+            )
+        ),
     ],
 )  # fmt: skip
 async def test_killed_while_it_undoes_everything_is_undone_once(world: World, neo4j_server: Any, fault: str) -> None:

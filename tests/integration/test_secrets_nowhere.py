@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import httpx2
 import orjson
 import pytest
 from http_receiver_process import ReceiverProcess, receiver_process
+from processes import clean_environment
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(900), pytest.mark.req("EXEC-24")]
 
@@ -171,11 +171,10 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     vault.mkdir(mode=0o700)
     (vault / "FILED").write_text(SECRETS["FILED"] + "\n")
     (vault / "FILED").chmod(0o600)
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("PSG_") or n == "PSG_CACHE_DIR"}
     files = tmp_path / "files"
     files.mkdir()
     environment = {
-        **kept, "PSG_HOME": str(tmp_path / "home"), "NO_COLOR": "1", "COLUMNS": "300", "PSG_LOG_LEVEL": "debug",
+        **clean_environment(), "PSG_HOME": str(tmp_path / "home"), "COLUMNS": "300", "PSG_LOG_LEVEL": "debug",
         "PSG_SECRET_MARKER": SECRETS["MARKER"], "PSG_SECRETS_PATH": str(vault), "PSG_HTTP_ALLOW": "127.0.0.1",
         "PSG_HTTP_ALLOW_PRIVATE": "127.0.0.1", "PSG_FILE_ROOT": str(files), "PSG_ALLOW_PROCESS": "sh",
         "PSG_PROCESS_ENV": "PATH,TOKEN", "PSG_PROJECT": "leaks",
@@ -199,6 +198,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
             process.wait(WAIT_S)
 
 
+@pytest.mark.long
 def test_no_store_log_answer_or_file_holds_a_secret(platform: Platform, receiver: ReceiverProcess) -> None:
     folder = platform.folder
     plan = folder / "plan.yaml"

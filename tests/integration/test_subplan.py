@@ -269,8 +269,13 @@ async def test_a_template_that_begins_itself_is_refused_and_depth_is_bounded(wor
 @pytest.mark.parametrize(
     "point",
     [
-        "after_claim", "after_commit/plan_load", "before_commit", "after_commit", "after_effect", "after_advance",
-        "before_commit@2", "after_commit@2", "after_advance@4",
+        "after_commit/plan_load", "after_effect", "after_advance",
+        *(
+            pytest.param(point, marks=pytest.mark.long)
+            for point in (
+                "after_claim", "before_commit", "after_commit", "before_commit@2", "after_commit@2", "after_advance@4",
+            )
+        ),
     ],
 )  # fmt: skip
 async def test_killed_anywhere_there_is_exactly_one_child(world: World, neo4j_server: Any, point: str) -> None:

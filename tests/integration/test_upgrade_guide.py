@@ -29,7 +29,7 @@ from psg_neo4j import Database
 from psg_neo4j.embedded import EmbeddedServer, stop
 from psg_neo4j.migrations import migrate
 
-pytestmark = [pytest.mark.neo4j, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.neo4j, pytest.mark.long, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "tests" / "recorded" / "release_0.1.0.backup.gz"

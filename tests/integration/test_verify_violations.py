@@ -108,9 +108,7 @@ async def test_what_the_others_damage_is_clean_before(world: World) -> None:
 
 @pytest.mark.req("L3-05", "DD-03")
 @pytest.mark.parametrize(("key", "damage", "expected"), [pytest.param(*x[1:], id=x[0]) for x in PLANNED])
-async def test_what_is_planted_in_a_plan_is_named(
-    world: World, key: str, damage: str, expected: set[str]
-) -> None:
+async def test_what_is_planted_in_a_plan_is_named(world: World, key: str, damage: str, expected: set[str]) -> None:
     plan_id = await planned(world)
     await world.damage(damage, plan=plan_id, key=key)
     assert await kinds(world) == expected
@@ -254,6 +252,7 @@ async def test_two_steps_in_a_circle_break_the_rank_certificate(world: World) ->
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.long
 async def test_a_missing_constraint_and_a_project_without_head_are_named(fresh_neo4j: Any) -> None:
     server = await fresh_neo4j()
     async with Database.connect(server.uri, server.user, server.password) as db:
