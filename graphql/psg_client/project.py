@@ -21,7 +21,7 @@ from psg_client.generated import (
     TracePayload,
 )
 from psg_client.plan_builder import Plan, PlanText, plain
-from psg_client.run import Approval, Run
+from psg_client.run import Approval, Run, brought_to
 from psg_client.step_worker import StepWorker
 from psg_client.transport import Token
 from psg_client.values import Values
@@ -126,8 +126,9 @@ class OpenProject:
         """Store a plan, propose, approve and start it; returns the run.
 
         ``key`` names the run: started again under the same key with the same plan, by this program or by one that took
-        its place, it is the same run. A plan that says who has to approve it, and one that the caller may not approve
-        (or with ``approve`` False), is left as proposed; whoever waits for its result starts it once it is approved.
+        its place, it is the same run, however far it or others brought it. A plan that says who has to approve it, and
+        one that the caller may not approve (or with ``approve`` False), is left as proposed; the run that this returns
+        starts it once it is approved, while one waits for its result or watches its progress.
         ``params`` are values for a plan from text. Raises ValidationError naming what is wrong with the plan, with line
         and column for a text, and Refused when nobody offers what a step needs.
         """
@@ -135,14 +136,15 @@ class OpenProject:
         ids = {verb: str(uuid5(NAMESPACE_URL, f"psg:{self.uuid}:{name}:{verb}")) for verb in _VERBS}
         made = await self._create(plan, params or {}, ids["create"])
         run = Run(self.client, made.plan, made.step_ids, starts=True)
-        await self.client.propose_plan(id=run.id, command_id=ids["propose"])
+        await brought_to("proposed", run, self.client.propose_plan(id=run.id, command_id=ids["propose"]))
         if not approve or await self._approved_by_others(plan, run):
             return run
+        approving = self.client.approve_plan(id=run.id, reason="started by its author", command_id=ids["approve"])
         try:
-            await self.client.approve_plan(id=run.id, reason="started by its author", command_id=ids["approve"])
+            await brought_to("approved", run, approving)
         except Forbidden:
             return run
-        await self.client.start_plan(id=run.id, command_id=ids["start"])
+        await brought_to("in_progress", run, self.client.start_plan(id=run.id, command_id=ids["start"]))
         return run
 
     async def run(self, plan_id: str) -> Run:
@@ -153,12 +155,14 @@ class OpenProject:
         return Run(self.client, found, {})
 
     async def runs(self, first: int = 50) -> list[PlanSummary]:
-        """The latest plans of this project."""
+        """The first plans of this project by id, which is no order of time; one request.
+
+        ``client.plans(project_id=…, after=…)`` has the others. A run that is to be found again is started with a
+        ``key``, or its ``id`` is kept for ``run()``.
+        """
         return (await self.client.plans(project_id=self.id, first=first)).nodes
 
-    async def _create(
-        self, plan: Plan | PlanText, params: Mapping[str, Any], command_id: str
-    ) -> CreatePlanPayload:
+    async def _create(self, plan: Plan | PlanText, params: Mapping[str, Any], command_id: str) -> CreatePlanPayload:
         context = await self.context()
         if isinstance(plan, PlanText):
             return await self.client.create_plan_from_text(

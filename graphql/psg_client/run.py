@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,7 @@ from psg_client.why import Why, why
 
 OVER = frozenset(("completed", "failed", "cancelled"))
 _MESSAGE_ERRORS = 5
+_WAY = ("proposed", "approved", "in_progress", *OVER)
 
 
 class RunFailed(ClientError):
@@ -157,7 +158,8 @@ class Run:
         async with aclosing(self.client.plan_progress(self.id)) as progress:
             async for now in progress:
                 if now.status == "approved" and self._starts:
-                    await self._start()
+                    await brought_to("in_progress", self, self.client.start_plan(id=self.id))
+                    self._starts = False
                 yield now
 
     async def events(
@@ -255,15 +257,6 @@ class Run:
         self._steps[made.key] = made.id
         return made
 
-    async def _start(self) -> None:
-        """Start what somebody else approved; whoever was quicker is right."""
-        try:
-            await self.client.start_plan(id=self.id)
-        except (Conflict, Refused, Forbidden) as error:
-            if (await self.plan()).status == "approved":
-                raise error
-        self._starts = False
-
     async def _results(self) -> AsyncIterator[StepResultsNodes]:
         after = None
         while True:
@@ -281,6 +274,18 @@ class Run:
             names = ", ".join(sorted(self._steps)[:20])
             raise NotFound(f"The run {self.title!r} has no step {key!r}; it has {names}.", code="not_found")
         return self._steps[key]
+
+
+async def brought_to(status: str, run: Run, command: Awaitable[Any]) -> None:
+    """Await the command that brings a run to ``status``; who was quicker, or brought it further, is right.
+
+    Raises what the command raises when nobody was.
+    """
+    try:
+        await command
+    except (Conflict, Refused, Forbidden):
+        if await run.status() not in _WAY[_WAY.index(status) :]:
+            raise
 
 
 def _message(error: Any) -> str:

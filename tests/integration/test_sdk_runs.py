@@ -104,6 +104,50 @@ async def test_a_run_started_again_under_its_key_is_the_same_run(world: World) -
     assert len(await world.events(type="plan_created")) <= 2
 
 
+class Died(Exception):
+    """The program ended here."""
+
+
+@pytest.mark.parametrize("verb", ["propose", "approve", "start"])
+async def test_a_program_that_died_between_two_commands_finds_its_run_however_far_others_brought_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    async def died(**_: Any) -> None:
+        raise Died
+
+    async with opened(world, running=False) as (psg, project):
+        plan = Plan("Kept")
+        plan.step("only", tool="file.read", params={"path": "x"})
+        client, made = psg.client, []
+        steps = [client.propose_plan, client.approve_plan, client.start_plan, client.cancel_plan]
+        done_by_itself = ["propose", "approve", "start"].index(verb)
+        for others in range(done_by_itself, len(steps) + 1):
+            with monkeypatch.context() as patched, pytest.raises(Died):
+                patched.setattr(client, f"{verb}_plan", died)
+                await project.start(plan, key=f"{others}")
+            found = {p.id for p in await project.runs()} - {run.id for run in made}
+            for command in steps[done_by_itself:others]:
+                await command(id=next(iter(found)))
+            made.append(await project.start(plan, key=f"{others}"))
+            assert {made[-1].id} == found
+            assert await made[-1].status() == ("cancelled" if others == len(steps) else "in_progress")
+
+
+async def test_a_run_that_may_not_be_approved_or_started_any_more_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def draft(**_: Any) -> None:
+        return None
+
+    async with opened(world, running=False) as (psg, project):
+        plan = Plan("Not proposed")
+        plan.step("only", tool="file.read", params={"path": "x"})
+        for verb in ("propose", "approve"):  # as if it had been taken back in this moment
+            with monkeypatch.context() as patched, pytest.raises(Refused):
+                patched.setattr(psg.client, f"{verb}_plan", draft)
+                await project.start(plan, key=verb)
+
+
 async def test_a_failed_run_says_which_step_failed_and_with_what(world: World) -> None:
     async with opened(world) as (psg, project):
         worker = psg.worker(project=project, drain_s=1)
