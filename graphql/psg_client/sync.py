@@ -24,6 +24,8 @@ from psg_client.step_worker import StepWorker
 from psg_client.transport import Token
 from psg_client.values import Values
 
+_PROGRAM = ("main", "run_until_signal")
+"""What of a worker needs the main thread, which alone receives signals."""
 _FACES = (Platform, OpenProject, Run, Approval, OpenDialog, Values, StepWorker, Client)
 
 
@@ -38,9 +40,18 @@ class Blocking:
         return repr(self._inner)
 
     def __dir__(self) -> list[str]:
-        return [name for name in dir(self._inner) if not name.startswith("_")]
+        return [name for name in dir(self._inner) if not name.startswith("_") and not self._lacks(name)]
+
+    def _lacks(self, name: str) -> bool:
+        return isinstance(self._inner, StepWorker) and name in _PROGRAM
 
     def __getattr__(self, name: str) -> Any:
+        if self._lacks(name):
+            raise AttributeError(
+                f"a worker of the sync face has no {name}(): it belongs to a connection that works in a thread. For a "
+                "program make one of its own, psg_client.StepWorker(project=…), and call main(); inside of one let a "
+                "thread do run() until stop()"
+            )
         value = getattr(self._inner, name)
         if not inspect.ismethod(value):
             return _plain(self._portal, value)
