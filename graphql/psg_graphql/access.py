@@ -126,19 +126,13 @@ async def admit(context: RequestContext, field: str, arguments: Mapping[str, Any
     return await context.accounts.begin(_audit(context, field, rule, arguments, "allowed"))
 
 
-async def admit_again(context: RequestContext, field: str, arguments: Mapping[str, Any]) -> None:
-    """Judge a subscription once more, by what is granted now; raises ``Denied``, which is recorded."""
-    try:
-        await judge_again(context, field, arguments)
-    except Denied as denied:
-        await record_denial(context, field, ROOT_FIELDS[field], arguments, denied)
-        raise
-
-
 async def judge_again(
     context: RequestContext, field: str, arguments: Mapping[str, Any], max_age_s: float = 0.0
 ) -> None:
-    """Judge what goes on for a while by what was granted ``max_age_s`` seconds ago or later; raises ``Denied``."""
+    """Judge what goes on for a while by what was granted ``max_age_s`` seconds ago or later.
+
+    Raises ``Denied``, which whoever resolves the field records.
+    """
     if context.changeable:
         decide(await context.refreshed(max_age_s), ROOT_FIELDS[field], arguments)
 
@@ -211,9 +205,7 @@ def _audit(
     details = {"action": rule.action, "resource": rule.resource}
     if actor.who != actor.name:
         details["subject"] = actor.who
-    return AuditRecord(
-        actor.name, field, outcome, project_id, actor.token_id, _request_id(), reason, details
-    )
+    return AuditRecord(actor.name, field, outcome, project_id, actor.token_id, _request_id(), reason, details)
 
 
 async def record(context: RequestContext, audit: AuditRecord, begun: str | None = None) -> None:
@@ -231,9 +223,7 @@ async def record(context: RequestContext, audit: AuditRecord, begun: str | None 
         structlog.get_logger().warning("denial_not_recorded", act=audit.act, code=error.code)
 
 
-async def _record_hidden(
-    context: RequestContext, field: str, rule: Rule, arguments: Mapping[str, Any]
-) -> None:
+async def _record_hidden(context: RequestContext, field: str, rule: Rule, arguments: Mapping[str, Any]) -> None:
     """Record ids of other projects, which the field answers like ids of nothing."""
     open_to = accessible(context.actor)
     if open_to is None:

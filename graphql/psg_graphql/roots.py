@@ -10,7 +10,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from psg.errors import Denied, PsgError
-from psg_graphql.access import admit, admit_again, record_outcome
+from psg_graphql.access import admit, judge_again, record_denial, record_outcome
 from psg_graphql.failures import failure
 from psg_graphql.policy import ROOT_FIELDS, NoAccess
 
@@ -75,11 +75,11 @@ def subscription(description: str) -> Callable[[Callable[..., AsyncGenerator[Any
             cursor = arguments.get("after") or context.last_event_id
             try:
                 async for item in stream:
-                    if context.changeable:
-                        await admit_again(context, name, arguments)
+                    await judge_again(context, name, arguments)
                     cursor = getattr(item, "cursor", cursor)
                     yield item
-            except Denied as denied:
+            except Denied as denied:  # also while there was nothing to tell
+                await record_denial(context, name, ROOT_FIELDS[name], arguments, denied)
                 denied.details["cursor"] = cursor
                 raise
             finally:
