@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Annotated
 
 import anyio
@@ -16,7 +17,7 @@ from psg_graphql.roots import subscription
 from psg_graphql.types.event import Closing, Heartbeat
 from psg_graphql.types.monitoring import AlertBatch, AlertsItem, alert_from
 from psg_neo4j.database import Database
-from psg_runtime.monitoring.alerts import alert_changes, alert_head
+from psg_runtime.monitoring.alerts import Alert, alert_changes, alert_head
 
 BATCH = 100
 POLL_S = 0.25
@@ -68,18 +69,19 @@ class AlertSubscription:
             cursor = log_position(given) if given else await live.read(lambda: head.seq(0))
             heard = anyio.current_time()
             while not live.closing:
-                found = []
+                found: list[Alert] = []
                 await judge_again(context, "Subscription.alerts", asked, RECHECK_S)
-                if await live.read(head.seq) > cursor:
+                last = await live.read(head.seq)
+                if last > cursor:
                     await judge_again(context, "Subscription.alerts", asked)  # what is open now, before it is read
-                    scope = open_scope(info, project_id)
-                    found = await live.read(lambda s=scope, at=cursor: alert_changes(db, s, at, BATCH))  # type: ignore[misc]
+                    scanned = partial(alert_changes, db, open_scope(info, project_id), cursor, BATCH, head=last)
+                    found, cursor = await live.read(scanned)
                 if found:
-                    cursor, heard = found[-1].seq, anyio.current_time()
+                    heard = anyio.current_time()
                     yield AlertBatch(alerts=[alert_from(alert) for alert in found], cursor=str(cursor))
                 elif anyio.current_time() - heard >= context.settings.heartbeat_s:
                     heard = anyio.current_time()
                     yield Heartbeat(cursor=str(cursor))
-                if len(found) < BATCH:
+                if cursor >= last:
                     await live.wait(PLACE, 0, POLL_S)
             yield Closing(cursor=str(cursor), reason=CLOSING)

@@ -146,8 +146,13 @@ async def test_many_who_evaluate_at_once_fire_once_and_numbers_have_no_doubles(w
             tasks.start_soon(evaluate, one)
     assert sorted(a.rule or "" for a in fired) == sorted(rule["id"] for rule in rules)
     assert len({a.seq for a in fired}) == 4
-    changed = await alert_changes(world.db, Scope(world.project_id), 0)
-    assert [a.seq for a in changed] == sorted(a.seq for a in fired)
+    numbers = sorted(a.seq for a in fired)
+    changed, behind = await alert_changes(world.db, Scope(world.project_id), 0)
+    assert ([a.seq for a in changed], behind) == (numbers, numbers[-1])
+    changed, behind = await alert_changes(world.db, Scope(world.project_id), 0, 2, head=numbers[-1])
+    assert ([a.seq for a in changed], behind) == (numbers[:2], numbers[1]), "there may be more"
+    changed, behind = await alert_changes(world.db, Scope(world.project_id), behind, 3, head=numbers[-1] + 9)
+    assert ([a.seq for a in changed], behind) == (numbers[2:], numbers[-1] + 9)
 
 
 @pytest.mark.req("CORE-43")

@@ -242,6 +242,19 @@ async def test_the_client_hears_alerts_and_goes_on_where_it_stopped(api: Api, wo
         assert [(a.id, a.status) for a in heard[1].alerts] == [(first.id, "resolved")]
 
 
+async def test_alerts_of_other_projects_are_looked_for_once(db: Database, world: World) -> None:
+    watch = "subscription($p: ID) { alerts(projectId: $p) { "
+    watch += "... on AlertBatch { cursor } ... on Heartbeat { cursor } } }"
+    async with running_api(db, heartbeat_s=0.05) as api, api.socket({}) as socket:
+        await subscribe(socket, watch, p=project(world))
+        await next_of(socket, "alerts")
+        elsewhere = await raise_alert(db, "elsewhere", "m", key=new_id(), severity="info")
+        with anyio.fail_after(20):  # the cursor goes along, so that nothing is scanned twice
+            while int((await next_of(socket, "alerts"))["cursor"]) < elsewhere.seq:
+                pass
+    await monitor(world).acknowledge_alert(elsewhere.id, resolve=True)
+
+
 async def test_processes_tell_each_other_s_alerts(neo4j_server: Neo4jServer, world: World) -> None:
     """One process serves the API, another evaluates; this one configures and listens."""
     rule = {"id": f"r-{new_id()}", "metric": "active_workflows", "operator": ">=", "threshold": 1}

@@ -50,17 +50,13 @@ def code(key: str, *dependencies: str, **fields: Any) -> Any:
 
 
 async def take(world: World, worker: str = "w", wait_ms: int = 20_000, **how: Any) -> Turn:
-    turn = await claim_turn(
-        world.graph, ["coder"], worker=worker, project_id=world.project_id, wait_ms=wait_ms, **how
-    )
+    turn = await claim_turn(world.graph, ["coder"], worker=worker, project_id=world.project_id, wait_ms=wait_ms, **how)
     assert turn is not None
     return turn
 
 
 async def answer(world: World, turn: Turn, output: Any) -> None:
-    await complete_turn(
-        world.graph, world.project_id, turn.step_id, turn.fence, worker=turn.worker, output=output
-    )
+    await complete_turn(world.graph, world.project_id, turn.step_id, turn.fence, worker=turn.worker, output=output)
 
 
 async def offered(world: World, plan_id: str, key: str = "a") -> None:

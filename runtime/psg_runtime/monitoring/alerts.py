@@ -243,10 +243,17 @@ async def alert_page(
     return alerts_of(rows)
 
 
-async def alert_changes(db: Database, scope: Scope, after: int, limit: int = 100) -> list[Alert]:
-    """Alerts that changed behind the number ``after``, in the order of their last change: each once, as it is now."""
+async def alert_changes(
+    db: Database, scope: Scope, after: int, limit: int = 100, *, head: int = 0
+) -> tuple[list[Alert], int]:
+    """Alerts that changed behind the number ``after``, in the order of their last change: each once, as it is now.
+
+    And the number to go on behind: where these are all, at least ``head``, read before. Numbers are given behind the
+    lock for alerts, so nothing up to a head comes later.
+    """
     rows = await db.read(psg_cypher.statement("alert_changes"), **scope.alert_bounds, after=after, limit=limit)
-    return alerts_of(rows)
+    last = int(rows[-1]["alert"]["seq"]) if rows else after
+    return alerts_of(rows), last if len(rows) == limit else max(last, head)
 
 
 async def alert_head(db: Database) -> int:
@@ -294,9 +301,7 @@ def alerts_of(rows: Sequence[Row]) -> list[Alert]:
 def _alert_of(row: Row) -> Alert:
     texts = {name: loads(row.get(name)) for name in ("details", "channels", "deliveries", "value")}
     fields = {name: value for name, value in row.items() if name in Alert.model_fields and name not in texts}
-    return Alert.model_validate(
-        {**fields, **{name: value for name, value in texts.items() if value is not None}}
-    )
+    return Alert.model_validate({**fields, **{name: value for name, value in texts.items() if value is not None}})
 
 
 def rule_of(row: Row) -> AlertRule | None:
