@@ -22,9 +22,10 @@ WITH s, steps WHERE steps > 0
 RETURN s.id AS id, s.host AS host, s.pid AS pid, steps LIMIT 100
 
 // name: doctor_heads :read :many
-// The next projects whose log does not end where their head says.
-MATCH (h:ProjectHead) WHERE h.id > $after
-WITH h ORDER BY h.id LIMIT toInteger($limit)
-OPTIONAL MATCH (e:Event {project_id: h.id, seq: h.seq})
-OPTIONAL MATCH (n:Event {project_id: h.id, seq: h.seq + 1})
-RETURN h.id AS id, h.seq AS seq, h.seq = 0 OR e IS NOT NULL AS last, n IS NOT NULL AS beyond ORDER BY h.id
+// Whether the logs of these projects end where their heads say: the last event is there, and none behind it.
+UNWIND $ids AS project_id
+MATCH (h:ProjectHead {id: project_id})
+WITH h.id AS id, h.seq AS seq
+OPTIONAL MATCH (e:Event {project_id: id, seq: seq})
+OPTIONAL MATCH (n:Event {project_id: id, seq: seq + 1})
+RETURN id, seq, seq = 0 OR e IS NOT NULL AS last, n IS NOT NULL AS beyond

@@ -60,14 +60,14 @@ async def examine(settings_of: Callable[[], CliSettings]) -> list[Finding]:
 async def _examine_with(settings: CliSettings) -> list[Finding]:
     from psg_cli.doctor import machine
     from psg_cli.doctor.database import check_database
-    from psg_cli.doctor.service import answers, check_api
+    from psg_cli.doctor.service import check_api
     from psg_graphql.settings import api_settings
 
     found = [*_safe("disk", machine.check_disk(settings)), *_safe("embedded", machine.check_embedded(settings))]
-    api = await check_api(settings)
+    api, answers = await check_api(settings)
     try:
         listens = api_settings()
-        found += _safe("ports", machine.check_ports(settings, listens, api_answers=answers(api)))
+        found += _safe("ports", machine.check_ports(settings, listens, api_answers=answers))
     except PsgError:
         pass  # told by the check of settings
     return [*found, *await check_database(settings), api]

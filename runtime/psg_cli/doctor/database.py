@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 
@@ -22,6 +24,7 @@ from psg_neo4j.migrations import schema_state
 
 CONNECT_S = 10.0
 CHECK_S = 15.0
+"""How long each check may take; what the others found is told all the same."""
 MAX_SKEW_MS = 2_000
 EXPIRES_SOON_MS = 7 * 86_400_000
 STUCK_MS = 60_000
@@ -35,22 +38,26 @@ async def check_database(
     settings: CliSettings, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 ) -> list[Finding]:
     """Everything about the database; nothing is started and nothing is written. ``now_ms`` is this machine's clock."""
-    if settings.neo4j_uri is None and status(settings.database_home).state != "running":
-        told = f"the embedded Neo4j in {settings.database_home} does not run"
-        return [warn("database", told, "`psg up` or `psg db start` starts it; what is in it could not be checked")]
     try:
-        with anyio.fail_after(CONNECT_S):
+        if settings.neo4j_uri is None and status(settings.database_home).state != "running":
+            told = f"the embedded Neo4j in {settings.database_home} does not run"
+            return [warn("database", told, "`psg up` or `psg db start` starts it; what is in it could not be checked")]
+        with anyio.fail_after(CONNECT_S) as connecting:
             async with _connected(settings) as db:
                 found = [await _version(db)]
+                connecting.deadline = math.inf
                 for check in (_schema, _whole, _keys, _indexes, _memory, _sessions, _heads, _tokens):
                     found += await _judged(check, db)
-                found += await _judged(lambda one: _clock(one, now_ms), db)
-                return found
+                return found + await _judged(partial(_clock, now_ms=now_ms), db)
     except TimeoutError:
         return [fail("database", f"it did not answer within {CONNECT_S:g} s", "is it overloaded? Look at its logs")]
     except PsgError as error:
         advice = _CANNOT.get(error.code, "start it, or correct PSG_NEO4J_URI")
         return [fail("database", f"{error.code}: {error.message}", advice)]
+    except OSError as error:
+        told = f"what is needed to connect cannot be read: {error}"
+        advice = f"run this as the user who owns {settings.database_home}; what is missing there has to be put back"
+        return [fail("database", told, advice)]
 
 
 _CANNOT = {"database_auth_failed": "correct PSG_NEO4J_USER and PSG_NEO4J_PASSWORD"}
@@ -70,12 +77,18 @@ async def _connected(settings: CliSettings) -> AsyncIterator[Database]:
 
 
 async def _judged(check: Callable[[Database], Awaitable[list[Finding]]], db: Database) -> list[Finding]:
-    """What a check says; one that breaks is a finding itself, and the others are made all the same."""
+    """What a check says; one that breaks or takes too long is a finding itself, and the others are made as well."""
+    name = getattr(check, "__name__", "clock").strip("_")
     try:
-        return await check(db)
+        with anyio.fail_after(CHECK_S):
+            return await check(db)
+    except TimeoutError:
+        told = f"not checked to the end: it took more than {CHECK_S:g} s"
+        return [warn(name, told, "ask again when the database has less to do; a large one may take longer than that")]
     except PsgError as error:
-        name = getattr(check, "__name__", "clock").strip("_")
         return [fail(name, f"could not be checked: {error.code}: {error.message}", "look at the database's logs")]
+    except OSError as error:
+        return [fail(name, f"could not be checked: {error}", "see whether the files can be read")]
 
 
 async def _version(db: Database) -> Finding:
@@ -187,15 +200,29 @@ async def _sessions(db: Database) -> list[Finding]:
 
 
 async def _heads(db: Database) -> list[Finding]:
-    """Each log ends where its head says; looked at twice, since it may go on meanwhile."""
-    count, after, suspects = 0, "", []
-    while count < _PROJECTS and (rows := await db.read(psg_cypher.statement("doctor_heads"), after=after, limit=_PAGE)):
-        count, after = count + len(rows), rows[-1]["id"]
-        suspects += [row for row in rows if not row["last"] or row["beyond"]]
-    if not suspects:
+    """Each log ends where its head says; what seems wrong is looked at again, since logs go on meanwhile.
+
+    A commit can be seen in part while it happens; a head that did not move between both looks had none.
+    """
+    count, after = 0, ""
+    suspects: dict[str, int] = {}
+    while count < _PROJECTS and (
+        page := await db.read(psg_cypher.statement("audit_projects"), after=after, limit=_PAGE)
+    ):
+        count, after = count + len(page), page[-1]["id"]
+        suspects |= await _off_their_heads(db, [row["id"] for row in page])
+    again = await _off_their_heads(db, list(suspects)) if suspects else {}
+    wrong = [project_id for project_id, seq in again.items() if seq == suspects[project_id]]
+    if not wrong:
         return [ok("event_log", f"the logs of {count} projects end at their heads")]
-    told = f"the logs of {len(suspects)} projects do not end at their heads, for example {suspects[0]['id']}"
+    told = f"the logs of {len(wrong)} projects do not end at their heads, for example {wrong[0]}"
     return [fail("event_log", told, "`psg verify --project ID` tells what is wrong; restore a backup if it is")]
+
+
+async def _off_their_heads(db: Database, ids: list[str]) -> dict[str, int]:
+    """Those of some projects whose log seems to end elsewhere, each with the number its head tells."""
+    rows = await db.read(psg_cypher.statement("doctor_heads"), ids=ids)
+    return {row["id"]: row["seq"] for row in rows if not row["last"] or row["beyond"]}
 
 
 async def _tokens(db: Database) -> list[Finding]:

@@ -14,8 +14,8 @@ _SILENT = ("api_unavailable", "api_timeout")
 TIMEOUT_S = 10.0
 
 
-async def check_api(settings: CliSettings) -> Finding:
-    """Ask the API for its health."""
+async def check_api(settings: CliSettings) -> tuple[Finding, bool]:
+    """Ask the API for its health; also whether anybody answers at its address."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
     address = _address(settings)
     try:
@@ -26,25 +26,25 @@ async def check_api(settings: CliSettings) -> Finding:
     mine = _release()
     if health["status"] != "ok":
         told = ", ".join(health["problems"]) or "it does not say why"
-        return fail("api", f"the API at {address} is {health['status']}: {told}", "`psg health` tells more")
+        return fail("api", f"the API at {address} is {health['status']}: {told}", "`psg health` tells more"), True
     if health["version"] != mine:
         told = f"the API at {address} is of release {health['version']}, this program of {mine}"
-        return warn("api", told, "use the same release on both sides (docs/upgrade.md)")
-    return ok("api", f"the API at {address} answers, release {mine}")
+        return warn("api", told, "use the same release on both sides (docs/upgrade.md)"), True
+    return ok("api", f"the API at {address} answers, release {mine}"), True
 
 
-def answers(found: Finding) -> bool:
-    """Whether somebody answers at the API's address, by what ``check_api`` found."""
-    return not found.message.startswith("nothing answers")
-
-
-def _unasked(error: ClientError, address: str) -> Finding:
+def _unasked(error: ClientError, address: str) -> tuple[Finding, bool]:
     if error.code in _SILENT:
-        return warn("api", f"nothing answers at {address}", "`psg up` or `psg serve` starts it")
+        status = error.details.get("status")
+        if status is None:
+            return warn("api", f"nothing answers at {address}", "`psg up` or `psg serve` starts it"), False
+        advice = "look at what is told of the database, and at the logs of the API"
+        return fail("api", f"{address} answers with HTTP {status}: it cannot serve us now", advice), True
     if error.code == "unauthenticated":
-        return fail("api", f"{address} answers, but not to us: {error.code}", "set PSG_API_TOKEN to a token of it")
+        advice = "set PSG_API_TOKEN to a token of it"
+        return fail("api", f"{address} answers, but not to us: {error.code}", advice), True
     advice = "PSG_API_URL looks like http://127.0.0.1:8765/graphql"
-    return fail("api", f"{address} cannot be used: {error.code}", advice)
+    return fail("api", f"{address} cannot be used: {error.code}", advice), error.code != "invalid_url"
 
 
 def _release() -> str:
