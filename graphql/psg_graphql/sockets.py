@@ -74,7 +74,10 @@ class TransportSocket(BaseGraphQLTransportWSHandler[Any, None]):
         if len(payload.get("query") or "") > view.longest_query:
             return f"The query text is longer than {view.longest_query} characters"
         if payload.get("variables") and "mutation" not in (payload.get("query") or ""):
-            size = len(orjson.dumps(payload["variables"]))
+            try:
+                size = len(orjson.dumps(payload["variables"]))
+            except orjson.JSONEncodeError:  # it reads deeper than it writes
+                return "The variables are nested too deep"
             if size > view.largest_query_body:
                 return f"The variables have {size} bytes; a query may have {view.largest_query_body}"
         return None
