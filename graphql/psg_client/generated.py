@@ -5846,8 +5846,14 @@ fragment Spending on Spending {
 """
 
 _PLANS = """\
-query Plans($projectId: ID!, $status: PlanStatus, $first: Int! = 50, $after: String) {
-  plans(projectId: $projectId, status: $status, first: $first, after: $after) {
+query Plans($projectId: ID!, $status: PlanStatus, $latestFirst: Boolean! = false, $first: Int! = 50, $after: String) {
+  plans(
+    projectId: $projectId
+    status: $status
+    latestFirst: $latestFirst
+    first: $first
+    after: $after
+  ) {
     nodes {
       ...PlanSummary
     }
@@ -9443,11 +9449,20 @@ class Operations(Calls):
         *,
         project_id: str,
         status: PlanStatus | None = None,
+        latest_first: bool | None = None,
         first: int | None = None,
         after: str | None = None,
     ) -> Plans:
         """Plans of a project, or of one of its contexts."""
-        variables = given({"projectId": project_id, "status": status, "first": first, "after": after})
+        variables = given(
+            {
+                "projectId": project_id,
+                "status": status,
+                "latestFirst": latest_first,
+                "first": first,
+                "after": after,
+            }
+        )
         data = await self._call(_PLANS, "Plans", variables)
         return Plans.read(data["plans"])
 

@@ -155,12 +155,12 @@ class OpenProject:
         return Run(self.client, found, {})
 
     async def runs(self, first: int = 50) -> list[PlanSummary]:
-        """The first plans of this project by id, which is no order of time; one request.
+        """The latest ``first`` (1 to 100) plans of this project, the latest first; one request.
 
-        ``client.plans(project_id=…, after=…)`` has the others. A run that is to be found again is started with a
-        ``key``, or its ``id`` is kept for ``run()``.
+        ``client.plans(project_id=…, latest_first=True, after=…)`` has the others. A run that is to be found again is
+        started with a ``key``, or its ``id`` is kept for ``run()``.
         """
-        return (await self.client.plans(project_id=self.id, first=first)).nodes
+        return (await self.client.plans(project_id=self.id, latest_first=True, first=first)).nodes
 
     async def _create(self, plan: Plan | PlanText, params: Mapping[str, Any], command_id: str) -> CreatePlanPayload:
         context = await self.context()

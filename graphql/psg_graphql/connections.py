@@ -15,6 +15,10 @@ from psg.errors import ValidationFailed
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
+Key = str | int | list[str | int]
+"""What rows of a list are ordered by."""
+K = TypeVar("K", str, int, list[str | int])
+
 MAX_FIRST = 100
 DEFAULT_FIRST = 50
 
@@ -55,12 +59,12 @@ def page_size(first: int) -> int:
     return first
 
 
-def cursor_of(key: str | int) -> str:
+def cursor_of(key: Key) -> str:
     """Return the opaque cursor of a row with this key."""
     return urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
 
 
-def key_of(cursor: str | None, start: str | int) -> str | int:
+def key_of(cursor: str | None, start: K) -> K:
     """Return the key in a cursor, ``start`` for none; raises ``ValidationFailed`` for a foreign text."""
     if cursor is None:
         return start

@@ -7,12 +7,15 @@ from typing import Any
 
 import psg_cypher
 from psg.commands.parts import PART_NAMES
+from psg.errors import ValidationFailed
 from psg.read.nodes import FIRST_ID, FIRST_POSITION, FIRST_SEGMENT, Row
 from psg_graphql.connections import Connection, connection, key_of, page_size
 from psg_graphql.global_id import GlobalId, global_id
 from psg_graphql.lookahead import steps_ahead
 from psg_graphql.policy import accessible
 from psg_graphql.request_context import Info
+
+_LATEST_MS = 1 << 53
 
 
 def introduce(steps: Sequence[Any]) -> None:
@@ -55,27 +58,35 @@ async def project_page(info: Info, first: int, after: str | None, name: str | No
     return connection(rows, first, after, "name", _makers()["Project"], count)
 
 
-async def context_page(
-    info: Info, project_id: str, first: int, after: str | None, status: Any
-) -> Connection[Any]:
+async def context_page(info: Info, project_id: str, first: int, after: str | None, status: Any) -> Connection[Any]:
     """Return contexts of a project."""
     key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
     rows = await info.context.reader.contexts(project_id, key, limit, _value(status))
-    return _id_page(
-        info, rows, "Context", first, after, "context_count", project_id=project_id, status=_value(status)
-    )
+    return _id_page(info, rows, "Context", first, after, "context_count", project_id=project_id, status=_value(status))
 
 
 async def plan_page(
-    info: Info, project_id: str, first: int, after: str | None, status: Any, context_id: str | None
+    info: Info, project_id: str, first: int, after: str | None, status: Any, latest_first: bool, context_id: str | None
 ) -> Connection[Any]:
     """Return plans of a project, or of one of its contexts."""
-    key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
-    rows = await info.context.reader.plans(project_id, key, limit, _value(status), context_id)
-    by: dict[str, Any] = {"project_id": project_id, "status": _value(status)}
+    reader, limit, wanted = info.context.reader, page_size(first) + 1, _value(status)
+    if latest_first:
+        key, rows = "latest", await reader.latest_plans(project_id, _made_before(after), limit, wanted, context_id)
+    else:
+        key, rows = "id", await reader.plans(project_id, str(key_of(after, FIRST_ID)), limit, wanted, context_id)
+    name, by = "plan_count", {"project_id": project_id, "status": wanted}
     if context_id is not None:
-        return _id_page(info, rows, "Plan", first, after, "plan_count_of_context", **by, context_id=context_id)
-    return _id_page(info, rows, "Plan", first, after, "plan_count", **by)
+        name, by = "plan_count_of_context", {**by, "context_id": context_id}
+    return connection(rows, first, after, key, _makers()["Plan"], lambda: reader.count(name, **by))
+
+
+def _made_before(after: str | None) -> tuple[int, str]:
+    """When and what the last plan of the page before was."""
+    start: list[str | int] = [_LATEST_MS, ""]
+    match key_of(after, start):
+        case [int(ms), str(plan_id)] if abs(ms) <= _LATEST_MS:
+            return ms, plan_id
+    raise ValidationFailed("after: no cursor of the latest plans; take one from pageInfo.endCursor", field="after")
 
 
 async def step_page(
@@ -133,9 +144,7 @@ async def trace_page(
     return _id_page(info, rows, "Trace", first, after, "trace_count", **by)
 
 
-async def segment_page(
-    info: Info, project_id: str, trace_id: str, first: int, after: str | None
-) -> Connection[Any]:
+async def segment_page(info: Info, project_id: str, trace_id: str, first: int, after: str | None) -> Connection[Any]:
     """Return segments of a trace in the order they were recorded."""
     key, limit = int(key_of(after, FIRST_SEGMENT)), page_size(first) + 1
     reader = info.context.reader
@@ -147,15 +156,11 @@ async def segment_page(
     return connection(rows, first, after, "log_seq", _makers()["TraceSegment"], count)
 
 
-async def confirm_page(
-    info: Info, project_id: str, first: int, after: str | None, status: Any
-) -> Connection[Any]:
+async def confirm_page(info: Info, project_id: str, first: int, after: str | None, status: Any) -> Connection[Any]:
     """Return confirms of a project with their decisions."""
     key, limit = str(key_of(after, FIRST_ID)), page_size(first) + 1
     rows = await info.context.reader.confirms(project_id, key, limit, _value(status))
-    return _id_page(
-        info, rows, "Confirm", first, after, "confirm_count", project_id=project_id, status=_value(status)
-    )
+    return _id_page(info, rows, "Confirm", first, after, "confirm_count", project_id=project_id, status=_value(status))
 
 
 async def role_page(info: Info, project_id: str, first: int, after: str | None) -> Connection[Any]:

@@ -37,7 +37,15 @@ from psg_graphql.question_queries import QuestionQueries
 from psg_graphql.request_context import Info
 from psg_graphql.resource_queries import ResourceQueries
 from psg_graphql.roots import query
-from psg_graphql.scalars import ConfirmStatus, ContextStatus, EventFamily, Long, PlanStatus, StepStatus, TraceStatus
+from psg_graphql.scalars import (
+    ConfirmStatus,
+    ContextStatus,
+    EventFamily,
+    Long,
+    PlanStatus,
+    StepStatus,
+    TraceStatus,
+)
 from psg_graphql.session_queries import SessionQueries
 from psg_graphql.snapshot_queries import SnapshotQueries
 from psg_graphql.types.confirm import Confirm
@@ -114,10 +122,11 @@ class Query(
         first: First = DEFAULT_FIRST,
         after: After = None,
         status: PlanStatus | None = None,
+        latest_first: bool = False,
     ) -> Connection[Plan]:
         inside = project_of(project_id)
         context = None if context_id is None else parse_in(inside, context_id, "contextId", "Context")
-        return await plan_page(info, inside, first, after, status, context)
+        return await plan_page(info, inside, first, after, status, latest_first, context)
 
     @query("One step.")
     async def step(self, info: Info, id: strawberry.ID) -> Step | None:

@@ -82,6 +82,20 @@ class Reader:
             )  # fmt: skip
         return await self._page("plan_page", project_id=project_id, after=after, limit=limit, status=status)
 
+    async def latest_plans(
+        self, project_id: str, before: tuple[int, str], limit: int, status: str | None = None,
+        context_id: str | None = None,
+    ) -> list[Row]:  # fmt: skip
+        """Return plans, the latest first, behind one made at ``before`` (ms, id), of one context or all.
+
+        Each row has ``latest``, what ``before`` is for the next page.
+        """
+        (ms, plan_id), where = before, {"project_id": project_id, "status": status}
+        page = {**where, "before_ms": ms, "before_id": plan_id, "limit": limit}
+        if context_id is not None:
+            return await self._page("plan_page_latest_of_context", context_id=context_id, **page)
+        return await self._page("plan_page_latest", **page)
+
     async def steps(
         self, project_id: str, plan_id: str, after: int, limit: int, status: str | None = None
     ) -> list[Row]:
@@ -149,9 +163,7 @@ class Reader:
 
     async def parts(self, name: str, project_id: str, owner_id: str, after: int, limit: int) -> list[Row]:
         """Return parts of a document by position; ``name`` is message, participant or network_node."""
-        return await self._page(
-            f"{name}_page", project_id=project_id, owner_id=owner_id, after=after, limit=limit
-        )
+        return await self._page(f"{name}_page", project_id=project_id, owner_id=owner_id, after=after, limit=limit)
 
     async def step_counts(self, project_id: str, plan_id: str) -> dict[str, int]:
         """Return how many steps of a plan are in which status."""

@@ -116,16 +116,14 @@ async def test_ids_of_other_projects_and_of_nothing(api: Api) -> None:
     moved = global_id("Plan", parse_global_id(other_project).project_id, parse_global_id(plan_id).node_id)
     result = await api.on_plan("proposePlan", moved)
     assert (result["__typename"], result["code"]) == ("NotFound", "not_found")
-    result = await api.command(
-        "addDependency", "DependencyInput", STEP, stepId=steps["a"], dependsOn=other_steps["a"]
-    )
+    result = await api.command("addDependency", "DependencyInput", STEP, stepId=steps["a"], dependsOn=other_steps["a"])
     assert result["__typename"] == "NotFound"
     result = await api.on_plan("proposePlan", steps["a"])
     assert (result["__typename"], result["code"]) == ("ValidationError", "invalid_id")
     text = "query($id: ID!, $o: ID!) { a: node(id: $id) { id } plan(id: $o) { id } }"
     found = await api.ask(text, id=moved, o=other_plan)
     assert found == {"a": None, "plan": {"id": other_plan}}
-    error = await api.refused("{ plan(id: \"rubbish\") { id } }")
+    error = await api.refused('{ plan(id: "rubbish") { id } }')
     assert error["extensions"]["code"] == "invalid_id"
     error = await api.refused(
         "query($p: ID!, $l: ID!) { traces(projectId: $p, planId: $l) { nodes { id } } }", p=other_project, l=plan_id
@@ -283,9 +281,7 @@ async def test_reading_costs_as_many_statements_for_many_rows_as_for_one(
 async def test_dependencies_outside_the_page_are_read_in_one_go(api: Api) -> None:
     keys = [f"s{i}" for i in range(12)]
     _, plan_id, _ = await api.plan({k: keys[max(0, i - 3) : i] for i, k in enumerate(keys)})
-    found = await api.ask(
-        """query($id: ID!) { steps(planId: $id, first: 5) { pageInfo { endCursor } } }""", id=plan_id
-    )
+    found = await api.ask("""query($id: ID!) { steps(planId: $id, first: 5) { pageInfo { endCursor } } }""", id=plan_id)
     after = found["steps"]["pageInfo"]["endCursor"]
     found = await api.ask(
         """query($id: ID!, $a: String) {
@@ -295,6 +291,26 @@ async def test_dependencies_outside_the_page_are_read_in_one_go(api: Api) -> Non
     nodes = found["steps"]["nodes"]
     assert [n["key"] for n in nodes] == keys[5:10]
     assert [[d["key"] for d in n["dependencies"]] for n in nodes] == [keys[i - 3 : i] for i in range(5, 10)]
+
+
+async def test_plans_are_listed_the_latest_first_and_by_cursors_of_that_order(api: Api) -> None:
+    page = """query($p: ID!, $latest: Boolean!, $a: String) { plans(projectId: $p, first: 2, latestFirst: $latest,
+        after: $a) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }"""
+    project_id = await api.project()
+    context = await api.context(project_id)
+    made = [(await api.create_plan(context, {"a": []}))["plan"]["id"] for _ in range(5)]
+    seen: list[str] = []
+    after, more = None, True
+    while more:
+        found = (await api.ask(page, p=project_id, latest=True, a=after))["plans"]
+        seen += [node["id"] for node in found["nodes"]]
+        after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
+        assert found["totalCount"] == 5
+    assert seen == made[::-1]
+    by_id = (await api.ask(page, p=project_id, latest=False))["plans"]["pageInfo"]["endCursor"]
+    for latest, foreign in ((True, by_id), (False, after)):
+        refused = await api.refused(page, p=project_id, latest=latest, a=foreign)
+        assert refused["extensions"]["code"] == "validation_failed"
 
 
 async def test_actor_of_the_request_is_in_the_log(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sample_graph import (
@@ -16,6 +17,7 @@ from sample_graph import (
     trace_document,
     uuid4,
 )
+from world import statement
 
 from psg.errors import NotFound
 from psg.plan.spec import PlanSpec, StepSpec
@@ -77,6 +79,36 @@ async def test_plans_by_context_and_status(sample: Sample) -> None:
     assert await ids(context_id=sample.context_id, status="draft") == {mine}
     (row,) = await reader.plans(project, FIRST_ID, 10, context_id=other["context_id"])
     assert row["context_id"] == other["context_id"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 10])
+async def test_plans_by_age_have_everything_once_also_of_one_moment(sample: Sample, size: int) -> None:
+    reader, project = Reader(sample.db), sample.project_id
+    other = context_document()
+    await sample.graph.create_document(project, "context", other)
+    made = [(await sample.plan())[0] for _ in range(5)]
+    theirs = (await sample.graph.create_plan(project, other["context_id"], plan_spec())).ids["plan"]
+    # Three of one millisecond, as a bulk import may make them: their ids decide.
+    await sample.db.write(
+        statement("MATCH (n:Plan) WHERE n.project_id = $p AND n.id IN $ids SET n.sys_created_ms = 7", "write"),
+        p=project, ids=made[1:4],
+    )  # fmt: skip
+    await sample.graph.delete(project, "Plan", made[0])
+    same_moment = sorted(made[1:4], reverse=True)
+
+    async def pages(**by: Any) -> list[str]:
+        seen: list[str] = []
+        before = (1 << 53, "")
+        while rows := await reader.latest_plans(project, before, size, **by):
+            assert len(rows) <= size
+            seen += [row["id"] for row in rows]
+            before = tuple(rows[-1]["latest"])
+        return seen
+
+    assert await pages() == [theirs, made[4], *same_moment]
+    assert await pages(context_id=sample.context_id) == [made[4], *same_moment]
+    assert await pages(status="draft", context_id=other["context_id"]) == [theirs]
+    assert await pages(status="completed") == []
 
 
 async def test_frontier_is_in_scheduling_order_and_empty_while_paused(sample: Sample) -> None:

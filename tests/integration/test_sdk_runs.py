@@ -285,6 +285,17 @@ async def test_plans_as_text_are_read_by_the_server(world: World, tmp_path: Path
             await project.start(nobody)
 
 
+async def test_runs_are_found_the_latest_first(world: World) -> None:
+    async with opened(world, running=False) as (_, project):
+        made = []
+        for title in ("first", "second", "third"):
+            plan = Plan(title)
+            plan.step("a", worker="nobody")
+            made.append(await project.start(plan, approve=False))
+        assert [found.title for found in await project.runs(first=2)] == ["third", "second"]
+        assert [found.id for found in await project.runs()] == [run.id for run in reversed(made)]
+
+
 async def test_a_stream_may_be_left_in_the_middle(world: World) -> None:
     async with opened(world, running=False) as (_, project):
         plan = Plan("Left")

@@ -117,6 +117,27 @@ WITH c, n ORDER BY n.id LIMIT toInteger($limit)
 RETURN n {.*, deleted: false, closing: n:Closing, context_id: c.id,
   derived_from: [(n)-[:DERIVED_FROM]->(p) | p.id][0]} AS node ORDER BY n.id
 
+// name: plan_page_latest :read :many
+// Plans of a project before one of them, the latest first, of one status or all. CASE, as OR would be planned as a union
+// of two seeks, of which one reads every plan.
+MATCH (n:Plan) WHERE n.project_id = $project_id AND n.sys_created_ms <= $before_ms AND n.id IS NOT NULL
+  AND CASE WHEN n.sys_created_ms = $before_ms THEN n.id < $before_id ELSE true END
+  AND ($status IS NULL OR n.status = $status) AND NOT n:Tombstone
+WITH n ORDER BY n.project_id DESC, n.sys_created_ms DESC, n.id DESC LIMIT toInteger($limit)
+RETURN n {.*, deleted: false, closing: n:Closing, context_id: [(n)-[:IN_CONTEXT]->(c) | c.id][0],
+  derived_from: [(n)-[:DERIVED_FROM]->(p) | p.id][0], latest: [n.sys_created_ms, n.id]} AS node
+ORDER BY n.sys_created_ms DESC, n.id DESC
+
+// name: plan_page_latest_of_context :read :many
+// Plans of one context before one of them, the latest first, of one status or all.
+MATCH (c:PsgNode:Context {project_id: $project_id, id: $context_id})<-[:IN_CONTEXT]-(n:Plan)
+WHERE n.sys_created_ms <= $before_ms AND CASE WHEN n.sys_created_ms = $before_ms THEN n.id < $before_id ELSE true END
+  AND ($status IS NULL OR n.status = $status) AND NOT n:Tombstone
+WITH c, n ORDER BY n.sys_created_ms DESC, n.id DESC LIMIT toInteger($limit)
+RETURN n {.*, deleted: false, closing: n:Closing, context_id: c.id,
+  derived_from: [(n)-[:DERIVED_FROM]->(p) | p.id][0], latest: [n.sys_created_ms, n.id]} AS node
+ORDER BY n.sys_created_ms DESC, n.id DESC
+
 // name: plan_count :read :one
 // How many plans a project has, of one status or in all.
 MATCH (n:Plan) WHERE n.project_id = $project_id AND n.id IS NOT NULL

@@ -39,9 +39,14 @@ class Context(Node):
 
     @strawberry.field
     async def plans(
-        self, info: Info, first: First = DEFAULT_FIRST, after: After = None, status: PlanStatus | None = None
+        self,
+        info: Info,
+        first: First = DEFAULT_FIRST,
+        after: After = None,
+        status: PlanStatus | None = None,
+        latest_first: bool = False,
     ) -> Connection[_Plan]:
-        return await plan_page(info, parse_global_id(self.id).project_id, first, after, status, self.uuid)
+        return await plan_page(info, parse_global_id(self.id).project_id, first, after, status, latest_first, self.uuid)
 
 
 def context_from(row: Row) -> Context:

@@ -55,9 +55,14 @@ class Project(Node):
 
     @strawberry.field
     async def plans(
-        self, info: Info, first: First = DEFAULT_FIRST, after: After = None, status: PlanStatus | None = None
+        self,
+        info: Info,
+        first: First = DEFAULT_FIRST,
+        after: After = None,
+        status: PlanStatus | None = None,
+        latest_first: bool = False,
     ) -> Connection[_Plan]:
-        return await plan_page(info, self.uuid, first, after, status, None)
+        return await plan_page(info, self.uuid, first, after, status, latest_first, None)
 
     @strawberry.field
     async def roles(self, info: Info, first: First = DEFAULT_FIRST, after: After = None) -> Connection[_Role]:

@@ -312,8 +312,8 @@ export type PlansVariables = { projectId: string; status?: PlanStatus | null; af
 export const Plans: Operation<PlansData, PlansVariables> = {
   name: "Plans",
   kind: "query",
-  id: "sha256:de3d17fc472bd7ddbc5f606592f459dff275b139845b9004f4eb2b138f72a535",
-  text: "query Plans($projectId: ID!, $status: PlanStatus, $after: String) {\n  plans(projectId: $projectId, status: $status, first: 100, after: $after) {\n    nodes {\n      ...PlanRow\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}\n\nfragment PlanRow on Plan {\n  id\n  uuid\n  title\n  objective\n  status\n  paused\n  loading\n  stepsTotal\n  stepsOpen\n  stepsFailed\n  recordedAt\n  startedAt\n  finishedAt\n  derivation\n}",
+  id: "sha256:104b6a4952da3bc04fbce8dbba6b6c5f89d0ce194a3d9fcd4f31026554d5be31",
+  text: "query Plans($projectId: ID!, $status: PlanStatus, $after: String) {\n  plans(\n    projectId: $projectId\n    status: $status\n    latestFirst: true\n    first: 100\n    after: $after\n  ) {\n    nodes {\n      ...PlanRow\n    }\n    pageInfo {\n      ...PageInfo\n    }\n  }\n}\n\nfragment PageInfo on PageInfo {\n  hasNextPage\n  endCursor\n}\n\nfragment PlanRow on Plan {\n  id\n  uuid\n  title\n  objective\n  status\n  paused\n  loading\n  stepsTotal\n  stepsOpen\n  stepsFailed\n  recordedAt\n  startedAt\n  finishedAt\n  derivation\n}",
 };
 
 export type PlatformHealthData = { health: ({ status: string; version: string; database: string | null; schemaVersion: string | null; problems: Array<string> }); systemHealth: ({ status: HealthState; checkedAt: string | null; problems: Array<string>; components: Array<({ component: string; status: HealthState; responseTimeMs: number; checkedAt: string | null; details: unknown })> }); systemMetrics: ({ activeWorkflows: number; completedWorkflows: number; failedWorkflows: number; cancelledWorkflows: number; averageWorkflowDuration: number; claimLagMs: number; cpuUsage: number; memoryUsage: number; storageUsage: number; networkLatency: number; failedSteps: number; collectedAt: string | null }) };

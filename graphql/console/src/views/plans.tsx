@@ -4,7 +4,6 @@ import { useAnswer, useQuery } from "../api/hooks";
 import { navigate, pathTo, usePlace, withQuery } from "../app/router";
 import type { ViewProps } from "../app/routes";
 import { Plans, ProjectName, type PlanRowFragment, type PlansData, type PlanStatus } from "../generated/operations";
-import { millis } from "../logic/text";
 import { Button, Choice, Link, Meter, Search } from "../ui/controls";
 import { Empty, Loaded } from "../ui/states";
 import { Status } from "../ui/status";
@@ -17,7 +16,7 @@ const FILTERS: readonly (readonly [PlanStatus | null, string])[] = [
   ["approved", "Approved"], ["proposed", "Proposed"], ["draft", "Draft"], ["cancelled", "Cancelled"],
 ];
 
-/** Plans that are read at most, to be sorted and searched here: the API lists them by id. */
+/** Plans that are read at most, the newest, to be searched here. */
 const MOST = 1_000;
 const PAGE = 50;
 
@@ -37,7 +36,7 @@ async function readPlans(projectId: string, status: PlanStatus | null, signal: A
     more = page.plans.pageInfo.hasNextPage;
     after = page.plans.pageInfo.endCursor;
   }
-  return { plans: plans.sort((a, b) => (millis(b.recordedAt) ?? 0) - (millis(a.recordedAt) ?? 0)), more };
+  return { plans, more };
 }
 
 export default function PlansView({ params }: ViewProps) {

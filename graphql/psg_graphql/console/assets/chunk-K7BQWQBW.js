@@ -638,8 +638,14 @@ fragment StepNode on Step {
   finishedAt
   dependencyIds
   join
-}`},dr={name:"Plans",kind:"query",id:"sha256:de3d17fc472bd7ddbc5f606592f459dff275b139845b9004f4eb2b138f72a535",text:`query Plans($projectId: ID!, $status: PlanStatus, $after: String) {
-  plans(projectId: $projectId, status: $status, first: 100, after: $after) {
+}`},dr={name:"Plans",kind:"query",id:"sha256:104b6a4952da3bc04fbce8dbba6b6c5f89d0ce194a3d9fcd4f31026554d5be31",text:`query Plans($projectId: ID!, $status: PlanStatus, $after: String) {
+  plans(
+    projectId: $projectId
+    status: $status
+    latestFirst: true
+    first: 100
+    after: $after
+  ) {
     nodes {
       ...PlanRow
     }
