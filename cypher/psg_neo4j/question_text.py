@@ -34,6 +34,8 @@ _TOKEN = re.compile(
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _OPTIONS = ("EXPLAIN", "PROFILE", "CYPHER")
 _PRIVATE_LABELS = ("apitoken",)
+_LONGEST_NAME = 16
+"""Words that the name of a procedure may have; what is longer is no name of one that may be called."""
 _INTEGERS = (-(2**63), 2**63 - 1)
 
 
@@ -60,7 +62,7 @@ def judge_text(text: str) -> None:
         raise QuestionRefused(f"Leave {words[0].upper()} out: questions are planned first and run as they are.")
     _nesting(words)
     for at, word in enumerate(words):
-        _judge_word(word, words[at - 1] if at else "", words[at + 1 :])
+        _judge_word(word, words[at - 1] if at else "", words[at + 1 : at + 1 + _LONGEST_NAME])
 
 
 def _words(text: str) -> Iterator[str]:
