@@ -8,13 +8,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 from graphql_api import FAILURE, Api, running_api
+from workflow_lab import workflow
+from world import QUICK
 
 import psg_cypher
 from psg.accounts import Accounts, NewToken, Origin
 from psg_cypher import parse_statements
 from psg_graphql.global_id import parse_global_id
 from psg_neo4j import Database
+from psg_runtime.ael import AdapterLayer, CapabilityRegistry
+from psg_runtime.core_orchestrator import stages_served
+from psg_runtime.orchestrator import Orchestrator, OrchestratorSettings
 
 (FORGET,) = parse_statements(
     """
@@ -108,7 +114,26 @@ async def fill(api: Api) -> Place:
         {"moduleId": "context", "version": "1.0.0", "status": "enabled"}
     ])  # fmt: skip
     await make("network", "Network", contextId=context, name="n", topologyType="mesh")
+    text = "mutation($input: SetValueInput!) { it: setValue(input: $input) { __typename } }"
+    kept = await api.ask(text, input={"projectId": project, "key": "x", "value": 1})
+    assert kept["it"]["__typename"] == "ValuePayload", kept
     return place
+
+
+async def execute(api: Api, *places: Place) -> None:
+    """Have a workflow executed in each place; its execution is added to the ids."""
+    stage = {"id": "s", "name": "s", "moduleType": "context", "operation": "createContext", "inputs": {"name": "s"}}
+    tools, fields = CapabilityRegistry(), "... on WorkflowPayload { execution { executionId } }"
+    settings = OrchestratorSettings(**QUICK, projects=tuple(place.project_id for place in places))
+    async with stages_served(api.graph, tools), anyio.create_task_group() as tasks:
+        orchestrator = Orchestrator(api.graph, AdapterLayer(tools), settings)
+        await tasks.start(orchestrator.run)  # a plan is started where somebody is there to run it
+        for place in places:
+            asked = {"projectId": place.ids["Project"], "definition": workflow(stage)}
+            begun = await api.command("executeWorkflow", "ExecuteWorkflowInput", fields, **asked)
+            assert "execution" in begun, begun
+            place.ids["Execution"] = begun["execution"]["executionId"]
+        orchestrator.stop()
 
 
 @asynccontextmanager

@@ -8,12 +8,14 @@ from typing import Any
 
 import anyio
 import pytest
-from graphql_api import hear, running_api, say
+from graphql_api import hear, running_api, say, subscribe
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from psg.accounts import Accounts, Origin
-from psg_graphql.global_id import global_id
+from psg.graph import Graph
+from psg_graphql.app import create_app
+from psg_graphql.global_id import global_id, parse_global_id
 from psg_graphql.live import LiveLog, TooManySubscriptions
 from psg_graphql.settings import ApiSettings
 from psg_neo4j import Database
@@ -87,7 +89,7 @@ async def test_a_socket_takes_no_larger_queries_than_http(db: Database) -> None:
             assert error.value.rcvd.code == 4400
 
 
-async def test_operations_over_a_socket_have_deadlines_and_numbers(db: Database) -> None:
+async def test_operations_over_a_socket_have_deadlines(db: Database) -> None:
     async with running_api(db, query_deadline_s=1e-6) as api:
         address = api.url.replace("http", "ws") + "/graphql"
         async with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
@@ -98,6 +100,26 @@ async def test_operations_over_a_socket_have_deadlines_and_numbers(db: Database)
             assert (told["type"], told["payload"][0]["extensions"]["code"]) == ("error", "deadline_exceeded")
             await say(socket, type="ping")
             assert (await hear(socket))["type"] == "pong"  # the socket goes on
+
+
+async def test_operations_over_a_socket_are_as_many_at_once_as_over_http(db: Database) -> None:
+    claim = "mutation($i: ClaimTurnInput!) { claimTurn(input: $i) { __typename } }"
+    async with running_api(db, max_requests_per_actor=1) as api, api.socket({}) as socket:
+        project_id = await api.project()
+        waiting = {"agents": ["nobody"], "worker": "w", "projectId": project_id, "waitMs": 30_000}
+        await subscribe(socket, claim, "1", i=waiting)
+        with anyio.fail_after(20):  # until it is under way
+            while parse_global_id(project_id).project_id not in api.graph.signals._waiting:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        for id in ("2", "3"):
+            await subscribe(socket, "{ projects { totalCount } }", id)
+            told = await hear(socket)
+            assert (told["id"], told["type"]) == (id, "error")
+            assert told["payload"][0]["extensions"] == {
+                "code": "too_busy", "category": "resource_error", "retryable": True
+            }  # fmt: skip
+        refused = await api.post("{ projects { totalCount } }")
+        assert refused.json()["errors"][0]["extensions"]["code"] == "too_busy", "counted together with requests"
 
 
 async def test_one_actor_does_not_take_all_subscriptions() -> None:
@@ -111,5 +133,12 @@ async def test_one_actor_does_not_take_all_subscriptions() -> None:
         pass
 
 
-def test_the_number_for_one_actor_is_a_setting() -> None:
-    assert ApiSettings(max_subscriptions_per_actor=7).max_subscriptions_per_actor == 7
+async def test_the_number_for_one_actor_is_a_setting(db: Database) -> None:
+    app = create_app(Graph(db), settings=ApiSettings(max_subscriptions=4, max_subscriptions_per_actor=2))
+    live: LiveLog = app.state.live
+    with live.subscribed("p", "ann"), live.subscribed("q", "ann"):
+        with pytest.raises(TooManySubscriptions), live.subscribed("p", "ann"):
+            pass
+        in_all = pytest.raises(TooManySubscriptions)
+        with live.subscribed("p", "bob"), live.subscribed("q", "bob"), in_all, live.subscribed("p", "eve"):
+            pass
