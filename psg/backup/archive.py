@@ -24,6 +24,7 @@ import io
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
@@ -72,6 +73,17 @@ class Summary:
         self.counts["links"] += len(record.get("links", ()))
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far an archive was written at a moment, so that what came behind it can be taken back."""
+
+    end: int
+    summary: Summary
+    digest: Any
+    packer: Any
+    open: int
+
+
 class ArchiveWriter:
     """Writes records to a binary stream; ``close`` writes the trailer, without which the file is no backup.
 
@@ -104,6 +116,18 @@ class ArchiveWriter:
         self.summary.sections += 1
         self._put([{"kind": "section", "number": self.summary.sections, "sha256": self._hash.hexdigest()}])
         self._end_member()
+
+    def mark(self) -> Mark:
+        """Where the archive is now, for ``rewind``."""
+        return Mark(
+            self._target.tell(), deepcopy(self.summary), self._hash.copy(), self._packer.copy(), self._open
+        )  # fmt: skip
+
+    def rewind(self, mark: Mark) -> None:
+        """Take back what was written behind a mark; once for each mark."""
+        self._target.seek(mark.end)
+        self._target.truncate()
+        self.summary, self._hash, self._packer, self._open = mark.summary, mark.digest, mark.packer, mark.open
 
     def close(self, keys: Sequence[str] = ()) -> Summary:
         """End the archive and tell what is in it; the target stays open."""

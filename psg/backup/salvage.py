@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import orjson
@@ -21,7 +21,7 @@ class Salvaged:
     """The whole sections of an unfinished backup, which end at byte ``end`` of its file.
 
     ``heads`` are the projects that are whole, with the number of their last event; ``open_project`` the one whose
-    events were begun, up to ``open_seq``. ``last_events`` are the ids of the last event of each.
+    events from ``open_first`` on were begun, up to ``open_seq``. ``last_events`` are the ids of the last event of each.
     """
 
     end: int
@@ -30,6 +30,7 @@ class Salvaged:
     heads: dict[str, int] = field(default_factory=dict)
     last_events: dict[str, str] = field(default_factory=dict)
     open_project: str | None = None
+    open_first: int = 0
     open_seq: int = 0
 
 
@@ -83,11 +84,13 @@ class _Reading:
         now, props = self._now, record["props"]
         now.summary.count(record)
         if record["kind"] == "event":
+            if now.open_project is None:
+                now.open_first = props["seq"]
             now.open_project, now.open_seq = props["project_id"], props["seq"]
             self._last[props["project_id"]] = props["event_id"]
         elif record["kind"] == "head":
             self._heads[props["id"]] = props["seq"]
-            now.open_project, now.open_seq = None, 0
+            now.open_project, now.open_first, now.open_seq = None, 0, 0
 
     def _keep(self, end: int) -> None:
         before = self.salvaged
@@ -96,8 +99,8 @@ class _Reading:
         last.update(self._last)
         self._heads, self._last = {}, {}
         now = self._now
-        self.salvaged = Salvaged(
-            end, deepcopy(now.summary), now.digest.copy(), heads, last, now.open_project, now.open_seq
+        self.salvaged = replace(
+            now, end=end, summary=deepcopy(now.summary), digest=now.digest.copy(), heads=heads, last_events=last
         )
 
 

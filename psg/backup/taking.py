@@ -69,7 +69,7 @@ async def backup(
     may hold a backup that did not come to its end, which is gone on with behind its last section that is whole, when
     it is of this very database and was begun within ``RESUME_WITHIN_S``; ``told`` hears in words which it was.
     ``progress`` is called after each page with what was written so far and an estimate of all there is. Whatever is
-    raised, what is in ``target`` can be gone on with.
+    raised, what is in ``target`` can be gone on with. A project whose log retention cuts meanwhile is read anew.
 
     Raises ``SchemaNotMigrated`` and the like, ``RestoreUnfinished``, ``EventLogGap``, ``BackupNotVerified``, OSError of
     the target, and the errors of ``psg_neo4j``.
@@ -89,13 +89,24 @@ async def backup(
         await anyio.to_thread.run_sync(writer.seal, section_bytes)
         faults.at("backup_sealed")
 
+    async def project(project_id: str, begun: range | None = None) -> None:
+        while True:  # again when its log is cut meanwhile: each time needs a cut of its own
+            mark = writer.mark()
+            try:
+                return await _Project(db, project_id, put, seal, begun).run(lock_seconds)
+            except _LogCut as cut:
+                if begun is not None:  # what is to be taken back lies before the mark
+                    why = f"events of project {project_id} were removed by retention while it was read"
+                    raise BackupIncomplete(f"{why}: make the backup again", project_id=project_id) from cut
+                await anyio.to_thread.run_sync(writer.rewind, mark)
+
     there: Mapping[str, int] = going_on.heads if going_on is not None else {}
     if going_on is not None and going_on.open_project is not None:
-        await _Project(db, going_on.open_project, put, seal, after=going_on.open_seq).run(lock_seconds)
+        await project(going_on.open_project, range(going_on.open_first, going_on.open_seq + 1))
         there = {**there, going_on.open_project: 0}
     async for project_id in _projects(db):
         if project_id not in there:
-            await _Project(db, project_id, put, seal).run(lock_seconds)
+            await project(project_id)
     keys = await keys_of(db)
     made = await anyio.to_thread.run_sync(writer.close, keys)
     made.resumed = going_on is not None
@@ -145,14 +156,14 @@ async def _misfit(db: Database, found: Salvaged) -> str | None:
         return "the schema was migrated in between"
     if time.time() - found.summary.created_ms / 1000 > RESUME_WITHIN_S:
         return f"it was begun more than {RESUME_WITHIN_S // 3600} hours ago"
-    known = dict(found.heads)
+    known, begins = dict(found.heads), dict(found.heads)
     if found.open_project is not None:
-        known[found.open_project] = found.open_seq
+        known[found.open_project], begins[found.open_project] = found.open_seq, found.open_first
     for project_id, seq in known.items():
         head = await db.read_one(psg_cypher.statement("log_head"), project_id=project_id)
         if head is None:
             return f"project {project_id} is not in this database"
-        if seq < head["earliest"]:
+        if begins[project_id] < head["earliest"]:
             return f"events of project {project_id} were removed by retention in between"
         event = await db.read(
             psg_cypher.statement("backup_events"), project_id=project_id, after=seq - 1, upto=seq, limit=1
@@ -175,6 +186,10 @@ async def _projects(db: Database) -> AsyncIterator[str]:
         after = page[-1]["id"]
 
 
+class _LogCut(Exception):
+    """Retention cut the log while it was read: what was read of it does not fit the nodes any more."""
+
+
 class _Project:
     """Writes one project."""
 
@@ -184,26 +199,26 @@ class _Project:
         project_id: str,
         put: Callable[[Sequence[Record]], Awaitable[None]],
         seal: Callable[[], Awaitable[None]],
-        *,
-        after: int | None = None,
+        begun: range | None = None,
     ) -> None:
-        """Take where records go, what ends a section, and the number of the last event that is written already."""
+        """Take where records go, what ends a section, and the numbers of the events that are written already."""
         self._db = db
         self._project_id = project_id
         self._put = put
         self._seal = seal
-        self._after = after
+        self._begun = begun
 
     async def run(self, lock_seconds: float) -> None:
         """Events, then behind the lock the last events, the nodes with their links, and the head."""
-        if self._after is None:
+        if self._begun is None:
             (head,) = await self._read("log_head")
-            self._after = head["earliest"] - 1
+            self._begun = range(head["earliest"], head["earliest"])
+        self._first, self._after = self._begun.start, self._begun.stop - 1
         try:
             for _ in range(CATCH_UP):
                 # Behind the lock once: what was committed before is in every index by then.
                 (settled,) = await self._locked(lock_seconds, lambda read: read("log_settle"))
-                if settled["seq"] - (self._after or 0) < EVENT_PAGE:
+                if settled["seq"] - self._after < EVENT_PAGE:
                     break
                 await self._events(self._read, settled["seq"], self._seal)
             await self._locked(lock_seconds, self._cut)
@@ -229,6 +244,7 @@ class _Project:
     async def _cut(self, read: Read) -> None:
         (locked,) = await read("backup_lock")
         head = {k: v for k, v in locked["head"].items() if k != "_lock"}
+        self._same_beginning(head.get("earliest_seq", 1))
         await self._events(read, head["seq"])
         after = ""
         while page := await read("backup_nodes", after=after, limit=NODE_PAGE):
@@ -239,10 +255,11 @@ class _Project:
         await self._put([{"kind": "head", "props": head}])
 
     async def _events(self, read: Read, upto: int, seal: Callable[[], Awaitable[None]] | None = None) -> None:
-        assert self._after is not None
         while self._after < upto:
             page = await read("backup_events", after=self._after, upto=upto, limit=EVENT_PAGE)
             if [row["seq"] for row in page] != list(range(self._after + 1, self._after + len(page) + 1)) or not page:
+                (head,) = await read("log_head")
+                self._same_beginning(head["earliest"])
                 raise EventLogGap(
                     f"the log of project {self._project_id} has a hole behind event {self._after}; run `psg verify`",
                     project_id=self._project_id, after=self._after,
@@ -251,6 +268,10 @@ class _Project:
             self._after = page[-1]["seq"]
             if seal is not None:
                 await seal()
+
+    def _same_beginning(self, earliest: int) -> None:
+        if earliest > self._first:
+            raise _LogCut
 
     def _node(self, row: Row) -> Record:
         links = []

@@ -167,6 +167,23 @@ def test_a_cut_archive_is_gone_on_with_behind_its_last_whole_section(cut: int) -
     assert target.getvalue() == data, "nobody can tell that it was interrupted"
 
 
+@pytest.mark.parametrize("least", [0, 10**9], ids=["sealed behind the mark", "in one section"])
+def test_what_was_written_behind_a_mark_is_taken_back_without_a_trace(least: int) -> None:
+    straight, other = io.BytesIO(), io.BytesIO()
+    for target in (straight, other):
+        writer = ArchiveWriter(target, HEADER)
+        writer.write([event(1), event(2)])
+        if target is other:
+            mark = writer.mark()
+            writer.write([event(3)])
+            writer.seal(least)
+            writer.write([event(4)] * 1000)
+            writer.rewind(mark)
+        writer.write([event(3), head(3)])
+        writer.close()
+    assert other.getvalue() == straight.getvalue() and check(other).counts["events"] == 3
+
+
 def test_an_unfinished_archive_that_was_altered_is_gone_on_with_before_that_only() -> None:
     data = bytearray(archive())
     whole = salvage(io.BytesIO(bytes(data)))
