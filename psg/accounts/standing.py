@@ -10,7 +10,8 @@ from psg.accounts.model import Grants, collected, scoped, token_of
 from psg.errors import Unauthenticated
 from psg_neo4j.database import Transaction
 
-Judge = Callable[[Grants], None]
+Judge = Callable[[Grants, float | None], None]
+"""Is told what is granted, and for how many seconds the token lasts still (``None``: for ever, or there is none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Origin:
     """Who changes something here, with which token, in which request: what the audit record tells.
 
     ``subject`` is who was proved, and ``method`` how. ``judge`` is asked behind the lock, with what is granted to the
-    subject by then (within the scope of the token), and raises what says why they may not; without one the caller has
-    decided, for good.
+    subject by then (within the scope of the token) and how long the token lasts, by the clock by which it ends; it
+    raises what says why they may not. Without one the caller has decided, for good.
     """
 
     actor: str
@@ -42,14 +43,16 @@ async def check_standing(transaction: Transaction, by: Origin, now: int) -> None
     a token that ended, and what ``by.judge`` raises.
     """
     grants: Grants = {}
+    left_s: float | None = None
     if by.token_id is not None:
         rows = await transaction.run(psg_cypher.statement("account_by_token"), id=by.token_id)
         token = token_of(rows[0]["token"]) if rows else None
         if token is None or not token.live(now):
             raise Unauthenticated("the token does not hold any more; get another one")
+        left_s = None if token.expires_ms is None else (token.expires_ms - now) / 1_000
         grants = scoped(collected((p, r) for p, r in rows[0]["grants"]), token.projects, token.roles)
     elif by.subject is not None:
         rows = await transaction.run(psg_cypher.statement("account_grants"), actor=by.subject)
         grants = collected((row["grant"]["project_id"], row["grant"]["role"]) for row in rows)
     if by.judge is not None:
-        by.judge(grants)
+        by.judge(grants, left_s)

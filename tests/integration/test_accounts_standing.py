@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio
 import pytest
-from access_world import OPERATOR, World, access_world
+from access_world import FORGET, OPERATOR, World, access_world
 
 from psg.accounts import Accounts, ApiToken, AuditRecord, Origin
 from psg.accounts import trail as trails
@@ -34,9 +35,7 @@ async def world(db: Database) -> AsyncIterator[World]:
         yield made
 
 
-def first_of_all(
-    monkeypatch: pytest.MonkeyPatch, change: str, meanwhile: Callable[[], Awaitable[Any]]
-) -> None:
+def first_of_all(monkeypatch: pytest.MonkeyPatch, change: str, meanwhile: Callable[[], Awaitable[Any]]) -> None:
     """Have something happen between the admission of a request that makes a change and its turn to make it."""
     original = getattr(Accounts, change)
 
@@ -112,12 +111,29 @@ async def test_who_is_admitted_and_loses_token_or_role_before_the_turn_changes_n
         assert (await world.accounts.token(ann.token.id)).revoked_ms is None
 
 
+@pytest.mark.parametrize("ahead_s", [-7_200, 7_200])
+async def test_what_a_token_makes_ends_no_later_than_it_by_the_clock_of_the_database(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead_s: int
+) -> None:
+    name = (await world.person("admin")).token.actor
+    eve = await world.accounts.create_token(name, by=OPERATOR, life_s=3_600)
+    given = {"actor": f"{name}/w", "projectIds": [world.own.ids["Project"]], "roles": ["viewer"]}
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead_s)
+    longer = await world.told(eve, "createApiToken", "CreateApiTokenInput", **given, lifeDays=0.1)
+    assert (longer["__typename"], longer["code"]) == ("Forbidden", "beyond_scope")
+    assert "at most 0.04" in longer["message"]
+    made = await world.told(eve, "createApiToken", "CreateApiTokenInput", **given, lifeDays=0.03)
+    assert made["__typename"] == "CreatedApiTokenPayload", made
+    (token,) = await world.accounts.tokens(actor=f"{name}/w")
+    assert token.expires_ms and eve.token.expires_ms and token.expires_ms <= eve.token.expires_ms
+    await world.api.graph.db.write(FORGET, actor=token.actor)
+
+
 async def test_an_admin_may_give_up_the_own_role_and_token(world: World) -> None:
     eve = await world.person("admin")
     project = world.own.ids["Project"]
-    done = await world.told(
-        eve, "revokeRole", "RoleGrantInput", actor=eve.token.actor, projectId=project, role="admin"
-    )
+    done = await world.told(eve, "revokeRole", "RoleGrantInput", actor=eve.token.actor, projectId=project, role="admin")
     assert done["__typename"] == "RoleGrantPayload"
     ended = await world.told(eve, "revokeApiToken", "RevokeApiTokenInput", tokenId=eve.token.id)
     assert ended["__typename"] == "RevokedApiTokenPayload"

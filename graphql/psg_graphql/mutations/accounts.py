@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -86,18 +85,19 @@ RevokeApiTokenResult = Annotated[RevokedApiTokenPayload | _Failures, strawberry.
 RoleGrantResult = Annotated[RoleGrantPayload | _Failures, strawberry.union("RoleGrantResult")]
 
 
-def origin_of(info: Info, judge: Callable[[Actor], None]) -> Origin:
+def origin_of(info: Info, judge: Callable[[Actor, float | None], None]) -> Origin:
     """Who changes accounts by this request.
 
-    ``judge`` raises for who may not. It is asked now, and again when it is their turn by what is granted then.
+    ``judge`` raises for who may not. It is asked now, and again when it is their turn by what is granted then, and
+    with the seconds that their token lasts still: only the clock by which it ends can tell.
     """
     principal, request = info.context.actor, structlog.contextvars.get_contextvars().get("request_id")
     if principal.grants is None:
         return Origin(principal.name, principal.token_id, request)
-    judge(principal)
+    judge(principal, None)
     return Origin(
         principal.name, principal.token_id, request, principal.who, principal.method,
-        lambda kept: judge(principal.holding(kept)),
+        lambda kept, left_s: judge(principal.holding(kept), left_s),
     )  # fmt: skip
 
 
@@ -107,11 +107,14 @@ class AccountMutations:
     async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenResult:
         projects = None if input.project_ids is None else [project_of(p, "projectIds") for p in input.project_ids]
         roles = None if input.roles is None else [role.value for role in input.roles]
-        most = await _most_life_s(info)
+        jwt_s = info.context.settings.oidc.token_days * _DAY_S  # a JWT itself ends within minutes
+
+        def judge(maker: Actor, left_s: float | None) -> None:
+            _check_maker(maker, input, projects, roles, jwt_s if maker.method == "oidc" else left_s)
+
         made = await accounts_of(info).create_token(
-            input.actor, by=origin_of(info, lambda maker: _check_maker(maker, input, projects, roles, most)),
-            note=input.note, projects=projects, roles=roles, grant=input.grant,
-            life_s=None if input.life_days is None else input.life_days * _DAY_S,
+            input.actor, by=origin_of(info, judge), note=input.note, projects=projects, roles=roles,
+            grant=input.grant, life_s=None if input.life_days is None else input.life_days * _DAY_S,
             command_id=None if input.command_id is None else str(input.command_id),
         )  # fmt: skip
         return CreatedApiTokenPayload(token=token_from(made.token), text=made.text)
@@ -121,7 +124,7 @@ class AccountMutations:
         kept = accounts_of(info)
         whose = None if administers_all(info) else await _actor_of(info, input.token_id)
 
-        def judge(who: Actor) -> None:
+        def judge(who: Actor, _: float | None) -> None:
             if accessible(who, "administer") is not None and (whose is None or not _own(who, whose)):
                 raise TokenUnknown(f"there is no token {input.token_id[:40]!r} of yours")
 
@@ -143,7 +146,7 @@ async def _granted(info: Info, input: RoleGrantInput, *, give: bool) -> RoleGran
     kept = accounts_of(info)
     project = EVERYWHERE if input.project_id is None else project_of(input.project_id)
     change, within = kept.grant if give else kept.revoke, None if project == EVERYWHERE else project
-    by = origin_of(info, lambda who: authorize(who, "administer", "account", within))
+    by = origin_of(info, lambda who, _: authorize(who, "administer", "account", within))
     changed = await change(input.actor, project, input.role.value, by=by)
     left = (await kept.grants_of(input.actor)).get(project, frozenset())
     return RoleGrantPayload(changed=changed, roles=[GrantedRole(role) for role in sorted(left)])
@@ -161,21 +164,6 @@ def _own(who: Actor, actor: str) -> bool:
     return actor == who.who or actor.startswith(f"{who.who}/")
 
 
-async def _most_life_s(info: Info) -> float | None:
-    """How long a token lives at most, in seconds, that is made by who is no admin everywhere; ``None``: for ever.
-
-    What is made by a token ends no later than it; what is made by a JWT, which ends within minutes, within the days
-    that the settings say.
-    """
-    principal = info.context.actor
-    if principal.method == "oidc":
-        return info.context.settings.oidc.token_days * _DAY_S
-    if principal.token_id is None:
-        return None
-    mine = await accounts_of(info).token(principal.token_id)
-    return None if mine.expires_ms is None else mine.expires_ms / 1_000 - time.time()
-
-
 def _check_maker(
     maker: Actor,
     input: CreateApiTokenInput,
@@ -185,7 +173,8 @@ def _check_maker(
 ) -> None:
     """Keep who is no admin everywhere to its own name, its own projects and its own time.
 
-    Nobody takes the name of somebody else, and a token makes none that lasts longer or reaches further than itself.
+    Nobody takes the name of somebody else, and a token makes none that lasts longer (than ``most_s`` seconds; ``None``:
+    for ever) or reaches further than itself.
     """
     administered = accessible(maker, "administer")
     if administered is None:
