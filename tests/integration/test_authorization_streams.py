@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.neo4j]
 EVENTS = """subscription($p: ID!, $c: String) {
   events(projectId: $p, after: $c) { __typename ... on EventBatch { cursor } } }"""
 PROGRESS = "subscription($p: ID!) { planProgress(planId: $p) { __typename ... on PlanProgress { cursor } } }"
-ALERTS = "subscription($p: ID) { alerts(projectId: $p) { __typename ... on Heartbeat { cursor } } }"
+ALERTS = 'subscription($p: ID) { alerts(projectId: $p, after: "0") { __typename ... on AlertBatch { cursor } } }'
 
 
 @pytest.fixture
@@ -107,12 +107,14 @@ async def test_a_revoked_token_ends_streams_over_server_sent_events(world: World
 
 async def test_progress_and_alerts_end_as_well(world: World) -> None:
     project_id, plan_id, _ = await world.api.running_plan()
-    inside = parse_global_id(project_id).project_id
+    inside, db = parse_global_id(project_id).project_id, world.api.graph.db
+    alert = await raise_alert(db, f"access {uuid.uuid4()}", "x", project_id=inside, severity="info")
     viewer = await world.person("viewer", project=inside)
     async with world.api.socket(bearer(viewer)) as socket:
         await subscribe(socket, PROGRESS, p=plan_id)
         cursor = (await next_of(socket, "planProgress"))["cursor"]
         await subscribe(socket, ALERTS, "2", p=project_id)
+        told = await next_of(socket, "alerts")
         await world.accounts.revoke(viewer.token.actor, inside, "viewer", by=OPERATOR)
         found = {}
         with anyio.fail_after(10):
@@ -121,8 +123,8 @@ async def test_progress_and_alerts_end_as_well(world: World) -> None:
                 if message["type"] == "next":
                     (error,) = message["payload"]["errors"]
                     found[message["id"]] = (error["extensions"]["code"], error["extensions"]["details"]["cursor"])
-    assert found["1"] == ("forbidden", cursor)
-    assert found["2"][0] == "forbidden"
+    assert (found["1"], found["2"]) == (("forbidden", cursor), ("forbidden", told["cursor"]))
+    await acknowledge_alert(db, alert.id, "test", resolve=True)
     assert await recorded(world, viewer, inside) == {
         (f"Subscription.{name}", "denied", "forbidden") for name in ("planProgress", "alerts")
     }
