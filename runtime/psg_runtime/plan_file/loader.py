@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from psg_runtime.expressions import reference_problems
 from psg_runtime.plan_file.document import MAX_FILE_BYTES, Document, Location, read_document
 from psg_runtime.plan_file.loops import check_loop
 from psg_runtime.plan_file.parameters import ParameterDeclaration, type_of
-from psg_runtime.plan_file.problems import choices, told
+from psg_runtime.plan_file.problems import choices, refuse, told
 
 # What a document may say, and the field it fills; several spellings of one field exclude each other.
 _PLAN_FIELDS = {
@@ -79,7 +79,8 @@ def load_plan(path_or_text: Path | str, *, source: str | None = None) -> LoadedP
 
     A ``Path``, or a one-line text that ends in .yaml, .yml or .json, is read from disk; other text is the
     document itself. ``source`` names the document in errors (default: the path). Syntax, unknown keys, types,
-    expressions and references are checked; cycles and unknown dependencies are found when the plan is created.
+    expressions and references are checked, and one error tells the first mistake of each step; cycles and unknown
+    dependencies are found when the plan is created.
     Raises PlanFileInvalid with ``file``, ``line`` and ``column`` (ORCH-02, ORCH-03).
     """
     if isinstance(path_or_text, str) and _FILE_NAME.fullmatch(path_or_text):
@@ -116,14 +117,32 @@ def _plan(document: Document, above: tuple[Path, ...] = ()) -> LoadedPlan:
     steps = data.get("steps")
     if not isinstance(steps, list) or not steps:
         raise document.invalid(("steps",) if "steps" in data else (), "`steps` must be a list with at least one step")
-    fields["steps"] = [_step(document, i, step, places, above) for i, step in enumerate(steps)]
+    fields["steps"] = _steps(document, steps, places, above)
     try:
         plan = LoadedPlan.model_validate(fields)
     except ValidationError as error:
         raise _first_problem(document, error, LoadedPlan, (), places) from error
-    for problem in reference_problems(plan, param_names=frozenset(declarations)):
-        raise document.invalid(places.get(problem.location, problem.location), problem.message.rstrip("."))
+    refuse(
+        document.invalid(places.get(problem.location, problem.location), problem.message.rstrip("."))
+        for problem in reference_problems(plan, param_names=frozenset(declarations))
+    )
     return plan
+
+
+def _steps(
+    document: Document, steps: list[Any], places: dict[Location, Location], above: tuple[Path, ...]
+) -> list[StepSpec]:
+    made: list[StepSpec] = []
+
+    def problems() -> Iterator[PlanFileInvalid]:
+        for index, step in enumerate(steps):
+            try:
+                made.append(_step(document, index, step, places, above))
+            except PlanFileInvalid as error:
+                yield error
+
+    refuse(problems())
+    return made
 
 
 def _step(

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from psg.errors import PlanFileInvalid
+
+TOLD = 10
+"""How many mistakes are told at once: looking for what a word may have meant takes time, and a file may have many."""
 _SHAPES = {
     "tuple_type": "must be a list", "list_type": "must be a list", "model_type": "must be a mapping of keys to values",
     "dict_type": "must be a mapping of keys to values",
 }  # fmt: skip
+
+
+def refuse(problems: Iterable[PlanFileInvalid]) -> None:
+    """Raise the problems there are as one: a line for each, the details of the first, those of the rest as `others`."""
+    found = list(islice(problems, TOLD + 1))
+    if len(found) < 2:
+        for problem in found:
+            raise problem
+        return
+    lines = [problem.message for problem in found[:TOLD]]
+    if len(found) > TOLD:
+        lines.append(f"These are the first {TOLD}; there are more.")
+    others = [problem.details for problem in found[1:TOLD]]
+    raise PlanFileInvalid("\n".join(lines), **{**found[0].details, "others": others}) from found[0]
 
 
 def told(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[str | int, ...], str, int]:
