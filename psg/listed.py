@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -26,4 +25,3 @@ def listed(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]
-Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(listed)]

@@ -102,7 +102,7 @@ CREATE (:PsgNode:Context {project_id: $p, id: $p + 'c', status: 'active', revisi
 UNWIND range(1, $plans) AS i
 MATCH (c:PsgNode:Context {project_id: $p, id: $p + 'c'})
 CREATE (n:PsgNode:Plan {project_id: $p, id: $p + i, status: 'in_progress', sched_urgency: 100, served_at: i,
-  paused: false, revision: 1})
+  paused: false, revision: 1, sys_created_ms: i})
 CREATE (t:PsgNode:Trace {project_id: $p, id: $p + 't' + i, status: 'running', revision: 1})
 CREATE (q:PsgNode:Confirm {project_id: $p, id: $p + 'q' + i, status: 'pending', revision: 1})
 CREATE (d:PsgNode:Decision {project_id: $p, id: $p + 'd' + i, status: 'approved', position: 0, revision: 1})

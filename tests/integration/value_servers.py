@@ -52,12 +52,28 @@ class ServerProcess:
         )  # fmt: skip
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """End it at once, as a crash of its machine would."""
         if self._process is not None:
+            # PostgreSQL's children are groups of their own: one that outlived its parent could still commit.
+            children = children_of(self._process.pid)
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that a process has started itself."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            after_name = stat.read_text("utf-8", "replace").rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def account(user: str | None) -> dict[str, object]:

@@ -120,7 +120,8 @@ RETURN n {.*, deleted: false, closing: n:Closing, context_id: c.id,
 // name: plan_page_latest :read :many
 // Plans of a project before one of them, the latest first, of one status or all. CASE, as OR would be planned as a union
 // of two seeks, of which one reads every plan.
-MATCH (n:Plan) WHERE n.project_id = $project_id AND n.sys_created_ms <= $before_ms AND n.id IS NOT NULL
+MATCH (n:Plan) USING INDEX SEEK n:Plan(project_id, sys_created_ms, id)
+WHERE n.project_id = $project_id AND n.sys_created_ms <= $before_ms AND n.id IS NOT NULL
   AND CASE WHEN n.sys_created_ms = $before_ms THEN n.id < $before_id ELSE true END
   AND ($status IS NULL OR n.status = $status) AND NOT n:Tombstone
 WITH n ORDER BY n.project_id DESC, n.sys_created_ms DESC, n.id DESC LIMIT toInteger($limit)

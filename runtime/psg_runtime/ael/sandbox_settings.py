@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, NoDecode
 
-from psg.listed import Paths
+from psg.listed import listed
 from psg_runtime.sandbox import SandboxSettings
 from psg_runtime.sandbox.selection import SandboxName
 
@@ -26,6 +26,7 @@ def _bytes_or_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() == "none" else _bytes(value)
 
 
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(listed)]
 Size = Annotated[int, BeforeValidator(_bytes)]
 OptionalSize = Annotated[Annotated[int, Field(ge=1024**2)] | None, BeforeValidator(_bytes_or_none)]
 

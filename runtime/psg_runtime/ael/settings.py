@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from psg.listed import Names, Paths
-from psg_runtime.ael.sandbox_settings import SandboxFields
+from psg.listed import Names
+from psg_runtime.ael.sandbox_settings import Paths, SandboxFields
 
 
 def _seconds(value: Any) -> Any:
