@@ -5,7 +5,8 @@ VENV  ?= .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.psg-env
 REPO  ?=
-N     ?= 2
+# Test processes at a time: one more than processors, as tests wait for servers and for the disk, too.
+N     ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1 )))
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -63,7 +64,7 @@ pytest: env
 	$(BIN)/pytest -n $(N) --dist loadfile -m "not long" tests
 
 test-long: env ## Storms and soaks
-	$(BIN)/pytest -n $(N) --dist loadfile -m long --timeout 1800 tests
+	$(BIN)/pytest -n 2 --dist loadfile -m long --timeout 1800 tests
 
 bench: env ## Measure and print one JSON array (tests/bench)
 	@$(BIN)/psg bench

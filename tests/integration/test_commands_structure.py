@@ -204,6 +204,7 @@ anyio.run(main, *sys.argv[1:])
 """
 
 
+@pytest.mark.long
 async def test_a_large_plan_whose_loading_was_killed_goes_on_and_cannot_run_before(
     sample: Sample, neo4j_server: Neo4jServer
 ) -> None:
