@@ -21,7 +21,7 @@ from conftest import TEST_SETTINGS, FreshNeo4j, in_other_loop
 
 from psg_cypher import parse_statements
 from psg_neo4j import Database
-from psg_neo4j.embedded import EmbeddedServer, embedded, keep, release, status, stop
+from psg_neo4j.embedded import EmbeddedServer, embedded, held, keep, release, status, stop
 from psg_neo4j.errors import DatabaseAuthFailed, EmbeddedServerFailed, HomeInUse, PortTaken, StoreDamaged
 
 pytestmark = [pytest.mark.anyio, pytest.mark.neo4j, pytest.mark.xdist_group("embedded")]
@@ -123,10 +123,14 @@ async def test_a_kept_server_stays_without_clients_and_ends_when_released(home: 
     await anyio.sleep(TEST_SETTINGS.linger * 3)
     kept = status(home)
     assert (kept.state, kept.kept, kept.pid) == ("running", True, server.pid)
-    release(home)
+    async with held(home) as seen:  # by who only looks: it stays, too
+        release(home)
+        await anyio.sleep(TEST_SETTINGS.linger * 3)
+        assert (seen.state, status(home).pid) == ("running", server.pid)
     await until(lambda: status(home).state == "stopped", 10)
     assert gone(server.pid)
-    assert status(home).uri is None
+    async with held(home) as nothing:  # and starts none
+        assert (nothing.state, nothing.uri) == ("stopped", None)
 
 
 @pytest.mark.long

@@ -126,6 +126,19 @@ async def embedded(
         server.close()
 
 
+@asynccontextmanager
+async def held(home: Path) -> AsyncIterator[ServerStatus]:
+    """The state of the server of ``home``, which does not end within the block; none is started.
+
+    A server ends soon after its last client has gone: while one is ending this waits, and tells that it is stopped.
+    """
+    descriptor = await _hold(Home(home))
+    try:
+        yield status(home)
+    finally:
+        os.close(descriptor)
+
+
 def status(home: Path) -> ServerStatus:
     """The state of the server of ``home``, without starting or holding it."""
     place = Home(home)

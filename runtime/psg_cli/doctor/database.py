@@ -18,8 +18,8 @@ from psg_cli.doctor.findings import Finding, fail, ok, warn
 from psg_cli.doctor.schema import expected_schema
 from psg_cli.settings import CliSettings
 from psg_neo4j.database import Database
-from psg_neo4j.embedded import status
-from psg_neo4j.errors import PsgError
+from psg_neo4j.embedded import held, status
+from psg_neo4j.errors import DatabaseUnavailable, PsgError
 from psg_neo4j.migrations import schema_state
 
 CONNECT_S = 10.0
@@ -67,13 +67,16 @@ _CANNOT = {"database_auth_failed": "correct PSG_NEO4J_USER and PSG_NEO4J_PASSWOR
 async def _connected(settings: CliSettings) -> AsyncIterator[Database]:
     if settings.neo4j_uri is not None:
         password = settings.neo4j_password.get_secret_value()
-        uri, user, name = settings.neo4j_uri, settings.neo4j_user, settings.neo4j_database
-    else:
-        home = settings.database_home
-        uri, user, name = status(home).uri or "", "neo4j", "neo4j"
-        password = (home / "password").read_text(encoding="ascii").strip()
-    async with Database.connect(uri, user, password, name) as db:
-        yield db
+        async with Database.connect(settings.neo4j_uri, settings.neo4j_user, password, settings.neo4j_database) as db:
+            yield db
+        return
+    home = settings.database_home
+    password = (home / "password").read_text(encoding="ascii").strip()
+    async with held(home) as server:
+        if server.uri is None:
+            raise DatabaseUnavailable(f"the embedded Neo4j in {home} has just ended")
+        async with Database.connect(server.uri, "neo4j", password) as db:
+            yield db
 
 
 async def _judged(check: Callable[[Database], Awaitable[list[Finding]]], db: Database) -> list[Finding]:
