@@ -214,9 +214,9 @@ async def test_each_project_is_one_consistent_cut_while_everybody_writes(two: tu
         dice = random.Random(seed)
         while not over.is_set():
             plan_id = await world.started(*chain(6), *[step(f"f{i}", "s0") for i in range(6)])
-            extra = (await world.graph.add_step(world.project_id, plan_id, step("late", "s5"))).ids["step"]
-            steps = await world.steps(plan_id)
             try:
+                extra = (await world.graph.add_step(world.project_id, plan_id, step("late", "s5"))).ids["step"]
+                steps = await world.steps(plan_id)
                 await world.graph.add_dependency(world.project_id, extra, steps[f"f{dice.randrange(6)}"]["id"])
                 if dice.random() < 0.3:
                     await world.graph.pause_plan(world.project_id, plan_id)
